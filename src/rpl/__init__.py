@@ -1,0 +1,13 @@
+"""Residual policy learning: a controller plus a learned correction."""
+
+from rpl import tasks
+from rpl.residual import Controller, ControllerError, Residual, ResidualWrapper, per_env
+
+__all__ = [
+    "Controller",
+    "ControllerError",
+    "Residual",
+    "ResidualWrapper",
+    "per_env",
+    "tasks",
+]

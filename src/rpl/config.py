@@ -1,0 +1,124 @@
+"""Every setting, its meaning and its published value; presets are differences from these.
+
+The defaults are the paper's (appendix B) where the paper gives one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+BurnInRule = Literal["steps", "critic-loss", "q-change"]
+
+
+@dataclass(frozen=True)
+class LearnerConfig:
+    """The learner: DDPG."""
+
+    hidden: tuple[int, ...] = (256, 256, 256)
+    """Widths of the hidden layers of actor and critic."""
+    actor_learning_rate: float = 1e-3
+    """Adam's step size for the actor."""
+    critic_learning_rate: float = 1e-3
+    """Adam's step size for the critic."""
+    batch_size: int = 256
+    """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
+    updates_per_cycle: int = 40
+    """Gradient steps after each cycle of episodes."""
+    polyak: float = 0.95
+    """Share of the old slow copy that remains after its one step per cycle."""
+    action_l2: float = 1.0
+    """Weight of the squared action in the actor's loss."""
+    discount: float | None = None
+    """Gamma; None is 1 - 1/T for episodes of T steps."""
+    zero_last: bool = True
+    """Start the actor's last layer at zero, so that the policy starts as its controller."""
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """What is kept and how it is relabelled: hindsight experience replay."""
+
+    capacity: int = 1_000_000
+    """Transitions kept; the oldest episodes make room."""
+    hindsight: float = 0.8
+    """Share of sampled transitions whose goal is replaced by one reached later in the episode."""
+
+
+@dataclass(frozen=True)
+class ExplorationConfig:
+    """How actions are disturbed while training, in the space the learner acts in."""
+
+    noise: float = 0.2
+    """Standard deviation of the Gaussian added to the action."""
+    random: float = 0.3
+    """Probability of a uniform random action instead."""
+    expert: float = 0.0
+    """Probability of the controller's action instead (Expert Explore: epsilon times alpha)."""
+
+
+@dataclass(frozen=True)
+class BurnInConfig:
+    """How long only the critic learns (paper, IV-B)."""
+
+    rule: BurnInRule = "q-change"
+    """steps: a fixed time. critic-loss: until the loss is below the threshold. q-change: until
+    the mean value moves by less than the threshold between two epochs."""
+    threshold: float = 1.0
+    """The paper's beta; unused by the rule 'steps'."""
+    minimum_steps: int = 0
+    """Environment steps of burn-in before any rule may end it."""
+    quiet_share: float = 0.5
+    """Share of the burn-in cycles that run without exploration."""
+
+
+@dataclass(frozen=True)
+class ResidualConfig:
+    """How the residual and the controller are added."""
+
+    scale: float = 2.0
+    """What a residual of 1 adds to the action."""
+    clip_controller: bool = False
+    """Clip the controller's action to [-1, 1] before the residual is added."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training run."""
+
+    steps: int = 1_000_000
+    """Environment steps to train for."""
+    seed: int = 0
+    """Decides everything random in the run."""
+    episodes_per_cycle: int = 38
+    """Episodes collected between updates (the paper: 19 workers times 2)."""
+    cycles_per_epoch: int = 50
+    """Cycles between evaluations."""
+    evaluation_episodes: int = 100
+    """Episodes of each evaluation."""
+    final_evaluation_episodes: int = 500
+    """Episodes of the last evaluation."""
+    num_threads: int = 0
+    """Physics threads; 0 uses every core. Changes speed, never results."""
+    learner: LearnerConfig = field(default_factory=LearnerConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+    burn_in: BurnInConfig = field(default_factory=BurnInConfig)
+    residual: ResidualConfig = field(default_factory=ResidualConfig)
+
+
+PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
+
+FAST = Config(
+    episodes_per_cycle=8,
+    learner=replace(
+        LearnerConfig(),
+        actor_learning_rate=1e-4,
+        polyak=0.8,
+    ),
+    exploration=ExplorationConfig(noise=0.1, random=0.1),
+    burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
+    residual=ResidualConfig(scale=0.5, clip_controller=True),
+)
+
+PRESETS = {"paper": PAPER, "fast": FAST}

@@ -1,0 +1,55 @@
+"""What the hand-made controllers share: where the gripper is and how to move it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rpl.tasks.layout import Layout
+
+# Distances are compared squared, in m^2, as the paper's "global threshold".
+CLOSE = 1e-3
+OPEN_FINGERS, CLOSED_ON_BLOCK = 0.05, 0.024  # metres a finger is away from the centre
+FINGER_TOLERANCE = 3e-3
+OPEN, HOLD, CLOSE_FINGERS = 1.0, 0.0, -1.0
+
+
+def squared(vector: np.ndarray) -> np.ndarray:
+    """Squared length over the last axis."""
+    return np.einsum("...i,...i->...", vector, vector)
+
+
+def move(
+    gripper: np.ndarray, target: np.ndarray, gain: float | np.ndarray, fingers: float | np.ndarray
+) -> np.ndarray:
+    """Proportional actions (num_envs, 4) that move the gripper (num_envs, 3) to a target.
+
+    Args:
+        gripper: gripper positions, metres.
+        target: target positions, metres.
+        gain: action per metre of distance.
+        fingers: the fourth action component.
+    """
+    action = np.empty((len(gripper), 4))
+    action[:, :3] = gain * (target - gripper)
+    action[:, 3] = fingers
+    return action
+
+
+def read(observation: Mapping[str, np.ndarray], layout: Layout, *parts: str) -> list[np.ndarray]:
+    """Parts of the observation by name, each (num_envs, size)."""
+    return [observation["observation"][:, getattr(layout, part)] for part in parts]
+
+
+def first_that_holds(
+    cases: list[tuple[np.ndarray, np.ndarray]], otherwise: np.ndarray
+) -> np.ndarray:
+    """The action of the first condition that holds in each simulation.
+
+    Args:
+        cases: (condition (num_envs,), action (num_envs, 4)) in order of precedence.
+        otherwise: the action where none holds.
+    """
+    conditions, actions = zip(*cases, strict=True)
+    return np.select([c[:, None] for c in conditions], actions, otherwise)

@@ -1,0 +1,68 @@
+"""ReactivePickAndPlace: grasp the block, carry it to the goal (paper, appendix A.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rpl.controllers.gripper import (
+    CLOSE,
+    CLOSE_FINGERS,
+    CLOSED_ON_BLOCK,
+    FINGER_TOLERANCE,
+    OPEN,
+    OPEN_FINGERS,
+    first_that_holds,
+    move,
+    read,
+    squared,
+)
+from rpl.tasks.layout import Layout
+
+GRASP_OFFSET = np.array((0.0, 0.0, -0.02))  # gripper from block, metres, when grasping
+APPROACH_HEIGHT = 0.1  # metres above the grasp
+CARRY_HEIGHT = np.array((0.0, 0.0, 0.045))  # metres above the grasp, to clear the table
+AT_GOAL = 1e-6  # m^2
+
+
+@dataclass(frozen=True)
+class ReactivePickAndPlace:
+    """A stateless pick-and-place policy; its carrying gain tunes or spoils it.
+
+    With ``carrying_gain=10`` it solves the task. At 100, the miscalibrated setting, the
+    gripper overshoots and swings about the goal, and about half of the episodes fail.
+    """
+
+    layout: Layout
+    """The observation's names: ``task.layout``."""
+    gain: float = 10.0
+    """Action per metre when moving without the block."""
+    carrying_gain: float = 100.0
+    """Action per metre when carrying the block: 10 is tuned, 100 miscalibrated."""
+
+    def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Actions (num_envs, 4) for observations of num_envs simulations; not clipped."""
+        gripper, block, fingers = read(
+            observation, self.layout, "gripper_position", "object_position", "finger_position"
+        )
+        goal = observation["desired_goal"]
+        still = np.zeros((len(gripper), 4))
+        grasp = block + GRASP_OFFSET
+        above = grasp + (0.0, 0.0, APPROACH_HEIGHT)
+        carry = goal + GRASP_OFFSET + CARRY_HEIGHT
+        inside = squared(gripper - grasp) < CLOSE
+        grasped = inside & (fingers[:, 0] < CLOSED_ON_BLOCK + FINGER_TOLERANCE)
+        over_block = squared((gripper - block)[:, :2]) < CLOSE
+        opened = np.abs(fingers[:, 0] - OPEN_FINGERS) < FINGER_TOLERANCE
+        return first_that_holds(
+            [
+                (grasped & (squared(block - goal) < AT_GOAL), still + (0, 0, 0, CLOSE_FINGERS)),
+                (grasped, move(gripper, carry, self.carrying_gain, CLOSE_FINGERS)),
+                (inside, still + (0, 0, 0, CLOSE_FINGERS)),
+                (over_block & ~opened, still + (0, 0, 0, OPEN)),
+                (over_block, move(gripper, grasp, self.gain, OPEN)),
+            ],
+            otherwise=move(gripper, above, self.gain, OPEN),
+        )

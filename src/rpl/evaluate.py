@@ -1,0 +1,112 @@
+"""Success and return on fixed episodes, the policy and its controller on the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+from scipy import stats
+
+from rpl.rollout import Policy, collect
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened in a list of episodes."""
+
+    success: np.ndarray
+    """(n,) bool"""
+    returns: np.ndarray
+    """(n,) undiscounted returns"""
+    residual_size: float = 0.0
+    """Mean absolute residual."""
+    clipped_share: float = 0.0
+    """Share of action components at the bounds."""
+
+    @property
+    def success_rate(self) -> float:
+        """Share of successful episodes."""
+        return float(self.success.mean())
+
+    @property
+    def mean_return(self) -> float:
+        """Mean undiscounted return."""
+        return float(self.returns.mean())
+
+    @property
+    def success_interval(self) -> Interval:
+        """95 % Wilson interval of the success rate."""
+        test = stats.binomtest(int(self.success.sum()), len(self.success))
+        interval = test.proportion_ci(method="wilson")
+        return float(interval.low), float(interval.high)
+
+    @property
+    def return_interval(self) -> Interval:
+        """95 % bootstrap interval of the mean return."""
+        return _mean_interval(self.returns)
+
+    def summary(self) -> dict[str, float | Interval]:
+        """The four numbers of a report."""
+        return {
+            "success_rate": self.success_rate,
+            "success_interval": self.success_interval,
+            "mean_return": self.mean_return,
+            "return_interval": self.return_interval,
+        }
+
+
+def paired_difference(policy: Outcome, controller: Outcome) -> dict[str, float | Interval]:
+    """Policy minus controller on the same episodes, with 95 % bootstrap intervals over pairs."""
+    success = policy.success.astype(float) - controller.success
+    returns = policy.returns - controller.returns
+    return {
+        "success_rate": float(success.mean()),
+        "success_interval": _mean_interval(success),
+        "mean_return": float(returns.mean()),
+        "return_interval": _mean_interval(returns),
+    }
+
+
+def _mean_interval(values: np.ndarray) -> Interval:
+    if len(values) < 2 or np.ptp(values) == 0.0:
+        return float(values.mean()), float(values.mean())
+    interval = stats.bootstrap(
+        (values,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int) -> Outcome:
+    """Runs the policy once on each seed.
+
+    An episode that diverges counts as a failure with the return of a whole episode of -1.
+    """
+    episodes = collect(task, policy, seeds, horizon)
+    lost = episodes.dropped
+    return Outcome(
+        success=np.concatenate([episodes.success, np.zeros(lost, bool)]),
+        returns=np.concatenate([episodes.returns, np.full(lost, -float(horizon))]),
+        residual_size=episodes.info["residual_size"],
+        clipped_share=episodes.info["clipped_share"],
+    )
+
+
+def training_seeds(run_seed: int, first: int, count: int) -> list[int]:
+    """Seeds of a run's training episodes ``first`` .. ``first + count``; always even."""
+    return _seeds(run_seed, first, count, odd=0)
+
+
+def evaluation_seeds(seed: int, count: int) -> list[int]:
+    """Seeds of evaluation episodes; always odd, so never among any run's training seeds."""
+    return _seeds(seed, 0, count, odd=1)
+
+
+def _seeds(seed: int, first: int, count: int, odd: int) -> list[int]:
+    return [
+        2 * (int(np.random.SeedSequence((seed, odd, i)).generate_state(1, np.uint64)[0]) >> 2) + odd
+        for i in range(first, first + count)
+    ]

@@ -1,0 +1,227 @@
+"""DDPG for goal-conditioned tasks: pure functions on an immutable state (paper, III and V-C).
+
+Symbols: s observation, g goal, a action (under :class:`rpl.residual.Residual`, the
+residual), r reward, f the actor, Q the critic, primes their slow copies, gamma the discount.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from rpl.config import LearnerConfig
+from rpl.learner.networks import Actor, Critic
+from rpl.learner.normalizer import Normalizer
+
+
+class Batch(NamedTuple):
+    """Transitions, each with leading dimensions (..., batch)."""
+
+    observation: Array
+    goal: Array
+    action: Array
+    reward: Array
+    next_observation: Array
+    terminated: Array
+    """1 where the episode ended by itself: nothing follows. 0 at a truncation."""
+
+
+class LearnerState(eqx.Module):
+    """All that learning changes."""
+
+    actor: Actor
+    critic: Critic
+    target_actor: Actor
+    target_critic: Critic
+    actor_optimizer: optax.OptState
+    critic_optimizer: optax.OptState
+    observation_normalizer: Normalizer
+    goal_normalizer: Normalizer
+
+
+def create(
+    key: Array, observation_size: int, goal_size: int, action_size: int, config: LearnerConfig
+) -> LearnerState:
+    """A fresh learner.
+
+    Args:
+        key: JAX random key.
+        observation_size: width of an observation.
+        goal_size: width of a goal; 0 for tasks without goals.
+        action_size: number of action components.
+        config: hyper-parameters.
+    """
+    actor_key, critic_key = jax.random.split(key)
+    width = observation_size + goal_size
+    actor = Actor(actor_key, width, action_size, config.hidden, config.zero_last)
+    critic = Critic(critic_key, width, action_size, config.hidden)
+    return LearnerState(
+        actor=actor,
+        critic=critic,
+        target_actor=actor,
+        target_critic=critic,
+        actor_optimizer=_actor_optimizer(config).init(_arrays(actor)),
+        critic_optimizer=_critic_optimizer(config).init(_arrays(critic)),
+        observation_normalizer=Normalizer.create(observation_size),
+        goal_normalizer=Normalizer.create(goal_size),
+    )
+
+
+def network_input(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> Array:
+    """The normalised observation and goal side by side, (..., observation + goal)."""
+    return jnp.concatenate(
+        [state.observation_normalizer(observation), state.goal_normalizer(goal)], axis=-1
+    )
+
+
+@eqx.filter_jit
+def act(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> Array:
+    """f(s, g), the deterministic action, (n, action_size)."""
+    return state.actor(network_input(state, observation, goal))
+
+
+def td_target(
+    reward: Array,
+    terminated: Array,
+    next_value: Array,
+    discount: float,
+    bounds: tuple[float, float],
+) -> Array:
+    """y = clip(r + gamma Q'(s', g, f'(s', g)), bounds), without the tail after a termination.
+
+    For rewards of -1 and 0 no return can leave [-1 / (1 - gamma), 0].
+    """
+    return jnp.clip(reward + discount * (1.0 - terminated) * next_value, *bounds)
+
+
+def critic_loss(critic: Critic, x: Array, action: Array, target: Array) -> tuple[Array, Array]:
+    """mean (Q(s, g, a) - y)^2, and mean Q beside it."""
+    value = critic(x, action)
+    return jnp.mean(jnp.square(value - target)), jnp.mean(value)
+
+
+def actor_loss(actor: Actor, critic: Critic, x: Array, action_l2: float) -> Array:
+    """mean of -Q(s, g, f(s, g)) + lambda |f(s, g)|^2 / dim(a)."""
+    action = actor(x)
+    return -jnp.mean(critic(x, action)) + action_l2 * jnp.mean(jnp.square(action))
+
+
+@partial(eqx.filter_jit, donate="all-except-first")
+def update(
+    config: LearnerConfig,
+    state: LearnerState,
+    batches: Batch,
+    discount: float,
+    value_bounds: tuple[float, float],
+    train_actor: Array,
+) -> tuple[LearnerState, dict[str, Array]]:
+    """All gradient steps of a cycle, then one step of the slow copies.
+
+    Args:
+        config: hyper-parameters.
+        state: the learner; its buffers are reused.
+        batches: (steps, batch, ...) transitions.
+        discount: gamma.
+        value_bounds: what returns can be, for clipping targets.
+        train_actor: scalar bool; False during burn-in, when only the critic learns.
+
+    Returns:
+        The new state and the means over the cycle of ``critic_loss``, ``actor_loss`` and
+        ``mean_q``.
+    """
+
+    def step(state: LearnerState, batch: Batch) -> tuple[LearnerState, dict[str, Array]]:
+        return _gradient_step(config, state, batch, discount, value_bounds, train_actor)
+
+    state, metrics = jax.lax.scan(step, state, batches)
+    old = config.polyak
+    state = eqx.tree_at(
+        lambda s: (s.target_actor, s.target_critic),
+        state,
+        (
+            _polyak(state.target_actor, state.actor, old),
+            _polyak(state.target_critic, state.critic, old),
+        ),
+    )
+    return state, jax.tree.map(jnp.mean, metrics)
+
+
+def _gradient_step(
+    config: LearnerConfig,
+    state: LearnerState,
+    batch: Batch,
+    discount: float,
+    value_bounds: tuple[float, float],
+    train_actor: Array,
+) -> tuple[LearnerState, dict[str, Array]]:
+    x = network_input(state, batch.observation, batch.goal)
+    next_x = network_input(state, batch.next_observation, batch.goal)
+    next_value = state.target_critic(next_x, state.target_actor(next_x))
+    target = td_target(batch.reward, batch.terminated, next_value, discount, value_bounds)
+
+    # Both gradients are taken at the same parameters, as in the published implementation.
+    (critic_error, mean_q), critic_gradient = eqx.filter_value_and_grad(critic_loss, has_aux=True)(
+        state.critic, x, batch.action, target
+    )
+    actor_error, actor_gradient = eqx.filter_value_and_grad(actor_loss)(
+        state.actor, state.critic, x, config.action_l2
+    )
+    critic, critic_optimizer = _descend(
+        _critic_optimizer(config), state.critic, state.critic_optimizer, critic_gradient
+    )
+    actor, actor_optimizer = _descend(
+        _actor_optimizer(config), state.actor, state.actor_optimizer, actor_gradient
+    )
+    # During burn-in neither the actor nor the momentum of its optimiser may move.
+    actor, actor_optimizer = jax.tree.map(
+        partial(jnp.where, train_actor),
+        (actor, actor_optimizer),
+        (state.actor, state.actor_optimizer),
+    )
+    state = eqx.tree_at(
+        lambda s: (s.actor, s.critic, s.actor_optimizer, s.critic_optimizer),
+        state,
+        (actor, critic, actor_optimizer, critic_optimizer),
+    )
+    return state, {"critic_loss": critic_error, "actor_loss": actor_error, "mean_q": mean_q}
+
+
+@eqx.filter_jit
+def observe(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> LearnerState:
+    """Adds relabelled observations (n, ...) and goals (n, ...) to the normalisers."""
+    return eqx.tree_at(
+        lambda s: (s.observation_normalizer, s.goal_normalizer),
+        state,
+        (
+            state.observation_normalizer.updated(observation),
+            state.goal_normalizer.updated(goal),
+        ),
+    )
+
+
+def _descend(optimizer, module, optimizer_state, gradient):
+    updates, optimizer_state = optimizer.update(gradient, optimizer_state, module)
+    return eqx.apply_updates(module, updates), optimizer_state
+
+
+def _polyak(slow, fast, old: float):
+    return jax.tree.map(lambda s, f: old * s + (1.0 - old) * f, slow, fast)
+
+
+def _actor_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
+    return optax.adam(config.actor_learning_rate)
+
+
+def _critic_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
+    return optax.adam(config.critic_learning_rate)
+
+
+def _arrays(module):
+    return eqx.filter(module, eqx.is_array)

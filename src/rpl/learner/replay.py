@@ -1,0 +1,169 @@
+"""Replay of whole episodes; hindsight is a rule for sampling from it (paper, III)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpl.learner.ddpg import Batch
+from rpl.rollout import Episodes
+
+ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+
+ARRAYS = (
+    "observation",
+    "achieved_goal",
+    "desired_goal",
+    "action",
+    "reward",
+    "length",
+    "terminated",
+)
+
+
+class Replay:
+    """The last ``capacity`` episodes, in memory or as memory-mapped ``.npy`` files.
+
+    The ring has ``slack`` slots more than it shows. What is stored after a checkpoint
+    overwrites only slots that the checkpoint no longer shows, as long as it is at most
+    ``slack`` episodes: a killed run therefore finds its replay as the checkpoint left it.
+
+    Args:
+        capacity: episodes shown to the learner.
+        horizon: T, the most steps an episode has.
+        observation_size: width of an observation.
+        goal_size: width of a goal; 0 without goals.
+        action_size: width of an action.
+        slack: hidden slots, at least the episodes stored between two checkpoints.
+        folder: where the arrays live; None keeps them in memory.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        horizon: int,
+        observation_size: int,
+        goal_size: int,
+        action_size: int,
+        slack: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        self.capacity = capacity
+        self.stored = 0
+        """Episodes ever stored; with the arrays, all of the replay's state."""
+        self._slots = slots = capacity + slack
+        shapes = {
+            "observation": (slots, horizon + 1, observation_size),
+            "achieved_goal": (slots, horizon + 1, goal_size),
+            "desired_goal": (slots, horizon + 1, goal_size),
+            "action": (slots, horizon, action_size),
+            "reward": (slots, horizon),
+            "length": (slots,),
+            "terminated": (slots,),
+        }
+        dtypes = {"length": np.dtype(np.int32), "terminated": np.dtype(np.bool_)}
+        self._arrays = {
+            name: _array(folder, name, shape, dtypes.get(name, np.dtype(np.float32)))
+            for name, shape in shapes.items()
+        }
+
+    def __len__(self) -> int:
+        """Episodes shown."""
+        return min(self.stored, self.capacity)
+
+    def store(self, episodes: Episodes) -> None:
+        """Adds episodes; the oldest make room."""
+        slots = (self.stored + np.arange(len(episodes))) % self._slots
+        for name, array in self._arrays.items():
+            array[slots] = getattr(episodes, name)
+        self.stored += len(episodes)
+
+    def flush(self) -> None:
+        """Writes memory-mapped arrays to disk."""
+        for array in self._arrays.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+
+    def sample(
+        self,
+        shape: tuple[int, ...],
+        generator: np.random.Generator,
+        hindsight: float,
+        compute_reward: ComputeReward,
+        newest: int | None = None,
+    ) -> Batch:
+        """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
+
+        With probability ``hindsight`` the goal of a transition at time t becomes the goal
+        achieved at a time uniform over t + 1 .. length of the same episode, and the reward
+        is computed anew. Stored actions stay as they are, also where they are residuals on
+        a controller that would have acted differently for the new goal.
+
+        Args:
+            shape: leading shape of the result, such as (updates, batch).
+            generator: source of randomness.
+            hindsight: the probability, 0 to 1.
+            compute_reward: the task's reward, called with achieved goals, desired goals and
+                ``{"observation", "action"}`` of the transitions.
+            newest: draw from the newest episodes only.
+        """
+        count = int(np.prod(shape))
+        episode, t = self._draw_steps(count, generator, newest)
+        at = {name: array for name, array in self._arrays.items()}
+        goal = at["desired_goal"][episode, t]
+        reward = at["reward"][episode, t].astype(np.float32)
+        observation, action = at["observation"][episode, t], at["action"][episode, t]
+        next_observation = at["observation"][episode, t + 1]
+        relabelled = generator.random(count) < hindsight
+        # Drawn whether used or not, so that the share of hindsight changes nothing else.
+        future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
+        if goal.shape[1] > 0:
+            later = at["achieved_goal"][episode, future]
+            goal = np.where(relabelled[:, None], later, goal)
+            info = {"observation": next_observation, "action": action}
+            achieved = at["achieved_goal"][episode, t + 1]
+            recomputed = compute_reward(achieved, goal, info)
+            reward = np.where(relabelled, recomputed, reward).astype(np.float32)
+        last = t + 1 == at["length"][episode]
+        terminated = (last & at["terminated"][episode]).astype(np.float32)
+        flat = Batch(observation, goal, action, reward, next_observation, terminated)
+        return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
+
+    def _draw_steps(
+        self, count: int, generator: np.random.Generator, newest: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Slots and times of ``count`` stored steps, each step equally likely."""
+        shown = len(self) if newest is None else min(newest, len(self))
+        if shown == 0:
+            raise ValueError("the replay is empty: store episodes before sampling")
+        slots = (self.stored - shown + np.arange(shown)) % self._slots
+        ends = np.cumsum(self._arrays["length"][slots])
+        step = generator.integers(ends[-1], size=count)
+        which = np.searchsorted(ends, step, side="right")
+        start = ends[which] - self._arrays["length"][slots[which]]
+        return slots[which], step - start
+
+
+def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if folder is None:
+        return np.zeros(shape, dtype)
+    path = folder / f"{name}.npy"
+    if path.exists():
+        array = np.lib.format.open_memmap(path, mode="r+")
+        if array.shape != shape or array.dtype != dtype:
+            raise ValueError(
+                f"{path} holds {array.dtype} {array.shape}, not {dtype} {shape}: it belongs to a "
+                "run with other settings; choose another folder"
+            )
+        return array
+    folder.mkdir(parents=True, exist_ok=True)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if array.nbytes:
+        # Claim the space now: a disk that fills up under a memory map kills the process.
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array

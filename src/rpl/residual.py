@@ -1,0 +1,222 @@
+"""The paper's idea: a policy is a controller plus a learned residual (section IV).
+
+    execute(s) = clip(clip(controller(s)) + scale * residual(s)),    clip to [-1, 1]
+
+Given a controller and a task, the residual is itself the action of a task,
+M(pi) = (S, A, R, T(s, pi(s) + a, s')), so any reinforcement learner can learn it.
+:class:`Residual` wraps a vector task, :class:`ResidualWrapper` a single environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+Observation = Mapping[str, np.ndarray]
+
+
+class Controller(Protocol):
+    """Anything that maps a batch of observations to a batch of actions.
+
+    It is called with a dict of (num_envs, dim) arrays, or with one (num_envs, dim) array
+    for tasks without goals, must not write into them, and returns (num_envs, action_dim)
+    in the action space's units. One with memory also has ``reset(mask)``, called with a
+    (num_envs,) bool array where episodes begin.
+    """
+
+    def __call__(self, observation: Any) -> np.ndarray: ...
+
+
+class ControllerError(ValueError):
+    """A controller broke its contract; the message says how."""
+
+
+def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controller:
+    """Lifts a function of one environment's observation to a batched controller."""
+
+    def controller(observation: Any) -> np.ndarray:
+        if isinstance(observation, Mapping):
+            count = len(next(iter(observation.values())))
+            rows = ({k: v[i] for k, v in observation.items()} for i in range(count))
+        else:
+            rows = iter(observation)
+        return np.stack([np.asarray(function(row), np.float64) for row in rows])
+
+    return controller
+
+
+def controller_action(
+    controller: Controller, observation: Any, shape: tuple[int, ...], clip: bool
+) -> np.ndarray:
+    """Asks a controller for its actions and holds it to its contract.
+
+    Args:
+        controller: the controller.
+        observation: what it sees.
+        shape: the expected (num_envs, action_dim).
+        clip: clip the result to [-1, 1].
+
+    Raises:
+        ControllerError: if the shape is wrong or a finite observation earns a non-finite
+            action. Where the observation itself is not finite the action is zero.
+    """
+    action = np.asarray(controller(observation), np.float64)
+    if action.shape != shape:
+        raise ControllerError(
+            f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
+            "action_dim); rpl.per_env lifts a function of a single observation"
+        )
+    finite = np.isfinite(action).all(axis=1)
+    if not finite.all():
+        parts = observation.values() if isinstance(observation, Mapping) else [observation]
+        sound = np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0)
+        if (sound & ~finite).any():
+            row = int(np.flatnonzero(sound & ~finite)[0])
+            raise ControllerError(
+                f"the controller returned {action[row]} for environment {row}, whose observation "
+                "is finite; return finite actions"
+            )
+        action = np.where(finite[:, None], action, 0.0)
+    return np.clip(action, -1.0, 1.0) if clip else action
+
+
+def combine(
+    controller_action: np.ndarray, residual: np.ndarray, scale: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The executed action, and which of its components the clip to [-1, 1] changed."""
+    total = controller_action + scale * residual
+    executed = np.clip(total, -1.0, 1.0)
+    return executed, executed != total
+
+
+class Residual(VectorWrapper):
+    """A task in which the action is the residual on a controller.
+
+    ``info`` gains ``controller_action``, ``residual`` and ``executed_action``, each
+    (num_envs, action_dim), and ``clipped``, (num_envs,), the share of components at the
+    bounds.
+
+    Args:
+        task: a vector environment with actions in [-1, 1].
+        controller: see :class:`Controller`.
+        scale: what a residual of 1 adds; one number or one per action component. 2 lets
+            the residual override any controller action (the paper's code), less keeps the
+            policy near its controller.
+        clip_controller: clip the controller's action to [-1, 1] first, so that a
+            controller far beyond the bounds cannot hide the residual.
+    """
+
+    def __init__(
+        self,
+        task: VectorEnv,
+        controller: Controller,
+        scale: float | Sequence[float] = 1.0,
+        clip_controller: bool = True,
+    ) -> None:
+        super().__init__(task)
+        self.controller = controller
+        self.scale = np.asarray(scale, np.float64)
+        self.clip_controller = clip_controller
+        self._observation: Any = None
+        if self.scale.shape not in ((), task.single_action_space.shape):
+            raise ValueError(
+                f"scale has shape {self.scale.shape}; give one number or one per component of "
+                f"the action, {task.single_action_space.shape}"
+            )
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Resets the task, and the controller's memory where it has one."""
+        self._observation, info = self.env.reset(seed=seed, options=options)
+        if hasattr(self.controller, "reset"):
+            mask = np.ones(self.num_envs, bool)
+            self.controller.reset((options or {}).get("reset_mask", mask))  # type: ignore[attr-defined]
+        return self._observation, info
+
+    def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
+        if self._observation is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
+        residual = np.asarray(actions)
+        proposed = controller_action(
+            self.controller, self._observation, residual.shape, self.clip_controller
+        )
+        executed, clipped = combine(proposed, residual, self.scale)
+        self._observation, reward, terminated, truncated, info = self.env.step(executed)
+        info = {
+            **info,
+            "controller_action": proposed,
+            "residual": residual,
+            "executed_action": executed,
+            "clipped": clipped.mean(axis=1),
+        }
+        return self._observation, reward, terminated, truncated, info
+
+
+class ResidualWrapper(gymnasium.Wrapper):
+    """:class:`Residual` for one Gymnasium environment, for any library's learner.
+
+    Args:
+        env: an environment with actions in [-1, 1].
+        controller: batched, as everywhere; use :func:`per_env` for a function of a
+            single observation.
+        scale: see :class:`Residual`.
+        clip_controller: see :class:`Residual`.
+    """
+
+    def __init__(
+        self,
+        env: gymnasium.Env,
+        controller: Controller,
+        scale: float | Sequence[float] = 1.0,
+        clip_controller: bool = True,
+    ) -> None:
+        super().__init__(env)
+        self.controller = controller
+        self.scale = np.asarray(scale, np.float64)
+        self.clip_controller = clip_controller
+        self._observation: Any = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Resets the environment, and the controller's memory where it has one."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        self._observation = _batch_of_one(observation)
+        if hasattr(self.controller, "reset"):
+            self.controller.reset(np.ones(1, bool))  # type: ignore[attr-defined]
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Executes controller plus scaled residual; ``action`` is the residual."""
+        residual = np.asarray(action)
+        proposed = controller_action(
+            self.controller, self._observation, (1, *residual.shape), self.clip_controller
+        )[0]
+        executed, clipped = combine(proposed, residual, self.scale)
+        observation, reward, terminated, truncated, info = self.env.step(
+            executed.astype(self.action_space.dtype)
+        )
+        self._observation = _batch_of_one(observation)
+        info = {
+            **info,
+            "controller_action": proposed,
+            "residual": residual,
+            "executed_action": executed,
+            "clipped": float(clipped.mean()),
+        }
+        return observation, reward, terminated, truncated, info
+
+
+def _batch_of_one(observation: Any) -> Any:
+    if isinstance(observation, Mapping):
+        return {name: np.asarray(value)[None] for name, value in observation.items()}
+    return np.asarray(observation)[None]

@@ -1,0 +1,198 @@
+"""Collecting whole episodes; training, evaluation and planning all use this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+
+class Policy(Protocol):
+    """Chooses actions for a running round of episodes."""
+
+    def __call__(self, observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        """Actions (num_envs, action_dim).
+
+        Args:
+            observation: the task's batched observation.
+            episodes: (num_envs,) positions of the running episodes among the seeds asked for.
+            step: the time t within the episodes, from 0.
+        """
+        ...
+
+
+@dataclass
+class Episodes:
+    """A batch of n whole episodes of at most T steps, and what was seen in them.
+
+    Steps beyond an episode's ``length`` hold zeros. Tasks without goals have goal arrays
+    of width 0.
+    """
+
+    observation: np.ndarray
+    """(n, T + 1, observation_dim) float32"""
+    achieved_goal: np.ndarray
+    """(n, T + 1, goal_dim) float32"""
+    desired_goal: np.ndarray
+    """(n, T + 1, goal_dim) float32"""
+    action: np.ndarray
+    """(n, T, action_dim) float32: what the policy chose (the residual, under Residual)"""
+    reward: np.ndarray
+    """(n, T) float32"""
+    length: np.ndarray
+    """(n,) int32: steps taken"""
+    terminated: np.ndarray
+    """(n,) bool: ended by the task itself rather than by the clock"""
+    success: np.ndarray
+    """(n,) bool: the goal was reached at the last step"""
+    dropped: int = 0
+    """Episodes left out because a state or a reward was not finite."""
+    info: dict[str, float] = field(default_factory=dict)
+    """Means over all steps of what the wrappers report: ``residual_size``, ``clipped_share``."""
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+    @property
+    def returns(self) -> np.ndarray:
+        """(n,) undiscounted returns."""
+        return self.reward.sum(axis=1, dtype=np.float64)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps in these episodes."""
+        return int(self.length.sum())
+
+
+def collect(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int) -> Episodes:
+    """Runs one episode per seed and returns them in the order of the seeds.
+
+    More seeds than environments run in rounds. An episode depends on its seed and the
+    policy alone.
+
+    Args:
+        task: a vector environment without autoreset.
+        policy: see :class:`Policy`.
+        seeds: one per episode.
+        horizon: the largest number of steps an episode may take.
+    """
+    rounds = []
+    for first in range(0, len(seeds), task.num_envs):
+        wanted = np.arange(first, min(first + task.num_envs, len(seeds)))
+        # A last, partial round repeats episodes to fill the environments; extras are cut off.
+        episodes = np.resize(wanted, task.num_envs)
+        rounds.append(_round(task, policy, episodes, seeds, horizon, keep=len(wanted)))
+    return _join(rounds)
+
+
+def _round(
+    task: VectorEnv,
+    policy: Policy,
+    episodes: np.ndarray,
+    seeds: Sequence[int],
+    horizon: int,
+    keep: int,
+) -> Episodes:
+    observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])
+    record = _Record(_as_goal_observation(observation), task, horizon)
+    running = np.ones(task.num_envs, bool)
+    for t in range(horizon):
+        action = policy(_finite(observation), episodes, t)
+        observation, reward, terminated, truncated, info = task.step(action)
+        record.add(t, action, _as_goal_observation(observation), reward, running, info)
+        ended = np.asarray(terminated) | np.asarray(truncated)
+        record.terminated |= running & terminated
+        running = running & ~ended
+        if not running.any():
+            break
+    return record.episodes(keep)
+
+
+class _Record:
+    """The arrays of one round while it runs."""
+
+    def __init__(self, observation: dict[str, np.ndarray], task: VectorEnv, horizon: int) -> None:
+        n = task.num_envs
+        (action_size,) = task.single_action_space.shape or (0,)
+        self.parts = {
+            name: np.zeros((n, horizon + 1, value.shape[1]), np.float32)
+            for name, value in observation.items()
+        }
+        for name, value in observation.items():
+            self.parts[name][:, 0] = value
+        self.action = np.zeros((n, horizon, action_size), np.float32)
+        self.reward = np.zeros((n, horizon), np.float32)
+        self.length = np.zeros(n, np.int32)
+        self.terminated = np.zeros(n, bool)
+        self.success = np.zeros(n, bool)
+        self.sound = np.ones(n, bool)
+        self.totals = {"residual_size": 0.0, "clipped_share": 0.0}
+
+    def add(
+        self,
+        t: int,
+        action: np.ndarray,
+        observation: dict[str, np.ndarray],
+        reward: np.ndarray,
+        running: np.ndarray,
+        info: dict[str, Any],
+    ) -> None:
+        for name, value in observation.items():
+            self.parts[name][running, t + 1] = value[running]
+            self.sound &= ~running | np.isfinite(value).all(axis=1)
+        self.action[running, t] = action[running]
+        self.reward[running, t] = reward[running]
+        self.sound &= ~running | np.isfinite(reward)
+        self.length += running
+        success = info.get("is_success", info.get("success"))
+        if success is not None:
+            self.success = np.where(running, np.asarray(success, bool), self.success)
+        if "residual" in info:
+            self.totals["residual_size"] += float(np.abs(info["residual"][running]).mean(1).sum())
+            self.totals["clipped_share"] += float(info["clipped"][running].sum())
+
+    def episodes(self, keep: int) -> Episodes:
+        sound = self.sound[:keep]
+        chosen = np.flatnonzero(sound)
+        steps = max(int(self.length.sum()), 1)
+        return Episodes(
+            observation=self.parts["observation"][chosen],
+            achieved_goal=self.parts["achieved_goal"][chosen],
+            desired_goal=self.parts["desired_goal"][chosen],
+            action=self.action[chosen],
+            reward=self.reward[chosen],
+            length=self.length[chosen],
+            terminated=self.terminated[chosen],
+            success=self.success[chosen],
+            dropped=int((~sound).sum()),
+            info={name: total / steps for name, total in self.totals.items()},
+        )
+
+
+def _join(rounds: list[Episodes]) -> Episodes:
+    arrays = {
+        f.name: np.concatenate([getattr(r, f.name) for r in rounds])
+        for f in fields(Episodes)
+        if f.name not in ("dropped", "info")
+    }
+    info = {name: float(np.mean([r.info[name] for r in rounds])) for name in rounds[0].info}
+    return Episodes(**arrays, dropped=sum(r.dropped for r in rounds), info=info)
+
+
+def _as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
+    """The three arrays the learner sees; a plain observation has goals of width 0."""
+    if isinstance(observation, Mapping):
+        return {k: observation[k] for k in ("observation", "achieved_goal", "desired_goal")}
+    empty = np.zeros((len(observation), 0))
+    return {"observation": observation, "achieved_goal": empty, "desired_goal": empty}
+
+
+def _finite(observation: Any) -> Any:
+    """Zeros in place of the rows that diverged: their episodes will be dropped."""
+    if isinstance(observation, Mapping):
+        return {name: _finite(value) for name, value in observation.items()}
+    sound = np.isfinite(observation).all(axis=1)
+    return observation if sound.all() else np.where(sound[:, None], observation, 0.0)

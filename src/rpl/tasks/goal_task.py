@@ -1,0 +1,287 @@
+"""Goal-reaching MuJoCo tasks, many simulations stepped together."""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from mujoco.batch import Batch
+
+from rpl.tasks.layout import Layout
+from rpl.tasks.rendering import Camera, SceneRenderer
+
+Observation = dict[str, np.ndarray]
+
+
+class GoalTask(VectorEnv):
+    """``num_envs`` copies of one sparse goal-reaching task on one thread pool.
+
+    A Gymnasium vector environment whose observation is a dict of ``(num_envs, dim)``
+    float64 arrays ``observation``, ``achieved_goal`` and ``desired_goal``, and, when
+    ``simulator_state`` is asked for, the ``mjSTATE_INTEGRATION`` rows that a planner
+    needs to continue the simulation exactly. Actions lie in [-1, 1].
+
+    Episodes last ``max_episode_steps`` steps and are then truncated; they never
+    terminate early. There is no autoreset: call ``reset(options={"reset_mask": mask})``.
+    An episode is a function of its seed and its actions alone, whatever the number of
+    environments or threads beside it.
+
+    Args:
+        model: the compiled scene.
+        num_envs: number of simulations.
+        action_size: number of action components.
+        substeps: physics steps per environment step.
+        max_episode_steps: the horizon T.
+        success_distance: metres between achieved and desired goal that count as success.
+        num_threads: physics threads; 0 uses every core.
+        render_mode: ``"rgb_array"``, ``"human"`` (the first simulation) or None.
+        simulator_state: add ``simulator_state`` to the observations.
+    """
+
+    metadata: dict[str, Any] = {
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": 25,
+        "autoreset_mode": AutoresetMode.DISABLED,
+    }
+    layout: Layout
+    camera = Camera()
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_envs: int,
+        *,
+        action_size: int,
+        substeps: int,
+        max_episode_steps: int,
+        success_distance: float,
+        num_threads: int = 0,
+        render_mode: str | None = None,
+        simulator_state: bool = False,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(
+                f"render_mode must be 'rgb_array', 'human' or None, not {render_mode!r}"
+            )
+        # A diverged simulation must become visible as non-finite numbers, not silently restart.
+        model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+        self.model = model
+        self.num_envs = num_envs
+        self.substeps = substeps
+        self.max_episode_steps = max_episode_steps
+        self.success_distance = success_distance
+        self.render_mode = render_mode
+        self.batch = Batch(model, num_envs, num_threads)
+        self._simulator_state = simulator_state
+        self._episode_step = np.zeros(num_envs, np.int64)
+        self._goal = np.zeros((num_envs, 3))
+        self._generators: list[np.random.Generator] | None = None
+        self._renderer: SceneRenderer | None = None
+        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (action_size,), np.float32)
+        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+
+    def _define_observation_space(self) -> None:
+        """Reads the layout and the spaces off the observables; call once the scene is bound."""
+        observables = self._observables()
+        self.layout = Layout({name: part.shape[1] for name, part in observables.items()})
+        sizes = {"observation": self.layout.size, "achieved_goal": 3, "desired_goal": 3}
+        if self._simulator_state:
+            sizes["simulator_state"] = self.batch.nstate
+        self.single_observation_space = gymnasium.spaces.Dict(
+            {
+                name: gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float64)
+                for name, size in sizes.items()
+            }
+        )
+        self.observation_space = gymnasium.vector.utils.batch_space(
+            self.single_observation_space, self.num_envs
+        )
+
+    # What a task is made of.
+
+    @abstractmethod
+    def _reset_simulations(self, ids: np.ndarray) -> None:
+        """Draws the initial states of simulations ``ids``."""
+
+    @abstractmethod
+    def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
+        """One desired goal (3,), in metres."""
+
+    @abstractmethod
+    def _apply_action(self, action: np.ndarray) -> None:
+        """Writes the controls for actions (num_envs, action_size) in [-1, 1]."""
+
+    @abstractmethod
+    def _observables(self) -> dict[str, np.ndarray]:
+        """The ordered parts of the observation, each (num_envs, size)."""
+
+    @abstractmethod
+    def _achieved_goal(self, observables: dict[str, np.ndarray]) -> np.ndarray:
+        """What the observation says of the goal, (num_envs, 3)."""
+
+    def _true_achieved_goal(self, achieved_goal: np.ndarray) -> np.ndarray:
+        """What success is judged on; differs from the observed one under sensor noise."""
+        return achieved_goal
+
+    def _after_step(self) -> None:
+        """Adjusts the state between the physics and the observation."""
+
+    # Gymnasium's vector interface.
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Starts new episodes in the simulations of ``options["reset_mask"]``, by default all.
+
+        Args:
+            seed: one seed per simulation, or one integer s for the seeds s, s + 1, ...;
+                None continues each simulation's generator.
+            options: ``{"reset_mask": (num_envs,) bool}``.
+        """
+        mask = np.ones(self.num_envs, bool)
+        if options is not None and "reset_mask" in options:
+            mask = np.asarray(options["reset_mask"], bool)
+            if mask.shape != (self.num_envs,):
+                raise ValueError(f"reset_mask has shape {mask.shape}, expected ({self.num_envs},)")
+        self._seed(seed, mask)
+        ids = np.flatnonzero(mask)
+        if ids.size:
+            self._reset_simulations(ids)
+            for i in ids:
+                self._goal[i] = self._sample_goal(self._generators[i], int(i))  # type: ignore[index]
+            self._episode_step[ids] = 0
+        self._show()
+        return self._observe()[0], {}
+
+    def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+        if isinstance(seed, (int, np.integer)):
+            self._np_random_seed = int(seed)
+            seeds: Sequence[int | None] = [int(seed) + i for i in range(self.num_envs)]
+        elif seed is None:
+            seeds = [None] * self.num_envs
+        else:
+            seeds = seed
+            if len(seeds) != self.num_envs:
+                raise ValueError(f"{len(seeds)} seeds were given for {self.num_envs} environments")
+        if self._generators is None:
+            self._generators = [np.random.default_rng() for _ in range(self.num_envs)]
+        for i in np.flatnonzero(mask):
+            if seeds[i] is not None:
+                self._generators[i] = np.random.default_rng(seeds[i])
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Advances every simulation by one action; actions beyond [-1, 1] are clipped.
+
+        ``info["is_success"]`` is a (num_envs,) bool array: the goal is reached now.
+        """
+        # float32 actions stay float32, as in the published environments: contacts amplify rounding.
+        action = np.asarray(actions)
+        if action.shape != self.action_space.shape:
+            raise ValueError(
+                f"actions have shape {action.shape}, expected {self.action_space.shape}"
+            )
+        self._apply_action(np.clip(action, -1.0, 1.0))
+        self.batch.step(nstep=self.substeps)
+        self._after_step()
+        self._episode_step += 1
+        observation, true_achieved_goal = self._observe()
+        distance = np.linalg.norm(true_achieved_goal - self._goal, axis=-1)
+        info = {"is_success": distance < self.success_distance}
+        reward = self.compute_reward(observation["achieved_goal"], self._goal, info)
+        truncated = self._episode_step >= self.max_episode_steps
+        self._show()
+        return observation, reward, np.zeros(self.num_envs, bool), truncated, info
+
+    def compute_reward(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any
+    ) -> np.ndarray:
+        """The sparse reward: 0 within ``success_distance`` of the goal, else -1.
+
+        Args:
+            achieved_goal: (..., 3), metres.
+            desired_goal: (..., 3), metres.
+            info: unused; part of Gymnasium's goal-environment interface.
+
+        Returns:
+            (...) float64. A non-finite goal earns NaN, so that it cannot pass for data.
+        """
+        distance = np.linalg.norm(achieved_goal - desired_goal, axis=-1)
+        reward = np.where(distance > self.success_distance, -1.0, 0.0)
+        return np.where(np.isfinite(distance), reward, np.nan)
+
+    def _observe(self) -> tuple[Observation, np.ndarray]:
+        observables = self._observables()
+        achieved_goal = self._achieved_goal(observables)
+        observation = {
+            "observation": np.concatenate(list(observables.values()), axis=1),
+            "achieved_goal": achieved_goal.copy(),
+            "desired_goal": self._goal.copy(),
+        }
+        if self._simulator_state:
+            observation["simulator_state"] = self.simulator_state()
+        return observation, self._true_achieved_goal(achieved_goal)
+
+    def simulator_state(self) -> np.ndarray:
+        """The ``mjSTATE_INTEGRATION`` rows, (num_envs, nstate): all that the next step depends on."""
+        rows = np.empty((self.num_envs, self.batch.nstate))
+        data = mujoco.MjData(self.model)
+        for i in range(self.num_envs):
+            self.batch.get_data(i, data)
+            mujoco.mj_getState(self.model, data, rows[i], int(mujoco.mjtState.mjSTATE_INTEGRATION))
+        return rows
+
+    # Pictures.
+
+    def render(self) -> tuple[np.ndarray, ...] | None:
+        """One (height, width, 3) uint8 frame per simulation in ``rgb_array`` mode."""
+        if self.render_mode != "rgb_array":
+            self._show()
+            return None
+        return tuple(self.frame(i) for i in range(self.num_envs))
+
+    def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
+        """A picture of one simulation, (height, width, 3) uint8."""
+        return self._scene_renderer(size).frame(*self._scene(simulation))
+
+    def _scene_renderer(self, size: tuple[int, int] = (480, 480)) -> SceneRenderer:
+        if self._renderer is None or self._renderer.size != size:
+            if self._renderer is not None:
+                self._renderer.close()
+            self._renderer = SceneRenderer(self.model, self.camera, size)
+        return self._renderer
+
+    def _scene(self, simulation: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """The model and the forwarded data to draw, with the goal marked."""
+        model = self.batch.get_model(simulation)
+        data = self.batch.get_data(simulation)
+        self._mark_goal(model, self._goal[simulation])
+        mujoco.mj_forward(model, data)
+        return model, data
+
+    def _mark_goal(self, model: mujoco.MjModel, goal: np.ndarray) -> None:
+        """Moves the goal marker of a copy of the scene."""
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            self._scene_renderer().show(*self._scene(0))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Closes the window and the drawing context."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None

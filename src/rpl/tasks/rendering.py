@@ -1,0 +1,120 @@
+"""Pictures of a MuJoCo scene, in a window or without a screen."""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+from dataclasses import dataclass
+
+
+def choose_gl_backend() -> None:
+    """Lets MuJoCo draw without a screen: must run before ``mujoco`` is first imported.
+
+    MuJoCo reads ``MUJOCO_GL`` at import and assumes a display otherwise. A value that
+    the user set stays.
+    """
+    if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if ctypes.util.find_library("EGL"):
+            os.environ.setdefault("MUJOCO_GL", "egl")
+        elif ctypes.util.find_library("OSMesa"):
+            os.environ.setdefault("MUJOCO_GL", "osmesa")
+        else:
+            os.environ.setdefault("MUJOCO_GL", "disable")
+
+
+choose_gl_backend()
+
+import mujoco  # noqa: E402
+import numpy as np  # noqa: E402
+
+
+class RenderingError(RuntimeError):
+    """No picture can be drawn on this machine; the message says what to install."""
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A free camera: metres and degrees."""
+
+    distance: float = 1.5
+    azimuth: float = 132.0
+    elevation: float = -20.0
+    lookat: tuple[float, float, float] = (1.3, 0.75, 0.5)
+
+
+class SceneRenderer:
+    """Draws frames of scenes that share the sizes of one model.
+
+    Raises:
+        RenderingError: if there is no way to draw here.
+    """
+
+    def __init__(self, model: mujoco.MjModel, camera: Camera, size: tuple[int, int]) -> None:
+        self.size = size
+        self._camera = mujoco.MjvCamera()
+        mujoco.mjv_defaultFreeCamera(model, self._camera)
+        self._camera.distance = camera.distance
+        self._camera.azimuth = camera.azimuth
+        self._camera.elevation = camera.elevation
+        self._camera.lookat[:] = camera.lookat
+        self._renderer: mujoco.Renderer | None = None
+        self._viewer = None
+        self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
+
+    def frame(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+        """A picture, (height, width, 3) uint8."""
+        renderer = self._renderer_for(model)
+        renderer.update_scene(data, self._camera)
+        return renderer.render()
+
+    def _renderer_for(self, model: mujoco.MjModel) -> mujoco.Renderer:
+        if self._renderer is None:
+            height, width = self.size
+            model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
+            model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+            try:
+                self._renderer = mujoco.Renderer(model, height, width)
+            except Exception as error:
+                raise RenderingError(
+                    "no picture can be drawn here: install an EGL or OSMesa library (Debian: "
+                    "libegl1 or libosmesa6), or set MUJOCO_GL to a backend that works"
+                ) from error
+        # The renderer keeps its GL buffers; only the numbers of the model differ between scenes.
+        self._renderer._model = model
+        return self._renderer
+
+    def show(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
+        """Shows the scene in a window."""
+        import mujoco.viewer
+
+        if self._viewer is None:
+            if os.environ.get("MUJOCO_GL", "glfw") not in ("glfw", ""):
+                raise RenderingError(
+                    "a window needs a display: on a machine without one use "
+                    "render_mode='rgb_array' or `rpl watch --video film.mp4`"
+                )
+            self._shown = (model, data)
+            self._viewer = mujoco.viewer.launch_passive(model, data)
+            self._viewer.cam.distance = self._camera.distance
+            self._viewer.cam.azimuth = self._camera.azimuth
+            self._viewer.cam.elevation = self._camera.elevation
+            self._viewer.cam.lookat[:] = self._camera.lookat
+        assert self._shown is not None
+        with self._viewer.lock():
+            self._shown[0].site_pos[:] = model.site_pos
+            self._shown[1].qpos[:] = data.qpos
+            self._shown[1].mocap_pos[:] = data.mocap_pos
+            mujoco.mj_forward(*self._shown)
+        self._viewer.sync()
+
+    def close(self) -> None:
+        """Frees the drawing context and closes the window."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None

@@ -1,0 +1,399 @@
+"""The one training loop: collect, store, update, evaluate, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.evaluate import Outcome, evaluate, evaluation_seeds, training_seeds
+from rpl.learner import ddpg
+from rpl.learner.ddpg import LearnerState
+from rpl.learner.replay import Replay
+from rpl.residual import Controller, controller_action
+from rpl.rollout import Episodes, Policy, collect
+
+BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss stays non-finite; the last good checkpoint is kept."""
+
+
+@dataclass
+class Problem:
+    """What is to be learned: a task in two copies, and what acts in it beside the learner."""
+
+    task: VectorEnv
+    """Where training episodes are collected; a Residual for RPL."""
+    evaluation_task: VectorEnv
+    """The same task, with as many environments as evaluations want."""
+    controller_task: VectorEnv
+    """The bare task, for the controller alone."""
+    controller: Controller
+    """The controller: under the residual, exploring, or only the level to compare with."""
+    horizon: int
+    """T, the most steps of an episode."""
+    compute_reward: Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+    """The task's reward, for hindsight."""
+    value_bounds: tuple[float, float] | None = None
+    """What discounted returns can be; None derives it from rewards of -1 and 0."""
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Widths of observation, goal and action."""
+        space = self.task.single_observation_space
+        (action_size,) = self.task.single_action_space.shape  # type: ignore[misc]
+        if hasattr(space, "spaces"):
+            spaces = space.spaces  # type: ignore[attr-defined]
+            return spaces["observation"].shape[0], spaces["desired_goal"].shape[0], action_size
+        return space.shape[0], 0, action_size  # type: ignore[index]
+
+
+@dataclass
+class Progress:
+    """Where a run stands; with the learner and the replay, all that resuming needs."""
+
+    cycle: int = 0
+    environment_steps: int = 0
+    episodes: int = 0
+    epoch: int = 0
+    dropped_episodes: int = 0
+    wall_seconds: float = 0.0
+    rows: int = 0
+    burning_in: bool = True
+    last_mean_q: float | None = None
+    bad_cycles: int = 0
+    best_success: float = -1.0
+    best_return: float = -np.inf
+    finished: bool = False
+    epoch_sums: dict[str, float] = field(default_factory=dict)
+    epoch_cycles: int = 0
+    epoch_steps: int = 0
+    epoch_seconds: float = 0.0
+
+    def add_cycle(self, metrics: dict[str, float], steps: int, seconds: float) -> None:
+        """Counts one cycle into the running epoch."""
+        for name, value in metrics.items():
+            self.epoch_sums[name] = self.epoch_sums.get(name, 0.0) + value
+        self.epoch_cycles += 1
+        self.epoch_steps += steps
+        self.epoch_seconds += seconds
+
+    def epoch_means(self) -> dict[str, float]:
+        """Means over the cycles of the running epoch."""
+        return {k: v / max(self.epoch_cycles, 1) for k, v in self.epoch_sums.items()}
+
+    def start_epoch(self) -> None:
+        """Clears the running epoch."""
+        self.epoch_sums, self.epoch_cycles, self.epoch_steps, self.epoch_seconds = {}, 0, 0, 0.0
+
+
+class Observer(Protocol):
+    """Somebody who watches a run: a progress display, a logger."""
+
+    def on_cycle(self, progress: Progress, metrics: dict[str, float]) -> None: ...
+
+    def on_evaluation(self, row: dict[str, Any]) -> None: ...
+
+
+class Keeper(Protocol):
+    """Where a run's results go; see :class:`rpl.runs.RunFolder`."""
+
+    def append(self, row: dict[str, Any]) -> None: ...
+
+    def save(self, state: LearnerState, progress: Progress, best: bool) -> None: ...
+
+
+def train(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    replay: Replay,
+    progress: Progress,
+    keeper: Keeper,
+    observer: Observer,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> LearnerState:
+    """Trains until ``config.steps``, or until ``interrupted`` after the running cycle.
+
+    Raises:
+        TrainingDiverged: when the loss stays non-finite.
+    """
+    levels = ControllerLevels(problem)
+    if progress.rows == 0:
+        _evaluate_and_save(config, problem, state, replay, progress, keeper, observer, levels)
+    while progress.environment_steps < config.steps:
+        if interrupted():
+            replay.flush()
+            keeper.save(state, progress, best=False)
+            return state
+        started = time.perf_counter()
+        state, metrics, steps = run_cycle(config, problem, state, replay, progress)
+        progress.add_cycle(metrics, steps, time.perf_counter() - started)
+        progress.wall_seconds += time.perf_counter() - started
+        observer.on_cycle(progress, metrics)
+        finished = progress.environment_steps >= config.steps
+        if finished or progress.epoch_cycles == config.cycles_per_epoch:
+            _evaluate_and_save(config, problem, state, replay, progress, keeper, observer, levels)
+    return state
+
+
+def run_cycle(
+    config: Config, problem: Problem, state: LearnerState, replay: Replay, progress: Progress
+) -> tuple[LearnerState, dict[str, float], int]:
+    """Collects episodes, then learns from the replay; returns the cycle's metrics and steps.
+
+    All randomness comes from (seed, cycle) alone, so that nothing of it needs saving.
+    """
+    cycle, count = progress.cycle, config.episodes_per_cycle
+    progress.burning_in = is_burning_in(config.burn_in, progress)
+    seeds = training_seeds(config.seed, progress.episodes, count)
+    policy = exploring_policy(
+        state,
+        problem,
+        quiet_exploration() if _is_quiet(config.burn_in, progress) else config.exploration,
+        np.random.default_rng((config.seed, 2, cycle)),
+        count,
+    )
+    episodes = collect(problem.task, policy, seeds, problem.horizon)
+    progress.cycle += 1
+    progress.episodes += count
+    progress.dropped_episodes += episodes.dropped
+    steps = episodes.steps + episodes.dropped * problem.horizon
+    progress.environment_steps += steps
+    replay.store(episodes)
+    metrics = {
+        "exploring_success": float(episodes.success.mean()) if len(episodes) else 0.0,
+        **episodes.info,
+    }
+    if len(replay):
+        learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
+        metrics |= losses
+        if np.isfinite(list(losses.values())).all():
+            state, progress.bad_cycles = learned, 0
+        else:
+            progress.bad_cycles += 1
+            if progress.bad_cycles >= BAD_CYCLES:
+                raise TrainingDiverged(
+                    f"the loss was not finite for {BAD_CYCLES} cycles, at "
+                    f"{progress.environment_steps} steps; the last good checkpoint is kept. "
+                    "Lower the learning rates, or look for extreme observations or rewards"
+                )
+    return state, metrics, steps
+
+
+def learn(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    replay: Replay,
+    episodes: Episodes,
+    progress: Progress,
+    cycle: int,
+) -> tuple[LearnerState, dict[str, float]]:
+    """Updates normalisers with the new episodes, then actor and critic from the replay."""
+    generator = np.random.default_rng((config.seed, 3, cycle))
+    hindsight = config.replay.hindsight
+
+    def sample(shape: tuple[int, ...], newest: int | None = None) -> ddpg.Batch:
+        return replay.sample(shape, generator, hindsight, problem.compute_reward, newest)
+
+    if len(episodes):
+        fresh = sample((config.episodes_per_cycle * problem.horizon,), newest=len(episodes))
+        state = ddpg.observe(state, fresh.observation, fresh.goal)
+    discount = config.learner.discount or 1.0 - 1.0 / problem.horizon
+    bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
+    batches = sample((config.learner.updates_per_cycle, config.learner.batch_size))
+    state, losses = ddpg.update(
+        config.learner,
+        state,
+        jax.tree.map(jnp.asarray, batches),
+        discount,
+        bounds,
+        jnp.asarray(not progress.burning_in),
+    )
+    return state, {name: float(value) for name, value in losses.items()}
+
+
+def is_burning_in(config: BurnInConfig, progress: Progress) -> bool:
+    """Whether only the critic learns now; once over, burn-in stays over.
+
+    The rules that watch the critic decide at the end of an epoch; see
+    :func:`ends_burn_in`.
+    """
+    if config.rule == "steps":
+        return progress.environment_steps < config.minimum_steps
+    return progress.burning_in
+
+
+def ends_burn_in(config: BurnInConfig, progress: Progress, means: dict[str, float]) -> bool:
+    """The end-of-epoch verdict of the rules that watch the critic (paper, IV-B)."""
+    if config.rule == "steps" or progress.environment_steps < config.minimum_steps:
+        return False
+    if config.rule == "critic-loss":
+        return means.get("critic_loss", np.inf) < config.threshold
+    if progress.last_mean_q is None:
+        return False
+    return abs(means["mean_q"] - progress.last_mean_q) < config.threshold
+
+
+def _is_quiet(config: BurnInConfig, progress: Progress) -> bool:
+    """Spreads the quiet cycles evenly over burn-in."""
+    share, cycle = config.quiet_share, progress.cycle
+    return progress.burning_in and int((cycle + 1) * share) > int(cycle * share)
+
+
+def quiet_exploration() -> ExplorationConfig:
+    """No exploration at all."""
+    return ExplorationConfig(noise=0.0, random=0.0, expert=0.0)
+
+
+def exploring_policy(
+    state: LearnerState,
+    problem: Problem,
+    exploration: ExplorationConfig,
+    generator: np.random.Generator,
+    count: int,
+) -> Policy:
+    """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
+
+    With z uniform in [0, 1]: the controller where z < expert, a uniform action where
+    z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B). The
+    disturbances are drawn per episode beforehand, so they do not depend on how many
+    environments run at once.
+    """
+    size = problem.sizes[2]
+    shape = (count, problem.horizon, size)
+    noise = exploration.noise * generator.standard_normal(shape, np.float32)
+    uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
+    z = generator.random(shape[:2])
+
+    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        action = greedy_action(state, observation) + noise[episodes, step]
+        choice = z[episodes, step]
+        is_random = choice < exploration.expert + exploration.random
+        action = np.where(is_random[:, None], uniform[episodes, step], action)
+        by_expert = np.flatnonzero(choice < exploration.expert)
+        if by_expert.size:
+            seen = jax.tree.map(lambda part: part[by_expert], observation)
+            action[by_expert] = controller_action(
+                problem.controller, seen, (by_expert.size, size), clip=True
+            )
+        return np.clip(action, -1.0, 1.0)
+
+    return policy
+
+
+def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
+    """f(s) without disturbance, (num_envs, action_size) float32."""
+    if isinstance(observation, dict):
+        seen, goal = observation["observation"], observation["desired_goal"]
+    else:
+        seen, goal = observation, np.zeros((len(observation), 0))
+    return np.array(ddpg.act(state, seen.astype(np.float32), goal.astype(np.float32)))
+
+
+def greedy_policy(state: LearnerState) -> Policy:
+    """The learned policy as it is deployed."""
+    return lambda observation, episodes, step: greedy_action(state, observation)
+
+
+def controller_policy(problem: Problem) -> Policy:
+    """The controller alone."""
+    shape = (problem.controller_task.num_envs, problem.sizes[2])
+    return lambda observation, episodes, step: controller_action(
+        problem.controller, observation, shape, clip=True
+    )
+
+
+class ControllerLevels:
+    """The controller's outcome on the evaluation episodes, run once per episode list."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._outcomes: dict[tuple[int, int], Outcome] = {}
+
+    def __call__(self, seed: int, count: int) -> Outcome:
+        """The controller on the first ``count`` evaluation episodes of ``seed``."""
+        if (seed, count) not in self._outcomes:
+            self._outcomes[seed, count] = evaluate(
+                self._problem.controller_task,
+                controller_policy(self._problem),
+                evaluation_seeds(seed, count),
+                self._problem.horizon,
+            )
+        return self._outcomes[seed, count]
+
+
+def _evaluate_and_save(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    replay: Replay,
+    progress: Progress,
+    keeper: Keeper,
+    observer: Observer,
+    levels: ControllerLevels,
+) -> None:
+    """Ends an epoch: judge, write a row, checkpoint."""
+    started = time.perf_counter()
+    progress.finished = progress.environment_steps >= config.steps
+    count = config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
+    seeds = evaluation_seeds(config.seed, count)
+    policy = evaluate(problem.evaluation_task, greedy_policy(state), seeds, problem.horizon)
+    controller = levels(config.seed, count)
+    row = metrics_row(progress, policy, controller)
+    if progress.burning_in and progress.rows > 0:
+        means = progress.epoch_means()
+        progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
+        progress.last_mean_q = means.get("mean_q")
+    best = (policy.success_rate, policy.mean_return) >= (
+        progress.best_success,
+        progress.best_return,
+    )
+    if best:
+        progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
+    progress.wall_seconds += time.perf_counter() - started
+    progress.epoch += 1
+    progress.rows += 1
+    progress.start_epoch()
+    keeper.append(row)
+    replay.flush()
+    keeper.save(state, progress, best)
+    observer.on_evaluation(row)
+
+
+def metrics_row(progress: Progress, policy: Outcome, controller: Outcome) -> dict[str, Any]:
+    """One row of ``metrics.csv``; losses are blank before the first cycle."""
+    means = progress.epoch_means()
+    low, high = policy.success_interval
+    speed = progress.epoch_steps / progress.epoch_seconds if progress.epoch_seconds else 0.0
+    return {
+        "environment_steps": progress.environment_steps,
+        "wall_seconds": round(progress.wall_seconds, 1),
+        "epoch": progress.epoch,
+        "policy_success": policy.success_rate,
+        "policy_success_low": low,
+        "policy_success_high": high,
+        "policy_return": policy.mean_return,
+        "controller_success": controller.success_rate,
+        "controller_return": controller.mean_return,
+        "critic_loss": means.get("critic_loss"),
+        "actor_loss": means.get("actor_loss"),
+        "mean_q": means.get("mean_q"),
+        "residual_size": policy.residual_size,
+        "clipped_share": policy.clipped_share,
+        "exploring_success": means.get("exploring_success"),
+        "burning_in": int(progress.burning_in),
+        "dropped_episodes": progress.dropped_episodes,
+        "evaluation_episodes": len(policy.success),
+        "steps_per_second": round(speed, 1),
+    }
