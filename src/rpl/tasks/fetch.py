@@ -5,35 +5,26 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import mujoco
 import numpy as np
 
-from rpl.tasks.goal_task import GoalTask
-from rpl.tasks.kinematics import SiteVelocity, euler_angles
+from rpl.tasks.fetch_arm import (
+    BASE_POSITION,
+    FetchArmTask,
+    InitialPose,
+    Physics,
+    fetch_assets,
+    hold_weld_at_gripper,
+    leave_out_collisions,
+    settle_arm,
+)
 
-SUBSTEPS = 20
-SUCCESS_DISTANCE = 0.05
-MOVE_PER_ACTION = 0.05  # metres the gripper's target moves under a full action
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
 CLOSEST_OBJECT = 0.1  # metres between gripper and object, in the plane, at the start
-BASE_POSITION = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
-# The bodies of the arm that can touch the object or the table in a lean scene.
-HAND_BODIES = (
-    "robot0:wrist_flex_link",
-    "robot0:wrist_roll_link",
-    "robot0:gripper_link",
-    "robot0:r_gripper_finger_link",
-    "robot0:l_gripper_finger_link",
-)
-FINGER_JOINTS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
-
-Physics = Literal["exact", "lean"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +32,7 @@ class FetchOptions:
     """The variations of the Fetch tasks."""
 
     physics: Physics = "exact"
-    """exact: the published model. lean: without the collisions that cannot take part in the task."""
+    """exact: the published model. lean: without collisions that cannot take part in the task."""
     friction: tuple[float, float, float] | None = None
     """Sliding, torsional and rolling friction of every geom; None keeps the published values."""
     gripper_locked: bool = True
@@ -55,16 +46,6 @@ SLIPPERY_PUSH = replace(PUSH, friction=(0.18, 0.005, 0.0001))
 PICK_AND_PLACE = replace(PUSH, gripper_locked=False, target_in_the_air=True)
 
 
-def fetch_assets() -> Path:
-    """The folder of the published Fetch scenes, found without importing their package."""
-    package = importlib.util.find_spec("gymnasium_robotics")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError(
-            "gymnasium-robotics holds the Fetch model: pip install gymnasium-robotics"
-        )
-    return Path(package.origin).parent / "envs" / "assets" / "fetch"
-
-
 def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
     """The published scene with the options' friction and collisions, ready to compile."""
     name = "push.xml" if options.gripper_locked else "pick_and_place.xml"
@@ -73,53 +54,8 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
         for geom in spec.geoms:
             geom.friction = options.friction
     if options.physics == "lean":
-        leave_out_collisions(spec, objects=("object0",), hand=HAND_BODIES)
+        leave_out_collisions(spec, objects=("object0",))
     return spec
-
-
-def leave_out_collisions(
-    spec: mujoco.MjSpec, objects: tuple[str, ...], hand: tuple[str, ...]
-) -> None:
-    """Keeps the contacts that a task is made of: objects with everything, hand with table.
-
-    The arm's other links cannot reach the object, the base rests on the floor with slides
-    that are damped to a standstill, and the arm's collisions with itself are prevented by
-    its joint ranges. MuJoCo lets two geoms collide if either's type meets the other's affinity.
-    """
-    hand_type, object_type = 1, 2
-    for geom in spec.geoms:
-        body = geom.parent.name
-        if geom.contype == 0 and geom.conaffinity == 0:
-            continue
-        if body in objects:
-            geom.contype, geom.conaffinity = object_type, hand_type | object_type
-        elif body in hand:
-            geom.contype, geom.conaffinity = hand_type, 0
-        elif body == "table0":
-            geom.contype, geom.conaffinity = 0, hand_type | object_type
-        elif geom.name == "floor0":
-            geom.contype, geom.conaffinity = 0, object_type
-        else:
-            geom.contype, geom.conaffinity = 0, 0
-
-
-def hold_weld_at_gripper(model: mujoco.MjModel) -> None:
-    """Lets the mocap body pull the gripper's own frame, without an offset."""
-    weld = int(mujoco.mjtEq.mjEQ_WELD)
-    for i in range(model.neq):
-        if int(model.eq_type[i]) == weld:
-            model.eq_data[i, :7] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class InitialPose:
-    """Where every episode begins, found by letting the published scene settle."""
-
-    qpos: np.ndarray
-    qvel: np.ndarray
-    time: float
-    gripper_position: np.ndarray
-    object_height: float
 
 
 @lru_cache(maxsize=8)
@@ -137,24 +73,7 @@ def settle(options: FetchOptions) -> InitialPose:
     return settle_arm(model, data, gripper_height=0.0 if options.gripper_locked else 0.2)
 
 
-def settle_arm(model: mujoco.MjModel, data: mujoco.MjData, gripper_height: float) -> InitialPose:
-    """Settles an arm whose joints were placed in ``data``; see :func:`settle`."""
-    mujoco.mj_forward(model, data)
-    target = np.array((-0.498, 0.005, -0.431 + gripper_height))
-    data.mocap_pos[0] = target + data.site("robot0:grip").xpos
-    data.mocap_quat[0] = (1.0, 0.0, 1.0, 0.0)
-    for _ in range(10):
-        mujoco.mj_step(model, data, nstep=SUBSTEPS)
-    return InitialPose(
-        data.qpos.copy(),
-        data.qvel.copy(),
-        float(data.time),
-        data.site("robot0:grip").xpos.copy(),
-        float(data.site("object0").xpos[2]),
-    )
-
-
-class FetchTask(GoalTask):
+class FetchTask(FetchArmTask):
     """Move an object to a goal with the Fetch arm; T = 50, success within 0.05 m.
 
     The 25 observed numbers, the reset, the reward and the action are those of
@@ -177,53 +96,16 @@ class FetchTask(GoalTask):
         **keywords: Any,
     ) -> None:
         self.options = options
-        self.initial = settle(options)
-        model = fetch_spec(options).compile()
-        hold_weld_at_gripper(model)
         super().__init__(
-            model,
+            fetch_spec(options).compile(),
+            settle(options),
             num_envs,
-            action_size=4,
-            substeps=SUBSTEPS,
+            gripper_locked=options.gripper_locked,
             max_episode_steps=max_episode_steps,
-            success_distance=SUCCESS_DISTANCE,
             **keywords,
         )
-        self._bind()
-        self._define_observation_space()
 
-    def _bind(self) -> None:
-        batch, model = self.batch, self.model
-        self._qpos, self._qvel, self._time = (
-            batch.bind("qpos"),
-            batch.bind("qvel"),
-            batch.bind("time"),
-        )
-        self._mocap_pos, self._mocap_quat = batch.bind("mocap_pos"), batch.bind("mocap_quat")
-        self._control = batch.bind("ctrl")
-        self._body_position, self._body_quaternion = batch.bind("xpos"), batch.bind("xquat")
-        self._site_position, self._site_rotation = batch.bind("site_xpos"), batch.bind("site_xmat")
-        self._gripper_body = model.body("robot0:gripper_link").id
-        self._gripper_site = model.site("robot0:grip").id
-        self._object_site = model.site("object0").id
-        self._object_qpos = int(model.joint("object0:joint").qposadr[0])
-        self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in FINGER_JOINTS]
-        self._finger_qvel = [int(model.joint(name).dofadr[0]) for name in FINGER_JOINTS]
-        self._gripper_velocity = SiteVelocity(batch, model, "robot0:grip")
-        self._object_velocity = SiteVelocity(batch, model, "object0")
-        # An actuator's target is relative to its own joint; actuators may come in any order.
-        self._actuated_qpos = model.jnt_qposadr[model.actuator_trnid[:, 0]]
-
-    def _reset_simulations(self, ids: np.ndarray) -> None:
-        self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
-        self._qpos[ids] = self.initial.qpos
-        self._qvel[ids] = self.initial.qvel
-        self._time[ids] = self.initial.time
-        for i in ids:
-            self._place_object(self._generators[i], int(i))  # type: ignore[index]
-        self.batch.forward(ids)
-
-    def _place_object(self, generator: np.random.Generator, simulation: int) -> None:
+    def _place(self, generator: np.random.Generator, simulation: int) -> None:
         offset = np.zeros(2)
         while np.linalg.norm(offset) < CLOSEST_OBJECT:
             offset = generator.uniform(-OBJECT_RANGE, OBJECT_RANGE, 2)
@@ -236,44 +118,3 @@ class FetchTask(GoalTask):
         if self.options.target_in_the_air and generator.uniform() < 0.5:
             goal[2] += generator.uniform(0.0, 0.45)
         return goal
-
-    def _apply_action(self, action: np.ndarray) -> None:
-        # The mocap body first snaps to where the gripper is known to be, then leads it.
-        self._mocap_pos[:, 0] = (
-            self._body_position[:, self._gripper_body] + MOVE_PER_ACTION * action[:, :3]
-        )
-        self._mocap_quat[:, 0] = self._body_quaternion[:, self._gripper_body] + (1.0, 0.0, 1.0, 0.0)
-        if not self.options.gripper_locked:
-            self._control[:] = self._qpos[:, self._actuated_qpos] + action[:, 3:]
-
-    def _after_step(self) -> None:
-        if self.options.gripper_locked:
-            self._qpos[:, self._finger_qpos] = 0.0
-            self.batch.forward()
-
-    def _observables(self) -> dict[str, np.ndarray]:
-        seconds = SUBSTEPS * self.model.opt.timestep
-        gripper_position = self._site_position[:, self._gripper_site]
-        object_position = self._site_position[:, self._object_site]
-        gripper_velocity, _ = self._gripper_velocity()
-        object_velocity, object_angular_velocity = self._object_velocity()
-        return {
-            "gripper_position": gripper_position,
-            "object_position": object_position,
-            "object_relative_position": object_position - gripper_position,
-            "finger_position": self._qpos[:, self._finger_qpos],
-            "object_rotation": euler_angles(self._site_rotation[:, self._object_site]),
-            "object_relative_velocity": (object_velocity - gripper_velocity) * seconds,
-            "object_angular_velocity": object_angular_velocity * seconds,
-            "gripper_velocity": gripper_velocity * seconds,
-            "finger_velocity": self._qvel[:, self._finger_qvel] * seconds,
-        }
-
-    def _achieved_goal(self, observables: dict[str, np.ndarray]) -> np.ndarray:
-        return observables["object_position"]
-
-    def _mark_goal(self, model: mujoco.MjModel, goal: np.ndarray) -> None:
-        target = model.site("target0")
-        model.site_pos[target.id] = goal - model.body_pos[int(target.bodyid[0])]
-        # The object's own marker would hide inside the block or pass for the goal.
-        model.site_rgba[self._object_site, 3] = 0.0

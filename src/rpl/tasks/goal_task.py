@@ -136,6 +136,9 @@ class GoalTask(VectorEnv):
     def _after_step(self) -> None:
         """Adjusts the state between the physics and the observation."""
 
+    def _sense(self, ids: np.ndarray) -> None:
+        """Draws the sensor noise of simulations ``ids``, once for each observation of theirs."""
+
     # Gymnasium's vector interface.
 
     def reset(
@@ -163,6 +166,7 @@ class GoalTask(VectorEnv):
             for i in ids:
                 self._goal[i] = self._sample_goal(self._generators[i], int(i))  # type: ignore[index]
             self._episode_step[ids] = 0
+            self._sense(ids)
         self._show()
         return self._observe()[0], {}
 
@@ -198,6 +202,7 @@ class GoalTask(VectorEnv):
         self._apply_action(np.clip(action, -1.0, 1.0))
         self.batch.step(nstep=self.substeps)
         self._after_step()
+        self._sense(np.arange(self.num_envs))
         self._episode_step += 1
         observation, true_achieved_goal = self._observe()
         distance = np.linalg.norm(true_achieved_goal - self._goal, axis=-1)
@@ -237,7 +242,7 @@ class GoalTask(VectorEnv):
         return observation, self._true_achieved_goal(achieved_goal)
 
     def simulator_state(self) -> np.ndarray:
-        """The ``mjSTATE_INTEGRATION`` rows, (num_envs, nstate): all that the next step depends on."""
+        """The ``mjSTATE_INTEGRATION`` rows, (num_envs, nstate), on which the next step depends."""
         rows = np.empty((self.num_envs, self.batch.nstate))
         data = mujoco.MjData(self.model)
         for i in range(self.num_envs):

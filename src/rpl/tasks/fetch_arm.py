@@ -1,0 +1,221 @@
+"""What every task with the published Fetch arm shares: its scene, its moves, what it senses."""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import importlib.util
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import mujoco
+import numpy as np
+
+from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.kinematics import SiteVelocity, euler_angles
+
+SUBSTEPS = 20
+SUCCESS_DISTANCE = 0.05
+MOVE_PER_ACTION = 0.05  # metres the gripper's target moves under a full action
+BASE_POSITION = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
+# The bodies of the arm that can touch the object or the table in a lean scene.
+HAND_BODIES = (
+    "robot0:wrist_flex_link",
+    "robot0:wrist_roll_link",
+    "robot0:gripper_link",
+    "robot0:r_gripper_finger_link",
+    "robot0:l_gripper_finger_link",
+)
+FINGER_JOINTS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
+
+Physics = Literal["exact", "lean"]
+
+
+def fetch_assets() -> Path:
+    """The folder of the published Fetch scenes, found without importing their package."""
+    package = importlib.util.find_spec("gymnasium_robotics")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError(
+            "gymnasium-robotics holds the Fetch model: pip install gymnasium-robotics"
+        )
+    return Path(package.origin).parent / "envs" / "assets" / "fetch"
+
+
+def leave_out_collisions(
+    spec: mujoco.MjSpec, objects: tuple[str, ...], ground: tuple[str, ...] = ("table0",)
+) -> None:
+    """Keeps the contacts that a task is made of: objects with everything, hand with ground.
+
+    The arm's other links cannot reach the object, the base rests on the floor with slides
+    that are damped to a standstill, and the arm's collisions with itself are prevented by
+    its joint ranges. MuJoCo lets two geoms collide if either's type meets the other's affinity.
+    """
+    hand_type, object_type = 1, 2
+    for geom in spec.geoms:
+        body = geom.parent.name
+        if geom.contype == 0 and geom.conaffinity == 0:
+            continue
+        if body in objects:
+            geom.contype, geom.conaffinity = object_type, hand_type | object_type
+        elif body in HAND_BODIES:
+            geom.contype, geom.conaffinity = hand_type, 0
+        elif body in ground:
+            geom.contype, geom.conaffinity = 0, hand_type | object_type
+        elif geom.name == "floor0":
+            geom.contype, geom.conaffinity = 0, object_type
+        else:
+            geom.contype, geom.conaffinity = 0, 0
+
+
+def hold_weld_at_gripper(model: mujoco.MjModel) -> None:
+    """Lets the mocap body pull the gripper's own frame, without an offset."""
+    weld = int(mujoco.mjtEq.mjEQ_WELD)
+    for i in range(model.neq):
+        if int(model.eq_type[i]) == weld:
+            model.eq_data[i, :7] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class InitialPose:
+    """Where every episode begins, found by letting the published scene settle."""
+
+    qpos: np.ndarray
+    qvel: np.ndarray
+    time: float
+    gripper_position: np.ndarray
+    object_height: float
+
+
+def settle_arm(model: mujoco.MjModel, data: mujoco.MjData, gripper_height: float) -> InitialPose:
+    """Settles an arm whose joints were placed in ``data``; ten steps, as published."""
+    mujoco.mj_forward(model, data)
+    target = np.array((-0.498, 0.005, -0.431 + gripper_height))
+    data.mocap_pos[0] = target + data.site("robot0:grip").xpos
+    data.mocap_quat[0] = (1.0, 0.0, 1.0, 0.0)
+    for _ in range(10):
+        mujoco.mj_step(model, data, nstep=SUBSTEPS)
+    return InitialPose(
+        data.qpos.copy(),
+        data.qvel.copy(),
+        float(data.time),
+        data.site("robot0:grip").xpos.copy(),
+        float(data.site("object0").xpos[2]),
+    )
+
+
+class FetchArmTask(GoalTask):
+    """A goal-reaching task with the Fetch arm and one object, of 25 or more observed numbers.
+
+    The action is the gripper's displacement in units of 5 cm and the change of the
+    fingers' opening.
+
+    Args:
+        model: the compiled scene, with the body ``object0`` on a free joint of its own.
+        initial: where every episode begins.
+        num_envs: number of simulations.
+        gripper_locked: keep the fingers closed; the fourth action component has no effect.
+        keywords: ``max_episode_steps``, ``num_threads``, ``render_mode`` and
+            ``simulator_state`` of GoalTask.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        initial: InitialPose,
+        num_envs: int,
+        *,
+        gripper_locked: bool,
+        **keywords: Any,
+    ) -> None:
+        hold_weld_at_gripper(model)
+        self.initial = initial
+        self.gripper_locked = gripper_locked
+        super().__init__(
+            model,
+            num_envs,
+            action_size=4,
+            substeps=SUBSTEPS,
+            success_distance=SUCCESS_DISTANCE,
+            **keywords,
+        )
+        self._bind()
+        self._define_observation_space()
+
+    def _bind(self) -> None:
+        batch, model = self.batch, self.model
+        self._qpos, self._qvel, self._time = (
+            batch.bind("qpos"),
+            batch.bind("qvel"),
+            batch.bind("time"),
+        )
+        self._mocap_pos, self._mocap_quat = batch.bind("mocap_pos"), batch.bind("mocap_quat")
+        self._control = batch.bind("ctrl")
+        self._body_position, self._body_quaternion = batch.bind("xpos"), batch.bind("xquat")
+        self._site_position, self._site_rotation = batch.bind("site_xpos"), batch.bind("site_xmat")
+        self._gripper_body = model.body("robot0:gripper_link").id
+        self._gripper_site = model.site("robot0:grip").id
+        self._object_site = model.site("object0").id
+        self._object_qpos = int(model.joint("object0:joint").qposadr[0])
+        self._finger_qpos = [int(model.joint(name).qposadr[0]) for name in FINGER_JOINTS]
+        self._finger_qvel = [int(model.joint(name).dofadr[0]) for name in FINGER_JOINTS]
+        self._gripper_velocity = SiteVelocity(batch, model, "robot0:grip")
+        self._object_velocity = SiteVelocity(batch, model, "object0")
+        # An actuator's target is relative to its own joint; actuators may come in any order.
+        self._actuated_qpos = model.jnt_qposadr[model.actuator_trnid[:, 0]]
+
+    @abstractmethod
+    def _place(self, generator: np.random.Generator, simulation: int) -> None:
+        """Draws where the objects of one simulation begin, and writes it."""
+
+    def _reset_simulations(self, ids: np.ndarray) -> None:
+        self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
+        self._qpos[ids] = self.initial.qpos
+        self._qvel[ids] = self.initial.qvel
+        self._time[ids] = self.initial.time
+        for i in ids:
+            self._place(self._generators[i], int(i))  # type: ignore[index]
+        self.batch.forward(ids)
+
+    def _apply_action(self, action: np.ndarray) -> None:
+        # The mocap body first snaps to where the gripper is known to be, then leads it.
+        self._mocap_pos[:, 0] = (
+            self._body_position[:, self._gripper_body] + MOVE_PER_ACTION * action[:, :3]
+        )
+        self._mocap_quat[:, 0] = self._body_quaternion[:, self._gripper_body] + (1.0, 0.0, 1.0, 0.0)
+        if not self.gripper_locked:
+            self._control[:] = self._qpos[:, self._actuated_qpos] + action[:, 3:]
+
+    def _after_step(self) -> None:
+        if self.gripper_locked:
+            self._qpos[:, self._finger_qpos] = 0.0
+            self.batch.forward()
+
+    def _observables(self) -> dict[str, np.ndarray]:
+        seconds = SUBSTEPS * self.model.opt.timestep
+        gripper_position = self._site_position[:, self._gripper_site]
+        object_position = self._site_position[:, self._object_site]
+        gripper_velocity, _ = self._gripper_velocity()
+        object_velocity, object_angular_velocity = self._object_velocity()
+        return {
+            "gripper_position": gripper_position,
+            "object_position": object_position,
+            "object_relative_position": object_position - gripper_position,
+            "finger_position": self._qpos[:, self._finger_qpos],
+            "object_rotation": euler_angles(self._site_rotation[:, self._object_site]),
+            "object_relative_velocity": (object_velocity - gripper_velocity) * seconds,
+            "object_angular_velocity": object_angular_velocity * seconds,
+            "gripper_velocity": gripper_velocity * seconds,
+            "finger_velocity": self._qvel[:, self._finger_qvel] * seconds,
+        }
+
+    def _achieved_goal(self, observables: dict[str, np.ndarray]) -> np.ndarray:
+        return observables["object_position"]
+
+    def _mark_goal(self, model: mujoco.MjModel, goal: np.ndarray) -> None:
+        target = model.site("target0")
+        model.site_pos[target.id] = goal - model.body_pos[int(target.bodyid[0])]
+        # The object's own marker would hide inside the block or pass for the goal.
+        model.site_rgba[self._object_site, 3] = 0.0
