@@ -121,4 +121,13 @@ FAST = Config(
     residual=ResidualConfig(scale=0.5, clip_controller=True),
 )
 
-PRESETS = {"paper": PAPER, "fast": FAST}
+
+@dataclass(frozen=True)
+class Preset:
+    """A configuration and the physics it trains on."""
+
+    config: Config
+    physics: Literal["exact", "lean"]
+
+
+PRESETS = {"paper": Preset(PAPER, "exact"), "fast": Preset(FAST, "lean")}

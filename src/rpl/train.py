@@ -64,6 +64,7 @@ class Progress:
     cycle: int = 0
     environment_steps: int = 0
     episodes: int = 0
+    stored_episodes: int = 0
     epoch: int = 0
     dropped_episodes: int = 0
     wall_seconds: float = 0.0
@@ -170,6 +171,7 @@ def run_cycle(
     steps = episodes.steps + episodes.dropped * problem.horizon
     progress.environment_steps += steps
     replay.store(episodes)
+    progress.stored_episodes = replay.stored
     metrics = {
         "exploring_success": float(episodes.success.mean()) if len(episodes) else 0.0,
         **episodes.info,

@@ -1,0 +1,54 @@
+# One word a habit. `make train` and `make test` need nothing but Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/demo
+
+.PHONY: train test format lint type check build clean
+
+# Learn to push on a slippery table, then show policy and controller on the same unseen episodes.
+train: $(VENV)/.installed
+	$(BIN)/rpl train slippery-push --steps 120000 --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume)
+	$(BIN)/rpl eval $(RUN) --episodes 200
+	$(BIN)/rpl plot $(RUN) --out $(RUN)/curve.png
+	$(BIN)/rpl watch $(RUN) --video $(RUN)/film.mp4
+
+test: $(VENV)/.installed-dev check
+	nice $(BIN)/pytest -n 2
+
+check: lint type
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: $(VENV)/.installed-dev
+	$(BIN)/pyright
+
+# The wheel must install and run outside the checkout.
+build: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m build --wheel
+	$(PYTHON) -m venv --clear build/wheel-venv
+	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	cd build && wheel-venv/bin/rpl tasks
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rpl needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) build dist runs *.egg-info src/*.egg-info

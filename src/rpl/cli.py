@@ -1,0 +1,60 @@
+"""The ``rpl`` command: which subcommands there are, and how they fail."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from rpl.catalog import UnknownName
+from rpl.commands import benchmark, evaluate, plot, tasks, train, watch
+from rpl.residual import ControllerError
+from rpl.runs import RunError
+from rpl.tasks.rendering import RenderingError
+from rpl.train import TrainingDiverged
+
+USAGE_ERRORS = (UnknownName,)
+OTHER_ERRORS = (RunError, ControllerError, RenderingError, TrainingDiverged, OSError, ValueError)
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 done, 2 a usage error, 1 anything else."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs a command and returns its exit code; an error is one sentence on standard error."""
+    try:
+        result = tyro.extras.subcommand_cli_from_dict(
+            commands(arguments),
+            args=arguments or ["--help"],
+            prog="rpl",
+            description="Residual policy learning: improve a controller with deep RL.",
+        )
+    except USAGE_ERRORS as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 1)
+    except OTHER_ERRORS as error:
+        return _complain(str(error) or type(error).__name__, 1)
+    return result or 0
+
+
+def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
+    """The subcommands; some have options that depend on the task named in the arguments."""
+    return {
+        "tasks": tasks.tasks,
+        "train": train.command_for(arguments),
+        "eval": evaluate.command_for(arguments),
+        "watch": watch.command_for(arguments),
+        "plot": plot.plot,
+        "bench": benchmark.bench,
+    }
+
+
+def _complain(sentence: str, code: int) -> int:
+    Console(stderr=True, soft_wrap=True).print(f"rpl: {sentence}", markup=False, highlight=False)
+    return code

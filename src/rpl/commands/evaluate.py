@@ -1,0 +1,148 @@
+"""``rpl eval``: policy and controller on the same unseen episodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, make_dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from rpl.commands.loading import Subject, load_subject
+from rpl.commands.options import (
+    ControllerName,
+    controller_options,
+    named_task,
+    named_value,
+    task_options,
+)
+from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference
+from rpl.train import controller_policy
+
+# Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
+UNSEEN_SEED = 1_000_000
+LARGEST_ROUND = 100
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What ``rpl eval`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task to evaluate a controller on."""
+    controller_name: ControllerName = None
+    episodes: int = 200
+    """Episodes, the same for policy and controller."""
+    seed: int = UNSEEN_SEED
+    """Chooses the episodes."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print one JSON object and nothing else."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the options of the task and controller in the arguments."""
+    options = options_for(EvaluateOptions, arguments)
+
+    def evaluate_command(options: Any) -> int:
+        return run_evaluation(options)
+
+    evaluate_command.__doc__ = "Evaluates a run's policy beside its controller, or a controller."
+    evaluate_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
+    return evaluate_command
+
+
+def options_for(base: type, arguments: list[str]) -> type:
+    """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
+    name = named_task(arguments)
+    task, controller = task_options(name), controller_options(arguments, name)
+    given = any(word.startswith("--task.") for word in arguments)
+    spoken = any(word.startswith("--controller") for word in arguments)
+    return make_dataclass(
+        "Options",
+        [
+            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
+            (
+                "controller",
+                Annotated[type(controller), tyro.conf.arg(name="controller")],
+                controller,
+            ),
+            ("task_given", tyro.conf.Suppress[bool], given),
+            ("controller_given", tyro.conf.Suppress[bool], spoken),
+        ],
+        bases=(base,),
+        frozen=True,
+    )
+
+
+def load_for(options: Any, num_envs: int) -> Subject:
+    """The subject that parsed options name."""
+    return load_subject(
+        options.run_or_task,
+        options.controller_name,
+        num_envs,
+        options.task if options.task_given else None,
+        options.controller if options.controller_given else None,
+        options.checkpoint,
+    )
+
+
+def run_evaluation(options: Any) -> int:
+    """Evaluates and prints a table or JSON."""
+    if options.episodes < 1:
+        raise ValueError(f"--episodes must be at least 1, not {options.episodes}")
+    subject = load_for(options, min(options.episodes, LARGEST_ROUND))
+    report = evaluation_report(subject, options.episodes, options.seed)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        print_report(report, Console())
+    return 0
+
+
+def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, Any]:
+    """The outcome of policy and controller on the same episodes, as ``--json`` prints it."""
+    problem = subject.problem
+    seeds = evaluation_seeds(seed, episodes)
+    controller = evaluate(
+        problem.controller_task, controller_policy(problem), seeds, problem.horizon
+    )
+    policy: Outcome | None = None
+    if subject.policy is not None:
+        policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
+    return {
+        "task": subject.name,
+        "method": subject.method,
+        "episodes": episodes,
+        "seed": seed,
+        "controller": controller.summary(),
+        "policy": None if policy is None else policy.summary(),
+        "difference": None if policy is None else paired_difference(policy, controller),
+    }
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """The report as a table."""
+    table = Table(title=f"{report['task']}: {report['episodes']} unseen episodes")
+    for column in ("", "success", "95 % interval", "return", "95 % interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    rows = [("controller", report["controller"])]
+    if report["policy"] is not None:
+        rows += [(f"policy ({report['method']})", report["policy"])]
+        rows += [("difference", report["difference"])]
+    for name, numbers in rows:
+        sign = "+" if name.startswith("difference") else ""
+        low, high = numbers["success_interval"]
+        return_low, return_high = numbers["return_interval"]
+        table.add_row(
+            name,
+            f"{numbers['success_rate']:{sign}.3f}",
+            f"[{low:{sign}.3f}, {high:{sign}.3f}]".replace("[", "\\["),
+            f"{numbers['mean_return']:{sign}.2f}",
+            f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]".replace("[", "\\["),
+        )
+    console.print(table)

@@ -1,0 +1,78 @@
+"""Options that several commands share, and those that depend on a task or a controller."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from rpl.catalog import CONTROLLERS, TASKS, find
+from rpl.runs import read_config
+
+ControllerName = Annotated[
+    str | None,
+    tyro.conf.arg(name="controller", metavar="NAME", help="The controller; default: the task's."),
+]
+
+
+def named_value(arguments: list[str], option: str) -> str | None:
+    """The value of ``--option VALUE`` or ``--option=VALUE`` in unparsed arguments.
+
+    The real parser needs to know the task before it can know the task's options.
+    """
+    for i, argument in enumerate(arguments):
+        if argument == option and i + 1 < len(arguments):
+            return arguments[i + 1]
+        if argument.startswith(option + "="):
+            return argument.split("=", 1)[1]
+    return None
+
+
+def named_task(arguments: list[str]) -> str | None:
+    """The first task, or run folder's task, among unparsed arguments."""
+    for argument in arguments[1:]:
+        if argument in TASKS:
+            return argument
+        if (Path(argument) / "config.json").exists():
+            return read_config(Path(argument)).get("task")
+    return None
+
+
+def task_options(task: str | None) -> Any:
+    """The default of ``--task.*`` for a task."""
+    return TASKS[task if task in TASKS else "push"].options
+
+
+def controller_options(arguments: list[str], task: str | None) -> Any:
+    """The default of ``--controller.*``: a controller without its layout."""
+    name = named_value(arguments, "--controller")
+    if name not in CONTROLLERS:
+        name = TASKS[task].controller if task in TASKS else next(iter(CONTROLLERS))
+    return without_layout(name)
+
+
+def without_layout(controller: str) -> Any:
+    """The settings of a controller, which only gets its layout from the task."""
+    make = find("controller", CONTROLLERS, controller).make
+    hidden = tyro.conf.Suppress[tyro.conf.Fixed[Any]]
+    settings = dataclasses.make_dataclass(
+        make.__name__, [("layout", hidden, None)], bases=(make,), frozen=True
+    )
+    return settings()
+
+
+def as_record(options: Any) -> dict[str, Any]:
+    """Options for ``config.json``; a controller's layout is the task's business."""
+    return {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if field.name != "layout"
+    }
+
+
+def from_record(default: Any, record: dict[str, Any]) -> Any:
+    """Options read back from ``config.json``."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+    return dataclasses.replace(default, **values)

@@ -1,0 +1,183 @@
+"""``rpl train``: learn, and leave a run folder behind."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, make_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import jax
+import tyro
+from rich.console import Console
+
+from rpl.catalog import METHODS, TASKS, find, make_problem
+from rpl.commands.options import (
+    ControllerName,
+    as_record,
+    controller_options,
+    named_task,
+    named_value,
+    task_options,
+)
+from rpl.config import PRESETS, Config
+from rpl.learner import ddpg
+from rpl.learner.replay import Replay
+from rpl.progress import make_display
+from rpl.runs import RunFolder, provenance
+from rpl.train import Problem, Progress, train
+
+MethodName = Literal["rpl", "scratch", "expert-explore"]
+PresetName = Literal["fast", "paper"]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What ``rpl train`` takes besides the options that depend on the task."""
+
+    task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
+    """The task; `rpl tasks` lists them."""
+    method: MethodName = "rpl"
+    """What is learned: the residual, the whole action, or that with the controller exploring."""
+    preset: PresetName = "fast"
+    """fast: tuned for two cores. paper: every setting as published."""
+    controller_name: ControllerName = None
+    out: Path | None = None
+    """The run folder; default: runs/<task>-<method>-seed<k>."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Continue the run in the folder."""
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace the run in the folder."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the defaults of the preset, task and controller in the arguments."""
+    name = named_task(arguments)
+    preset = PRESETS.get(named_value(arguments, "--preset") or "fast", PRESETS["fast"])
+    method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
+    task = replace(task_options(name), physics=preset.physics)
+    controller = controller_options(arguments, name)
+    config = method.configure(preset.config)
+    options = make_dataclass(
+        "Options",
+        [
+            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
+            (
+                "controller",
+                Annotated[type(controller), tyro.conf.arg(name="controller")],
+                controller,
+            ),
+            ("config", Annotated[Config, tyro.conf.arg(name="")], config),
+        ],
+        bases=(TrainOptions,),
+        frozen=True,
+    )
+
+    def train_command(options: Any) -> int:
+        return run_training(options, ["rpl", *arguments])
+
+    train_command.__doc__ = "Trains a policy and writes a run folder."
+    train_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
+    return train_command
+
+
+def run_training(options: Any, command: list[str]) -> int:
+    """Trains as told; see :class:`TrainOptions`."""
+    find("task", TASKS, options.task_name)
+    config: Config = options.config
+    console = Console()
+    problem = make_problem(
+        options.task_name,
+        options.method,
+        config,
+        options.task,
+        options.controller_name,
+        options.controller,
+    )
+    path = options.out or Path("runs") / f"{options.task_name}-{options.method}-seed{config.seed}"
+    run = RunFolder(path, record_of(options, command), options.resume, options.overwrite)
+    try:
+        return _train_in(run, config, problem, console, command)
+    finally:
+        run.close()
+
+
+def record_of(options: Any, command: list[str]) -> dict[str, Any]:
+    """What ``config.json`` says of a run."""
+    return {
+        "task": options.task_name,
+        "method": options.method,
+        "preset": options.preset,
+        "controller": options.controller_name or TASKS[options.task_name].controller,
+        "task_options": as_record(options.task),
+        "controller_options": as_record(options.controller),
+        "config": asdict(options.config),
+        "command": shlex.join(command),
+        **provenance(),
+    }
+
+
+def new_learner(config: Config, problem: Problem) -> ddpg.LearnerState:
+    """The learner before any training."""
+    return ddpg.create(jax.random.key(config.seed), *problem.sizes, config.learner)
+
+
+def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
+    """An empty replay, or the one in the folder."""
+    episodes = max(config.replay.capacity // problem.horizon, 1)
+    slack = config.episodes_per_cycle * config.cycles_per_epoch
+    return Replay(episodes, problem.horizon, *problem.sizes, slack=slack, folder=folder)
+
+
+def _train_in(
+    run: RunFolder, config: Config, problem: Problem, console: Console, command: list[str]
+) -> int:
+    state, progress = new_learner(config, problem), Progress()
+    replay = new_replay(config, problem, run.replay_folder)
+    if run.resumed:
+        state, progress = run.restore(state)
+        replay.stored = progress.stored_episodes
+        if progress.environment_steps >= config.steps:
+            console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
+            return 0
+    with Interruption() as interruption, make_display(console, config.steps) as display:
+        train(config, problem, state, replay, progress, run, display, interruption)
+    if progress.environment_steps < config.steps:
+        resume = [word for word in command if word not in ("--resume", "--overwrite")]
+        console.print(
+            f"stopped at {progress.environment_steps:,} of {config.steps:,} steps and saved; "
+            f"continue with: {shlex.join([*resume, '--resume'])}",
+            soft_wrap=True,
+        )
+        return 1
+    console.print(f"done: {run.path}", soft_wrap=True)
+    return 0
+
+
+class Interruption:
+    """Turns SIGINT and SIGTERM into a question the loop asks; a second one ends at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._previous: dict[int, Any] = {}
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def __enter__(self) -> Interruption:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._ask)
+        return self
+
+    def _ask(self, number: int, frame: Any) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+        print("stopping after this cycle; press again to stop at once", file=sys.stderr)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,275 @@
+"""The run folder: what a run leaves behind, written so that killing it loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import fcntl
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, TypeVar
+
+import equinox as eqx
+
+from rpl.learner.ddpg import LearnerState
+from rpl.train import Progress
+
+PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
+
+T = TypeVar("T")
+
+
+class RunError(Exception):
+    """A run folder cannot be used as asked; the message says what to do."""
+
+
+class RunFolder:
+    """One run on disk: ``config.json``, ``metrics.csv``, ``checkpoint/``, ``replay/``, events.
+
+    A lock is held for as long as the object lives, and dies with its process.
+
+    Args:
+        path: the folder; made if missing.
+        record: what ``config.json`` is to say.
+        resume: continue what the folder holds.
+        overwrite: delete what the folder holds.
+
+    Raises:
+        RunError: if another process uses the folder, it holds a run and neither ``resume``
+            nor ``overwrite`` was asked for, there is nothing to resume, or it cannot be
+            written.
+    """
+
+    def __init__(
+        self, path: Path, record: dict[str, Any], resume: bool = False, overwrite: bool = False
+    ) -> None:
+        self.path = path
+        self.resumed = False
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(path)
+            if (path / "config.json").exists():
+                self._take_over(record, resume, overwrite)
+            elif resume:
+                raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
+            if not self.resumed:
+                write_durably(path / "config.json", _json_bytes(record))
+            (path / "checkpoint").mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
+        self._events = None
+
+    def _take_over(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
+        if overwrite:
+            for entry in self.path.iterdir():
+                if entry.name != "lock":
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            return
+        if not resume:
+            raise RunError(
+                f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
+                "--out names another folder"
+            )
+        differences = _differences(read_config(self.path), record)
+        if differences:
+            raise RunError(
+                f"the run in {self.path} was started with other settings ({'; '.join(differences)}): "
+                "repeat its command with --resume, or choose another folder with --out"
+            )
+        self.resumed = has_checkpoint(self.path)
+
+    @property
+    def replay_folder(self) -> Path:
+        """Where the replay's arrays live."""
+        return self.path / "replay"
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Adds a row to ``metrics.csv`` and to the TensorBoard events."""
+        path = self.path / "metrics.csv"
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(row))
+        if not path.exists():
+            writer.writeheader()
+        writer.writerow(row)
+        with open(path, "a", newline="") as file:
+            file.write(text.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+        self._append_events(row)
+
+    def _append_events(self, row: dict[str, Any]) -> None:
+        from tensorboardX import SummaryWriter
+
+        if self._events is None:
+            self._events = SummaryWriter(str(self.path / "events"))
+        for name, value in row.items():
+            if value is not None and name != "environment_steps":
+                self._events.add_scalar(name, value, row["environment_steps"])
+        self._events.flush()
+
+    def save(self, state: LearnerState, progress: Progress, best: bool) -> None:
+        """Writes the last checkpoint, and the best one when told so; each appears at once or not."""
+        buffer = io.BytesIO()
+        buffer.write(json.dumps(dataclasses.asdict(progress)).encode() + b"\n")
+        eqx.tree_serialise_leaves(buffer, state)
+        for name in ("last", "best") if best else ("last",):
+            write_durably(self.path / "checkpoint" / f"{name}.eqx", buffer.getvalue())
+
+    def restore(self, like: LearnerState) -> tuple[LearnerState, Progress]:
+        """The last checkpoint; rows of ``metrics.csv`` written after it are taken back."""
+        state, progress = load_checkpoint(self.path, like)
+        _keep_rows(self.path / "metrics.csv", progress.rows)
+        return state, progress
+
+    def close(self) -> None:
+        """Closes the events and lets go of the lock."""
+        if self._events is not None:
+            self._events.close()
+        self._lock.close()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The run's ``config.json``.
+
+    Raises:
+        RunError: if the folder is not a run.
+    """
+    try:
+        return json.loads((path / "config.json").read_text())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is not a run folder: it has no config.json") from error
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path / 'config.json'} is damaged: {error}") from error
+
+
+def has_checkpoint(path: Path) -> bool:
+    """Whether the run has got as far as a checkpoint."""
+    return (path / "checkpoint" / "last.eqx").exists()
+
+
+def load_checkpoint(
+    path: Path, like: LearnerState, name: str = "last"
+) -> tuple[LearnerState, Progress]:
+    """A checkpoint, ``last`` or ``best``.
+
+    Args:
+        path: the run folder.
+        like: a learner of the same shapes.
+        name: which checkpoint.
+
+    Raises:
+        RunError: if it is missing or cannot be read.
+    """
+    file_path = path / "checkpoint" / f"{name}.eqx"
+    try:
+        with open(file_path, "rb") as file:
+            progress = Progress(**json.loads(file.readline()))
+            return eqx.tree_deserialise_leaves(file, like), progress
+    except FileNotFoundError as error:
+        raise RunError(f"{path} has no checkpoint '{name}' yet") from error
+    except (ValueError, TypeError, RuntimeError, EOFError) as error:
+        raise RunError(f"{file_path} cannot be read: {error}") from error
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replaces a file in one step: written under a new name, synced, renamed."""
+    temporary = path.with_name(path.name + ".new")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def from_dict(cls: type[T], data: dict[str, Any]) -> T:
+    """Rebuilds a (nested, frozen) dataclass from ``dataclasses.asdict`` that went through JSON."""
+    defaults = cls()
+    values = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if field.name not in data:
+            continue
+        value, default = data[field.name], getattr(defaults, field.name)
+        if dataclasses.is_dataclass(default):
+            value = from_dict(type(default), value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        values[field.name] = value
+    return cls(**values)
+
+
+def provenance() -> dict[str, Any]:
+    """Versions, commit and machine, for ``config.json``."""
+    return {
+        "versions": {"python": platform.python_version()} | _versions(),
+        "commit": _commit(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": len(os.sched_getaffinity(0)),
+        },
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _lock(path: Path):
+    file = open(path / "lock", "a")  # noqa: SIM115  held for the life of the run
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise RunError(
+            f"{path} is in use by another process: wait for it, or choose another folder with --out"
+        ) from error
+    return file
+
+
+# What may differ between a run and its continuation: it changes no result.
+_FREE = {"command", "versions", "commit", "machine", "config.steps", "config.num_threads"}
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    new = json.loads(_json_bytes(new))
+    for key in sorted(old.keys() | new.keys()):
+        name = prefix + key
+        before, after = old.get(key), new.get(key)
+        if name in _FREE or before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            found += _differences(before, after, name + ".")
+        else:
+            found.append(f"{name} was {before}, is {after}")
+    return found
+
+
+def _keep_rows(path: Path, rows: int) -> None:
+    if path.exists():
+        lines = path.read_bytes().splitlines(keepends=True)
+        if len(lines) > rows + 1:
+            write_durably(path, b"".join(lines[: rows + 1]))
+
+
+def _json_bytes(record: dict[str, Any]) -> bytes:
+    return (json.dumps(record, indent=2) + "\n").encode()

@@ -1,0 +1,190 @@
+"""A hook to drag an object that is out of reach: hook, noisy hook, complex hook (paper, V-A.4-5)."""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import mujoco
+import numpy as np
+
+from rpl.tasks.fetch_arm import (
+    BASE_POSITION,
+    SUBSTEPS,
+    FetchArmTask,
+    InitialPose,
+    Physics,
+    fetch_assets,
+    hold_weld_at_gripper,
+    leave_out_collisions,
+    settle_arm,
+)
+from rpl.tasks.kinematics import SiteVelocity, euler_angles
+from rpl.tasks.rendering import Camera
+
+TABLE_POSITION, TABLE_HALF_SIZE = (1.65, 0.75, 0.2), (0.5, 0.45, 0.2)
+TABLE_TOP = 0.4
+FLOOR_POSITION = (1.42, 0.75, 0.0)
+CUBE_HALF_SIZE = 0.025
+# The hook is a long bar with a short one across its far end; it is grasped near the other.
+BAR_HALF_SIZE, TIP_HALF_SIZE, TIP_POSITION = (0.4, 0.015, 0.015), (0.015, 0.1, 0.015), (0.4, 0.085, 0)
+GRASP_SITE = (-0.25, 0.0, 0.0)
+HOOK_START, HOOK_START_ABOVE_BUMPS = (1.35, 0.35, 0.4), (1.35, 0.35, 0.6)
+OBJECT_CENTRE, GOAL_CENTRE = np.array((1.8, 0.75)), np.array((1.65, 0.75, 0.42))
+CLOSEST_OBJECT = 0.1  # metres in the plane between the object and the goals' centre, at the start
+# What the noise disturbs, in the order in which it is drawn (paper, V-A.4).
+NOISY_SIZES = {"object_xy": 2, "object_rotation": 3, "hook_position": 3, "hook_rotation": 3}
+
+
+@dataclass(frozen=True)
+class HookOptions:
+    """The variations of the hook tasks."""
+
+    physics: Physics = "exact"
+    """exact: the published arm. lean: without collisions that cannot take part in the task."""
+    noise: float = 0.0
+    """Standard deviation of the sensor noise on the object's x and y, the hook's position
+    (metres) and both rotations (radians)."""
+    noisy_rewards: bool = True
+    """Rewards and achieved goals are derived from the noisy state. Success never is."""
+
+
+HOOK = HookOptions()
+NOISY_HOOK = replace(HOOK, noise=0.025)
+
+
+def hook_spec(options: HookOptions) -> mujoco.MjSpec:
+    """The scene, ready to compile: the arm, a large table, the hook and an object."""
+    spec = mujoco.MjSpec.from_file(str(fetch_assets() / "pick_and_place.xml"))
+    spec.geom("floor0").pos = FLOOR_POSITION
+    spec.body("floor0").pos = FLOOR_POSITION
+    table = spec.body("table0")
+    table.pos = TABLE_POSITION
+    table.first_geom().size = TABLE_HALF_SIZE
+    _add_hook(spec)
+    if options.physics == "lean":
+        leave_out_collisions(spec, objects=("object0", "hook"))
+    return spec
+
+
+def _add_hook(spec: mujoco.MjSpec) -> None:
+    hook = spec.worldbody.add_body(name="hook", pos=HOOK_START)
+    joint = hook.add_freejoint(name="hook:joint")
+    joint.damping = (0.01, 0.0, 0.0)
+    for size, position in ((BAR_HALF_SIZE, (0, 0, 0)), (TIP_HALF_SIZE, TIP_POSITION)):
+        hook.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX, size=size, pos=position, mass=2.0, rgba=HOOK_COLOUR
+        )
+    hook.add_site(name="hook", pos=GRASP_SITE, size=(0.02, 0.02, 0.02), rgba=(0, 0, 0, 0))
+
+
+HOOK_COLOUR = (0.85, 0.45, 0.1, 1.0)
+
+
+@lru_cache(maxsize=1)
+def settle() -> InitialPose:
+    """Moves the arm over the table as in the pick-and-place task."""
+    model = hook_spec(HOOK).compile()
+    hold_weld_at_gripper(model)
+    data = mujoco.MjData(model)
+    for name, value in BASE_POSITION.items():
+        data.joint(name).qpos = value
+    data.joint("object0:joint").qpos = (*OBJECT_CENTRE, TABLE_TOP + CUBE_HALF_SIZE, 1, 0, 0, 0)
+    return settle_arm(model, data, gripper_height=0.2)
+
+
+class HookTask(FetchArmTask):
+    """Drag an object to a goal with a hook held by the Fetch arm; T = 100, within 0.05 m.
+
+    The 40 observed numbers are the Fetch tasks' 25 and the hook's position (of the place
+    to grasp), rotation, velocities and position relative to the gripper.
+
+    Args:
+        num_envs: number of simulations.
+        options: the task's variations.
+        max_episode_steps: the horizon T.
+        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+    """
+
+    camera = Camera(distance=2.1, azimuth=140.0, elevation=-28.0, lookat=(1.45, 0.7, 0.45))
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        options: HookOptions = HOOK,
+        max_episode_steps: int = 100,
+        **keywords: Any,
+    ) -> None:
+        self.options = options
+        self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
+        super().__init__(
+            hook_spec(options).compile(),
+            settle(),
+            num_envs,
+            gripper_locked=False,
+            max_episode_steps=max_episode_steps,
+            **keywords,
+        )
+
+    def _bind(self) -> None:
+        super()._bind()
+        self._hook_site = self.model.site("hook").id
+        self._hook_qpos = int(self.model.joint("hook:joint").qposadr[0])
+        self._hook_velocity = SiteVelocity(self.batch, self.model, "hook")
+
+    def _place(self, generator: np.random.Generator, simulation: int) -> None:
+        position = GOAL_CENTRE[:2]
+        while np.linalg.norm(position - GOAL_CENTRE[:2]) < CLOSEST_OBJECT:
+            position = OBJECT_CENTRE + generator.uniform((-0.05, -0.05), (0.1, 0.05))
+        height = TABLE_TOP + CUBE_HALF_SIZE
+        self._set_pose(simulation, self._object_qpos, (*position, height))
+        self._set_pose(simulation, self._hook_qpos, HOOK_START)
+
+    def _set_pose(self, simulation: int, start: int, position: tuple[float, ...]) -> None:
+        self._qpos[simulation, start : start + 7] = (*position, 1.0, 0.0, 0.0, 0.0)
+
+    def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
+        # One draw for both axes, as published: the goals lie on a diagonal.
+        return GOAL_CENTRE + generator.uniform(-0.05, 0.05) * np.array((1.0, 1.0, 0.0))
+
+    def _sense(self, ids: np.ndarray) -> None:
+        if self.options.noise == 0.0:
+            return
+        for i in ids:
+            generator = self._generators[i]  # type: ignore[index]
+            for noise in self._noise.values():
+                noise[i] = generator.normal(0.0, self.options.noise, noise.shape[1])
+
+    def _observables(self) -> dict[str, np.ndarray]:
+        seconds = SUBSTEPS * self.model.opt.timestep
+        parts = super()._observables()
+        gripper_position = parts["gripper_position"]
+        gripper_velocity, _ = self._gripper_velocity()
+        hook_velocity, hook_angular_velocity = self._hook_velocity()
+        object_position = parts["object_position"].copy()
+        object_position[:, :2] += self._noise["object_xy"]
+        hook_position = self._site_position[:, self._hook_site] + self._noise["hook_position"]
+        hook_rotation = euler_angles(self._site_rotation[:, self._hook_site])
+        return {
+            **parts,
+            "object_position": object_position,
+            "object_relative_position": object_position - gripper_position,
+            "object_rotation": parts["object_rotation"] + self._noise["object_rotation"],
+            "hook_position": hook_position,
+            "hook_rotation": hook_rotation + self._noise["hook_rotation"],
+            "hook_relative_velocity": (hook_velocity - gripper_velocity) * seconds,
+            "hook_angular_velocity": hook_angular_velocity * seconds,
+            "hook_relative_position": hook_position - gripper_position,
+        }
+
+    def _achieved_goal(self, observables: dict[str, np.ndarray]) -> np.ndarray:
+        if self.options.noisy_rewards:
+            return observables["object_position"]
+        return self._site_position[:, self._object_site]
+
+    def _true_achieved_goal(self, achieved_goal: np.ndarray) -> np.ndarray:
+        return self._site_position[:, self._object_site]

@@ -1,0 +1,54 @@
+"""What several test files share: small tasks, and observations made by hand."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask, Layout
+
+
+@pytest.fixture
+def make_task():
+    """Builds one-threaded Fetch tasks and closes them afterwards."""
+    tasks: list[FetchTask] = []
+
+    def make(num_envs: int = 1, options: FetchOptions = PUSH, **keywords) -> FetchTask:
+        tasks.append(FetchTask(num_envs, options, **{"num_threads": 1, **keywords}))
+        return tasks[-1]
+
+    yield make
+    for task in tasks:
+        task.close()
+
+
+@pytest.fixture(scope="session")
+def layout() -> Layout:
+    """The names of the 25 numbers that every Fetch task observes."""
+    task = FetchTask(1, PICK_AND_PLACE, num_threads=1)
+    task.close()
+    return task.layout
+
+
+@pytest.fixture
+def make_observation(layout: Layout) -> Callable[..., dict[str, np.ndarray]]:
+    """Builds read-only observations from named parts; everything else is zero."""
+
+    def make(goal, **parts) -> dict[str, np.ndarray]:
+        goal = np.atleast_2d(np.asarray(goal, float))
+        rows = np.zeros((len(goal), layout.size))
+        for name, value in parts.items():
+            rows[:, getattr(layout, name)] = value
+        achieved = rows[:, layout.object_position].copy()
+        return read_only(
+            {"observation": rows, "achieved_goal": achieved, "desired_goal": goal.copy()}
+        )
+
+    return make
+
+
+def read_only(observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same observation; writing into it raises."""
+    for part in observation.values():
+        part.flags.writeable = False
+    return observation

@@ -1,0 +1,209 @@
+"""A policy is a controller plus a learned residual: what is executed, and what is refused."""
+
+from dataclasses import replace
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from rpl import ControllerError, Residual, ResidualWrapper, per_env
+from rpl.config import LearnerConfig
+from rpl.controllers.push import ReactivePush
+from rpl.learner import ddpg
+from rpl.tasks import PUSH
+from rpl.train import greedy_action
+
+
+class Echo(VectorEnv):
+    """Does nothing but remember the action; its plain observation is the step's number."""
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(self, num_envs: int = 1, action_size: int = 2) -> None:
+        self.num_envs = num_envs
+        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,))
+        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (action_size,))
+        self.observation_space = gymnasium.vector.utils.batch_space(
+            self.single_observation_space, num_envs
+        )
+        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+        self.next_observation = np.zeros((num_envs, 1))
+
+    def reset(self, *, seed=None, options=None):
+        return self.next_observation.copy(), {}
+
+    def step(self, actions):
+        self.executed = actions
+        none = np.zeros(self.num_envs, bool)
+        return self.next_observation.copy(), np.zeros(self.num_envs), none, none, {"kept": 1}
+
+
+def constant(*action: float):
+    """A controller that always returns the action."""
+    return lambda observation: np.tile(action, (len(observation), 1))
+
+
+def executed(controller, residual, **keywords) -> np.ndarray:
+    task = Echo(action_size=len(residual))
+    wrapped = Residual(task, controller, **keywords)
+    wrapped.reset()
+    wrapped.step(np.array([residual]))
+    return task.executed[0]
+
+
+def test_an_untrained_policy_acts_exactly_as_its_controller(make_task) -> None:
+    task = make_task(4, replace(PUSH, physics="lean"))
+    controller = ReactivePush(task.layout)
+    wrapped = Residual(task, controller, scale=2.0, clip_controller=False)
+    state = ddpg.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=True))
+    observation, _ = wrapped.reset(seed=0)
+    acted = False
+    for _ in range(20):
+        expected = np.clip(controller(observation), -1.0, 1.0)
+        observation, *_, info = wrapped.step(greedy_action(state, observation))
+        np.testing.assert_array_equal(info["executed_action"], expected)
+        acted |= bool(np.abs(expected).max() > 0.1)
+    assert acted
+
+
+def test_a_last_layer_that_is_not_zero_would_be_noticed(make_task) -> None:
+    task = make_task(1, replace(PUSH, physics="lean"))
+    observation, _ = task.reset(seed=0)
+    state = ddpg.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=False))
+    assert np.abs(greedy_action(state, observation)).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [(0.5, [0.35, -0.1]), (2.0, [0.8, 0.5]), ([1.0, 3.0], [0.5, 0.9])]
+)
+def test_the_residual_is_scaled(scale, expected) -> None:
+    result = executed(constant(0.2, -0.3), [0.3, 0.4], scale=scale)
+    np.testing.assert_allclose(result, expected)
+
+
+def test_a_saturated_controller_hides_the_residual_unless_it_is_clipped_first() -> None:
+    residual = [-0.7, -0.7]
+    clipped = executed(constant(30.0, -30.0), residual, scale=1.0, clip_controller=True)
+    np.testing.assert_allclose(clipped, [0.3, -1.0])
+    hidden = executed(constant(30.0, -30.0), residual, scale=1.0, clip_controller=False)
+    np.testing.assert_array_equal(hidden, [1.0, -1.0])
+
+
+def test_info_says_who_did_what() -> None:
+    wrapped = Residual(Echo(2), lambda s: np.array([[0.5, 3.0], [0.0, 0.0]]), scale=2.0)
+    wrapped.reset()
+    *_, info = wrapped.step(np.array([[0.4, -0.1], [0.1, 0.2]]))
+    np.testing.assert_array_equal(info["controller_action"], [[0.5, 1.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(info["residual"], [[0.4, -0.1], [0.1, 0.2]])
+    np.testing.assert_allclose(info["executed_action"], [[1.0, 0.8], [0.2, 0.4]])
+    np.testing.assert_array_equal(info["clipped"], [0.5, 0.0])
+    assert info["kept"] == 1
+
+
+def test_the_controller_sees_the_newest_observation() -> None:
+    seen = []
+
+    def watching(observation):
+        seen.append(float(observation[0, 0]))
+        return np.zeros((1, 2))
+
+    task = Echo()
+    wrapped = Residual(task, watching)
+    task.next_observation[:] = 5
+    wrapped.reset()
+    task.next_observation[:] = 6
+    wrapped.step(np.zeros((1, 2)))
+    wrapped.step(np.zeros((1, 2)))
+    assert seen == [5, 6]
+
+
+def test_a_wrong_shape_is_refused() -> None:
+    with pytest.raises(ControllerError, match=r"returned shape \(2,\), expected \(1, 2\)"):
+        executed(lambda s: np.zeros(2), [0.0, 0.0])
+
+
+def test_a_non_finite_action_for_a_finite_observation_is_refused() -> None:
+    wrapped = Residual(Echo(3), lambda s: np.array([[0, 0], [0, np.nan], [0, 0]]))
+    wrapped.reset()
+    with pytest.raises(ControllerError, match="for environment 1"):
+        wrapped.step(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_a_diverged_observation_is_not_the_controllers_fault(as_dict) -> None:
+    class Diverging(Echo):
+        def reset(self, *, seed=None, options=None):
+            rows = np.array([[1.0], [np.nan]])
+            return ({"observation": rows, "desired_goal": rows} if as_dict else rows), {}
+
+    def controller(observation):
+        rows = observation["observation"] if as_dict else observation
+        return np.repeat(rows, 2, axis=1)
+
+    task = Diverging(2)
+    wrapped = Residual(task, controller, scale=1.0)
+    wrapped.reset()
+    wrapped.step(np.full((2, 2), -0.25))
+    np.testing.assert_array_equal(task.executed, [[0.75, 0.75], [-0.25, -0.25]])
+
+
+def test_a_scale_of_the_wrong_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="one per component"):
+        Residual(Echo(action_size=2), constant(0.0, 0.0), scale=[1.0, 1.0, 1.0])
+
+
+def test_a_step_before_reset_is_refused() -> None:
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        Residual(Echo(), constant(0.0, 0.0)).step(np.zeros((1, 2)))
+
+
+def test_the_controllers_memory_is_reset_where_episodes_begin() -> None:
+    class Remembering:
+        def __init__(self) -> None:
+            self.masks = []
+
+        def reset(self, mask) -> None:
+            self.masks.append(np.asarray(mask).tolist())
+
+        def __call__(self, observation):
+            return np.zeros((len(observation), 2))
+
+    controller = Remembering()
+    wrapped = Residual(Echo(3), controller)
+    wrapped.reset(seed=0)
+    wrapped.reset(options={"reset_mask": np.array([True, False, True])})
+    assert controller.masks == [[True, True, True], [True, False, True]]
+    ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), controller).reset(seed=0)
+    assert controller.masks[2:] == [[True]]
+
+
+def test_per_env_lifts_functions_of_dicts_and_of_arrays() -> None:
+    plain = per_env(lambda row: [row[0], 2 * row[0]])
+    np.testing.assert_array_equal(plain(np.array([[1.0], [3.0]])), [[1, 2], [3, 6]])
+    on_dict = per_env(lambda o: o["desired_goal"] - o["achieved_goal"])
+    observation = {"desired_goal": np.eye(2), "achieved_goal": np.ones((2, 2))}
+    np.testing.assert_array_equal(on_dict(observation), [[0, -1], [-1, 0]])
+
+
+def test_the_single_wrapper_agrees_with_the_vector_wrapper(make_task) -> None:
+    options = replace(PUSH, physics="lean")
+    task = make_task(1, options)
+    controller = ReactivePush(task.layout)
+    vector = Residual(task, controller, scale=0.5)
+    single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), controller, scale=0.5)
+    many, _ = vector.reset(seed=[3])
+    one, _ = single.reset(seed=3)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        for part, rows in many.items():
+            # The single wrapper executes actions in the space's float32.
+            np.testing.assert_allclose(one[part], rows[0], atol=1e-5)
+        residual = rng.uniform(-1, 1, 4).astype(np.float32)
+        many, reward, _, _, infos = vector.step(residual[None])
+        one, one_reward, _, _, info = single.step(residual)
+        assert one_reward == reward[0]
+        assert info["clipped"] == infos["clipped"][0]
+        for name in ("controller_action", "executed_action", "residual"):
+            np.testing.assert_allclose(info[name], infos[name][0], atol=1e-4)
