@@ -68,7 +68,7 @@ def record(
         if on_frame is not None:
             on_frame()
 
-    observation, _ = task.reset(seed=[seed])
+    observation, _ = task.reset(seed=[seed])  # type: ignore[arg-type]
     draw()
     success, episodes = False, np.zeros(1, int)
     for t in range(horizon):
