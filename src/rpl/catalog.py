@@ -154,6 +154,7 @@ def make_problem(
     task_options: FetchOptions | None = None,
     controller: str | None = None,
     controller_options: Any = None,
+    render_mode: str | None = None,
 ) -> Problem:
     """Builds what a run learns.
 
@@ -164,14 +165,15 @@ def make_problem(
         task_options: the task's variations; None for its own.
         controller: a name in CONTROLLERS; None for the task's.
         controller_options: a controller instance whose settings to use.
+        render_mode: of the evaluation task.
     """
     entry = find("task", TASKS, task)
     options = entry.options if task_options is None else task_options
 
-    def make(num_envs: int) -> GoalTask:
-        return entry.make(num_envs, options, num_threads=config.num_threads)
+    def make(num_envs: int, **keywords: Any) -> GoalTask:
+        return entry.make(num_envs, options, num_threads=config.num_threads, **keywords)
 
-    bare = make(config.evaluation_episodes)
+    bare = make(config.evaluation_episodes, render_mode=render_mode)
     acting = make_controller(controller or entry.controller, bare, controller_options)
 
     def prepared(bare_task: GoalTask) -> VectorEnv:
@@ -181,7 +183,7 @@ def make_problem(
 
     return Problem(
         task=prepared(make(config.episodes_per_cycle)),
-        evaluation_task=prepared(make(config.evaluation_episodes)),
+        evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode)),
         controller_task=bare,
         controller=acting,
         horizon=entry.horizon,

@@ -70,17 +70,17 @@ def controller_action(
             f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
             "action_dim); rpl.per_env lifts a function of a single observation"
         )
-    finite = np.isfinite(action).all(axis=1)
-    if not finite.all():
+    finite: np.ndarray = np.isfinite(action).all(axis=1)
+    if not np.all(finite):
         parts = observation.values() if isinstance(observation, Mapping) else [observation]
-        sound = np.all([np.isfinite(part).all(axis=1) for part in parts], axis=0)
+        sound = np.stack([np.isfinite(part).all(axis=1) for part in parts]).all(axis=0)
         if (sound & ~finite).any():
-            row = int(np.flatnonzero(sound & ~finite)[0])
+            row = int(np.argmax(sound & ~finite))
             raise ControllerError(
                 f"the controller returned {action[row]} for environment {row}, whose observation "
                 "is finite; return finite actions"
             )
-        action = np.where(finite[:, None], action, 0.0)
+        action = np.where(finite[:, np.newaxis], action, 0.0)
     return np.clip(action, -1.0, 1.0) if clip else action
 
 
@@ -135,7 +135,8 @@ class Residual(VectorWrapper):
         options: dict[str, Any] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
         """Resets the task, and the controller's memory where it has one."""
-        self._observation, info = self.env.reset(seed=seed, options=options)
+        # Gymnasium's annotation forgets the list of seeds that its vector environments take.
+        self._observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
         if hasattr(self.controller, "reset"):
             mask = np.ones(self.num_envs, bool)
             self.controller.reset((options or {}).get("reset_mask", mask))  # type: ignore[attr-defined]

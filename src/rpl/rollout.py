@@ -96,7 +96,7 @@ def _round(
     horizon: int,
     keep: int,
 ) -> Episodes:
-    observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])
+    observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])  # type: ignore[arg-type]
     record = _Record(_as_goal_observation(observation), task, horizon)
     running = np.ones(task.num_envs, bool)
     for t in range(horizon):

@@ -79,8 +79,9 @@ class RunFolder:
         differences = _differences(read_config(self.path), record)
         if differences:
             raise RunError(
-                f"the run in {self.path} was started with other settings ({'; '.join(differences)}): "
-                "repeat its command with --resume, or choose another folder with --out"
+                f"the run in {self.path} was started with other settings "
+                f"({'; '.join(differences)}): repeat its command with --resume, "
+                "or choose another folder with --out"
             )
         self.resumed = has_checkpoint(self.path)
 
@@ -114,7 +115,7 @@ class RunFolder:
         self._events.flush()
 
     def save(self, state: LearnerState, progress: Progress, best: bool) -> None:
-        """Writes the last checkpoint, and the best one when told so; each appears at once or not."""
+        """Writes the last checkpoint, and the best one if told so; each appears whole or not."""
         buffer = io.BytesIO()
         buffer.write(json.dumps(dataclasses.asdict(progress)).encode() + b"\n")
         eqx.tree_serialise_leaves(buffer, state)

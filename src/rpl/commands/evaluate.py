@@ -16,7 +16,6 @@ from rpl.commands.options import (
     ControllerName,
     controller_options,
     named_task,
-    named_value,
     task_options,
 )
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference
@@ -79,8 +78,8 @@ def options_for(base: type, arguments: list[str]) -> type:
     )
 
 
-def load_for(options: Any, num_envs: int) -> Subject:
-    """The subject that parsed options name."""
+def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
+    """The subject that parsed options name, with ``num_envs`` simulations at once."""
     return load_subject(
         options.run_or_task,
         options.controller_name,
@@ -88,6 +87,7 @@ def load_for(options: Any, num_envs: int) -> Subject:
         options.task if options.task_given else None,
         options.controller if options.controller_given else None,
         options.checkpoint,
+        render_mode,
     )
 
 

@@ -32,6 +32,7 @@ def load_subject(
     task_options: Any,
     controller_options: Any,
     checkpoint: str = "best",
+    render_mode: str | None = None,
 ) -> Subject:
     """A run folder's policy, or a task with a controller.
 
@@ -42,13 +43,20 @@ def load_subject(
         task_options: the task's variations; None for the run's own.
         controller_options: the controller's settings; None for the run's own.
         checkpoint: which of a run's policies, ``best`` or ``last``.
+        render_mode: ``"human"`` opens a window.
     """
     path = Path(run_or_task)
     if run_or_task in TASKS or not path.exists():
         find("task", TASKS, run_or_task)
         config = Config(evaluation_episodes=num_envs, episodes_per_cycle=1)
         problem = make_problem(
-            run_or_task, "scratch", config, task_options, controller, controller_options
+            run_or_task,
+            "scratch",
+            config,
+            task_options,
+            controller,
+            controller_options,
+            render_mode,
         )
         return Subject(run_or_task, None, problem, None)
     record = read_config(path)
@@ -66,6 +74,7 @@ def load_subject(
         record["controller"],
         controller_options
         or from_record(without_layout(record["controller"]), record["controller_options"]),
+        render_mode,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
     return Subject(record["task"], record["method"], problem, greedy_policy(state))

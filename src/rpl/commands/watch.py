@@ -1,11 +1,115 @@
 """``rpl watch``: a viewer window, or a film without a screen."""
 
 from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import track
+
+from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
+from rpl.commands.loading import Subject
+from rpl.commands.options import ControllerName
+from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.rollout import collect
+from rpl.train import controller_policy
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """What ``rpl watch`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task to watch a controller on."""
+    controller_name: ControllerName = None
+    video: Path | None = None
+    """Write a film (.mp4) instead of opening a window."""
+    strip: Path | None = None
+    """Write a still (.png): a row of frames for the controller, one for the policy."""
+    episodes: int = 4
+    """Episodes to show."""
+    contrast: bool = True
+    """Prefer episodes that the controller fails and the policy solves."""
+    seed: int = UNSEEN_SEED
+    """Chooses the episodes."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
-    def watch() -> int:
-        return 0
+    """The command, with the options of the task and controller in the arguments."""
+    options = options_for(WatchOptions, arguments)
 
-    return watch
+    def watch_command(options: Any) -> int:
+        return run_watch(options)
+
+    watch_command.__doc__ = "Shows a policy beside its controller, in a window or as a film."
+    watch_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
+    return watch_command
+
+
+def run_watch(options: Any) -> int:
+    """Films, draws or shows the chosen episodes."""
+    seeds = chosen_seeds(options)
+    if options.video is None and options.strip is None:
+        return _show_window(options, seeds)
+    console = Console()
+    recordings = _record(load_for(options, 1), seeds)
+    from rpl.show.film import write_film, write_strip  # slow to import
+
+    if options.video is not None:
+        write_film(options.video, recordings)
+        console.print(f"wrote {options.video}", soft_wrap=True)
+    if options.strip is not None:
+        write_strip(options.strip, recordings[0])
+        console.print(f"wrote {options.strip}", soft_wrap=True)
+    return 0
+
+
+def chosen_seeds(options: Any) -> list[int]:
+    """Seeds of the episodes to show, those with the greatest contrast first."""
+    if not options.contrast:
+        return evaluation_seeds(options.seed, options.episodes)
+    subject = load_for(options, LARGEST_ROUND)
+    seeds = evaluation_seeds(options.seed, LARGEST_ROUND)
+    problem = subject.problem
+    if subject.policy is None:
+        return seeds[: options.episodes]
+    controller = evaluate(
+        problem.controller_task, controller_policy(problem), seeds, problem.horizon
+    )
+    policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
+    gain = policy.success.astype(int) - controller.success
+    return [seeds[i] for i in np.argsort(-gain, kind="stable")[: options.episodes]]
+
+
+def _record(subject: Subject, seeds: list[int]) -> list[list[Any]]:
+    from rpl.show.film import record
+
+    problem = subject.problem
+    acting = [("controller", problem.controller_task, controller_policy(problem))]
+    if subject.policy is not None:
+        label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
+        acting.append((label, problem.evaluation_task, subject.policy))
+    return [
+        [record(task, policy, seed, problem.horizon, label) for label, task, policy in acting]
+        for seed in track(seeds, "drawing", console=Console(stderr=True))
+    ]
+
+
+def _show_window(options: Any, seeds: list[int]) -> int:
+    subject = load_for(options, 1, render_mode="human")
+    problem = subject.problem
+    policy, task = subject.policy, problem.evaluation_task
+    if policy is None:
+        policy, task = controller_policy(problem), problem.controller_task
+    for seed in seeds:
+        episode = collect(task, policy, [seed], problem.horizon)
+        Console().print("success" if episode.success.all() else "failure")
+    task.close()
+    return 0

@@ -42,6 +42,16 @@ def read(observation: Mapping[str, np.ndarray], layout: Layout, *parts: str) -> 
     return [observation["observation"][:, getattr(layout, part)] for part in parts]
 
 
+def raised(position: np.ndarray, height: float) -> np.ndarray:
+    """Positions (num_envs, 3) moved up by ``height`` metres."""
+    return position + np.array((0.0, 0.0, height))
+
+
+def only_fingers(count: int, fingers: float) -> np.ndarray:
+    """Actions (count, 4) that hold the gripper still and work the fingers."""
+    return np.tile((0.0, 0.0, 0.0, fingers), (count, 1))
+
+
 def first_that_holds(
     cases: list[tuple[np.ndarray, np.ndarray]], otherwise: np.ndarray
 ) -> np.ndarray:

@@ -16,14 +16,16 @@ from rpl.controllers.gripper import (
     OPEN_FINGERS,
     first_that_holds,
     move,
+    only_fingers,
+    raised,
     read,
     squared,
 )
 from rpl.tasks.layout import Layout
 
-GRASP_OFFSET = np.array((0.0, 0.0, -0.02))  # gripper from block, metres, when grasping
+GRASP_HEIGHT = -0.02  # metres, gripper above block when grasping
 APPROACH_HEIGHT = 0.1  # metres above the grasp
-CARRY_HEIGHT = np.array((0.0, 0.0, 0.045))  # metres above the grasp, to clear the table
+CARRY_HEIGHT = 0.045  # metres above the grasp, to clear the table
 AT_GOAL = 1e-6  # m^2
 
 
@@ -48,21 +50,20 @@ class ReactivePickAndPlace:
             observation, self.layout, "gripper_position", "object_position", "finger_position"
         )
         goal = observation["desired_goal"]
-        still = np.zeros((len(gripper), 4))
-        grasp = block + GRASP_OFFSET
-        above = grasp + (0.0, 0.0, APPROACH_HEIGHT)
-        carry = goal + GRASP_OFFSET + CARRY_HEIGHT
+        count = len(gripper)
+        grasp = raised(block, GRASP_HEIGHT)
+        carry = raised(goal, GRASP_HEIGHT + CARRY_HEIGHT)
         inside = squared(gripper - grasp) < CLOSE
         grasped = inside & (fingers[:, 0] < CLOSED_ON_BLOCK + FINGER_TOLERANCE)
         over_block = squared((gripper - block)[:, :2]) < CLOSE
         opened = np.abs(fingers[:, 0] - OPEN_FINGERS) < FINGER_TOLERANCE
         return first_that_holds(
             [
-                (grasped & (squared(block - goal) < AT_GOAL), still + (0, 0, 0, CLOSE_FINGERS)),
+                (grasped & (squared(block - goal) < AT_GOAL), only_fingers(count, CLOSE_FINGERS)),
                 (grasped, move(gripper, carry, self.carrying_gain, CLOSE_FINGERS)),
-                (inside, still + (0, 0, 0, CLOSE_FINGERS)),
-                (over_block & ~opened, still + (0, 0, 0, OPEN)),
+                (inside, only_fingers(count, CLOSE_FINGERS)),
+                (over_block & ~opened, only_fingers(count, OPEN)),
                 (over_block, move(gripper, grasp, self.gain, OPEN)),
             ],
-            otherwise=move(gripper, above, self.gain, OPEN),
+            otherwise=move(gripper, raised(grasp, APPROACH_HEIGHT), self.gain, OPEN),
         )

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rpl.controllers.gripper import CLOSE, HOLD, first_that_holds, move, read, squared
+from rpl.controllers.gripper import (
+    CLOSE,
+    HOLD,
+    first_that_holds,
+    move,
+    only_fingers,
+    raised,
+    read,
+    squared,
+)
 from rpl.tasks.layout import Layout
 
 BEHIND_BLOCK = 0.075  # metres between the block's centre and the push point
@@ -38,11 +47,10 @@ class ReactivePush:
         gripper, block = read(observation, self.layout, "gripper_position", "object_position")
         goal = observation["desired_goal"]
         push_point = self._push_point(block, goal)
-        above = push_point + (0.0, 0.0, APPROACH_HEIGHT)
         along_table = np.concatenate([goal[:, :2], gripper[:, 2:]], axis=1)
         return first_that_holds(
             [
-                (squared(block - goal) < CLOSE, np.zeros((len(gripper), 4))),
+                (squared(block - goal) < CLOSE, only_fingers(len(gripper), HOLD)),
                 (
                     self._block_between(gripper, block, goal, push_point),
                     move(gripper, along_table, self.push_gain, HOLD),
@@ -52,7 +60,7 @@ class ReactivePush:
                     move(gripper, push_point, self.gain, HOLD),
                 ),
             ],
-            otherwise=move(gripper, above, self.gain, HOLD),
+            otherwise=move(gripper, raised(push_point, APPROACH_HEIGHT), self.gain, HOLD),
         )
 
     @staticmethod
@@ -60,7 +68,7 @@ class ReactivePush:
         """Behind the block on the line from the goal through the block, (num_envs, 3)."""
         line = (block - goal)[:, :2]
         length = np.linalg.norm(line, axis=1, keepdims=True)
-        point = block + (0.0, 0.0, ABOVE_BLOCK)
+        point = raised(block, ABOVE_BLOCK)
         point[:, :2] += BEHIND_BLOCK * line / np.maximum(length, 1e-12)
         return point
 

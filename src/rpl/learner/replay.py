@@ -113,7 +113,7 @@ class Replay:
         """
         count = int(np.prod(shape))
         episode, t = self._draw_steps(count, generator, newest)
-        at = {name: array for name, array in self._arrays.items()}
+        at = self._arrays
         goal = at["desired_goal"][episode, t]
         reward = at["reward"][episode, t].astype(np.float32)
         observation, action = at["observation"][episode, t], at["action"][episode, t]
@@ -130,7 +130,7 @@ class Replay:
             reward = np.where(relabelled, recomputed, reward).astype(np.float32)
         last = t + 1 == at["length"][episode]
         terminated = (last & at["terminated"][episode]).astype(np.float32)
-        flat = Batch(observation, goal, action, reward, next_observation, terminated)
+        flat: tuple[Any, ...] = (observation, goal, action, reward, next_observation, terminated)
         return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
 
     def _draw_steps(

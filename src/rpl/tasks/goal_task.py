@@ -46,7 +46,7 @@ class GoalTask(VectorEnv):
         simulator_state: add ``simulator_state`` to the observations.
     """
 
-    metadata: dict[str, Any] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012  as Gymnasium declares it
         "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
         "autoreset_mode": AutoresetMode.DISABLED,
@@ -182,7 +182,7 @@ class GoalTask(VectorEnv):
                 raise ValueError(f"{len(seeds)} seeds were given for {self.num_envs} environments")
         if self._generators is None:
             self._generators = [np.random.default_rng() for _ in range(self.num_envs)]
-        for i in np.flatnonzero(mask):
+        for i in map(int, np.flatnonzero(mask)):
             if seeds[i] is not None:
                 self._generators[i] = np.random.default_rng(seeds[i])
 

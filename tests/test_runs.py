@@ -1,0 +1,149 @@
+"""The run folder: locks, checkpoints, configuration read back."""
+
+import json
+import multiprocessing
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from rpl.config import FAST, PAPER, Config, LearnerConfig
+from rpl.learner import ddpg
+from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
+from rpl.train import Progress
+
+RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
+
+
+def small_learner(seed=0):
+    config = LearnerConfig(hidden=(4,))
+    return ddpg.create(jax.random.key(seed), 3, 2, 1, config)
+
+
+def test_config_survives_json():
+    for config in (PAPER, FAST, replace(FAST, learner=LearnerConfig(hidden=(7, 8)))):
+        assert from_dict(Config, json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_existing_run_needs_resume_or_overwrite(tmp_path):
+    RunFolder(tmp_path / "run", RECORD).close()
+    with pytest.raises(RunError, match="--resume continues it, --overwrite replaces it"):
+        RunFolder(tmp_path / "run", RECORD)
+
+
+def test_overwrite_leaves_nothing_of_the_old_run(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.append({"environment_steps": 0, "policy_success": 0.5})
+    run.close()
+    RunFolder(tmp_path, RECORD | {"task": "other"}, overwrite=True).close()
+    assert not (tmp_path / "metrics.csv").exists()
+    assert read_config(tmp_path)["task"] == "other"
+
+
+def test_resume_refuses_other_settings_and_names_them(tmp_path):
+    RunFolder(tmp_path, RECORD).close()
+    other = RECORD | {"config": {"steps": 10, "seed": 7}}
+    with pytest.raises(RunError, match=r"config\.seed was 0, is 7"):
+        RunFolder(tmp_path, other, resume=True)
+
+
+def test_resume_may_go_on_for_longer(tmp_path):
+    RunFolder(tmp_path, RECORD).close()
+    RunFolder(tmp_path, RECORD | {"config": {"steps": 99, "seed": 0}}, resume=True).close()
+
+
+def test_nothing_to_resume(tmp_path):
+    with pytest.raises(RunError, match="no run to resume"):
+        RunFolder(tmp_path, RECORD, resume=True)
+
+
+def test_folder_in_use_by_a_live_process_is_refused(tmp_path):
+    ready, done = multiprocessing.Event(), multiprocessing.Event()
+
+    def hold():
+        held = RunFolder(tmp_path, RECORD)
+        ready.set()
+        done.wait(60)
+        held.close()
+
+    process = multiprocessing.get_context("fork").Process(target=hold)
+    process.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(RunError, match="in use by another process"):
+            RunFolder(tmp_path, RECORD, overwrite=True)
+    finally:
+        done.set()
+        process.join()
+    RunFolder(tmp_path, RECORD, overwrite=True).close()
+
+
+def test_read_only_folder_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(RunError, match=r"cannot write to .*: Permission denied"):
+        RunFolder(tmp_path / "run", RECORD)
+
+
+def test_checkpoint_round_trip_is_exact(tmp_path):
+    run, state = RunFolder(tmp_path, RECORD), small_learner()
+    progress = Progress(cycle=3, environment_steps=150, last_mean_q=-1.2345678901234567)
+    run.save(state, progress, best=True)
+    restored, read = load_checkpoint(tmp_path, small_learner(seed=1), "best")
+    run.close()
+    assert read == progress
+    for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(restored), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_worse_checkpoint_does_not_replace_the_best(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.save(small_learner(0), Progress(cycle=1), best=True)
+    run.save(small_learner(1), Progress(cycle=2), best=False)
+    run.close()
+    assert load_checkpoint(tmp_path, small_learner(), "best")[1].cycle == 1
+    assert load_checkpoint(tmp_path, small_learner(), "last")[1].cycle == 2
+
+
+def test_half_written_checkpoint_is_never_loaded(tmp_path, monkeypatch):
+    run = RunFolder(tmp_path, RECORD)
+    run.save(small_learner(), Progress(cycle=1), best=False)
+
+    def die(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", die)
+    with pytest.raises(OSError, match="No space left"):
+        run.save(small_learner(1), Progress(cycle=2), best=False)
+    run.close()
+    assert load_checkpoint(tmp_path, small_learner())[1].cycle == 1
+
+
+def test_damaged_checkpoint_is_one_sentence(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.save(small_learner(), Progress(), best=False)
+    run.close()
+    path = tmp_path / "checkpoint" / "last.eqx"
+    write_durably(path, path.read_bytes()[:-40])
+    with pytest.raises(RunError, match="cannot be read"):
+        load_checkpoint(tmp_path, small_learner())
+
+
+def test_rows_after_the_checkpoint_are_taken_back(tmp_path):
+    run, state = RunFolder(tmp_path, RECORD), small_learner()
+    run.append({"environment_steps": 0, "policy_success": 0.1})
+    run.save(state, Progress(rows=1), best=False)
+    run.append({"environment_steps": 50, "policy_success": 0.2})
+    run.restore(state)
+    run.close()
+    assert (tmp_path / "metrics.csv").read_text() == "environment_steps,policy_success\n0,0.1\n"
+
+
+def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
+    with pytest.raises(RunError, match="is not a run folder"):
+        read_config(tmp_path)
