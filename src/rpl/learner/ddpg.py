@@ -65,8 +65,9 @@ def create(
     return LearnerState(
         actor=actor,
         critic=critic,
-        target_actor=actor,
-        target_critic=critic,
+        # Copies, because `update` reuses buffers and may not be handed one twice.
+        target_actor=jax.tree.map(jnp.copy, actor),
+        target_critic=jax.tree.map(jnp.copy, critic),
         actor_optimizer=_actor_optimizer(config).init(_arrays(actor)),
         critic_optimizer=_critic_optimizer(config).init(_arrays(critic)),
         observation_normalizer=Normalizer.create(observation_size),
