@@ -1,0 +1,82 @@
+"""Peak memory of a run with a million transitions: `python benchmarks/peak_memory.py`.
+
+Fills the replay of a run folder through ``Replay.store`` with synthetic episodes, then runs
+real cycles of collecting and updating on it, and reads the process' largest resident set,
+the pages of the memory-mapped replay included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from rpl.catalog import make_problem
+from rpl.config import PRESETS, Config
+from rpl.learner import ddpg
+from rpl.learner.replay import Replay
+from rpl.rollout import Episodes
+from rpl.train import Problem, Progress, run_cycle
+
+BAR_GIGABYTES = 3.0
+EPISODES_AT_ONCE = 500
+
+
+def synthetic_episodes(problem: Problem, count: int, generator: np.random.Generator) -> Episodes:
+    """Whole episodes of noise in the problem's shapes."""
+    observation_size, goal_size, action_size = problem.sizes
+    horizon = problem.horizon
+
+    def normal(*shape: int) -> np.ndarray:
+        return generator.standard_normal(shape, np.float32)
+
+    goal = np.repeat(normal(count, 1, goal_size), horizon + 1, axis=1)
+    return Episodes(
+        observation=normal(count, horizon + 1, observation_size),
+        achieved_goal=normal(count, horizon + 1, goal_size),
+        desired_goal=goal,
+        action=np.tanh(normal(count, horizon, action_size)),
+        reward=-np.ones((count, horizon), np.float32),
+        length=np.full(count, horizon, np.int32),
+        terminated=np.zeros(count, bool),
+        success=np.zeros(count, bool),
+    )
+
+
+def run(config: Config, cycles: int) -> float:
+    """Fills the replay, trains for some cycles; returns the peak in gigabytes (1e9 bytes)."""
+    problem = make_problem("slippery-push", "rpl", config)
+    capacity = config.replay.capacity // problem.horizon
+    generator = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        replay = Replay(capacity, problem.horizon, *problem.sizes, folder=Path(folder))
+        while replay.stored < capacity:
+            replay.store(synthetic_episodes(problem, EPISODES_AT_ONCE, generator))
+        state = ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+        progress = Progress()
+        for _ in range(cycles):
+            state, _, _ = run_cycle(config, problem, state, replay, progress)
+        print(f"{len(replay) * problem.horizon:,} transitions, {cycles} cycles")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def main() -> int:
+    """Prints the peak; the exit code is 1 above the bar."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=sorted(PRESETS), default="fast")
+    parser.add_argument("--cycles", type=int, default=5)
+    arguments = parser.parse_args()
+    peak = run(PRESETS[arguments.preset], arguments.cycles)
+    verdict = "pass" if peak < BAR_GIGABYTES else "fail"
+    print(f"peak memory {peak:.2f} GB, bar {BAR_GIGABYTES:g} GB: {verdict}")
+    return 0 if verdict == "pass" else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
