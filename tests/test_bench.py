@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -22,7 +23,7 @@ def test_the_bare_loop_does_the_same_physics(make_task: MakeTask, options: Fetch
     task = make_task(2, replace(options, physics="lean"))
     actions = bench.random_actions(2)[:, :10]
     task.reset(seed=0)
-    bare = [task.batch.get_data(i) for i in range(2)]
+    bare = bench.bare_starts(task)
     for data, episode in zip(bare, actions, strict=True):
         bench.bare_episode(task, data, episode)
     for t in range(10):
@@ -54,7 +55,7 @@ def test_flops_of_an_update_counted_by_hand() -> None:
     through_critic = (12 + 4) + 4 + 4  # forward, activations, the action's column of layer one
     actor = (8 + 4) + (8 + 4) + 4
     assert bench.update_flops(config, 1, 1, 1) == target + critic + through_critic + actor
-    assert bench.update_flops(LearnerConfig(), 25, 3, 4) == pytest.approx(0.71e9, rel=0.01)
+    assert bench.update_flops(LearnerConfig(), 25, 3, 4) == pytest.approx(0.71e9, rel=0.02)
 
 
 def test_contenders_take_turns_and_keep_their_best() -> None:
@@ -97,7 +98,7 @@ def test_a_missing_peer_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch)
     rows = bench.training_rows(repeats=1)
     assert rows[0].rate is None
     assert [row.passed for row in rows] == [None, None, None]
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=200, record=True, file=io.StringIO())
     console.print(bench.table([*rows, bench.Row("s", "w", 2.0, "u", 0.5, "x", 0.9)]))
     text = console.export_text()
     assert "pip install 'rpl[sb3]'" in text
@@ -112,15 +113,12 @@ def test_environment_rates_are_ratios_to_the_peer_and_the_bare_loop(
     rows = bench.environment_rows(simulations=2, repeats=1)
     judged = [row for row in rows if row.bar is not None]
     assert [row.bar for row in judged] == 2 * [1.7, 0.9, 3.0, 0.9]
-    by_name = {(row.section, row.what): row.rate for row in rows}
     for row in judged:
-        published = (
-            by_name[row.section, next(w for _, w in by_name if "Fetch" in w)]
-            if (row.against == "gymnasium-robotics" and "push" in row.section)
-            else None
-        )
-        if published:
-            assert row.ratio == pytest.approx(row.rate / published)
+        block = {other.what: other.rate for other in rows if other.section == row.section}
+        bare, lean = [what for what in block if what.startswith("bare")], "lean" in row.what
+        to_bare = row.against == "the bare loop"
+        base = block[bare[lean]] if to_bare else next(iter(block.values()))
+        assert row.ratio == pytest.approx(row.rate / base)
 
 
 def test_a_child_that_fails_says_why() -> None:
