@@ -75,7 +75,7 @@ class Progress:
     best_success: float = -1.0
     best_return: float = -np.inf
     finished: bool = False
-    epoch_sums: dict[str, float] = field(default_factory=dict)
+    epoch_sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     epoch_cycles: int = 0
     epoch_steps: int = 0
     epoch_seconds: float = 0.0
@@ -83,14 +83,15 @@ class Progress:
     def add_cycle(self, metrics: dict[str, float], steps: int, seconds: float) -> None:
         """Counts one cycle into the running epoch."""
         for name, value in metrics.items():
-            self.epoch_sums[name] = self.epoch_sums.get(name, 0.0) + value
+            total, count = self.epoch_sums.get(name, (0.0, 0))
+            self.epoch_sums[name] = (total + value, count + 1)
         self.epoch_cycles += 1
         self.epoch_steps += steps
         self.epoch_seconds += seconds
 
     def epoch_means(self) -> dict[str, float]:
-        """Means over the cycles of the running epoch."""
-        return {k: v / max(self.epoch_cycles, 1) for k, v in self.epoch_sums.items()}
+        """Means over the cycles of the running epoch that had the metric."""
+        return {name: total / count for name, (total, count) in self.epoch_sums.items()}
 
     def start_epoch(self) -> None:
         """Clears the running epoch."""
@@ -220,7 +221,7 @@ def learn(
         jax.tree.map(jnp.asarray, batches),
         discount,
         bounds,
-        jnp.asarray(not progress.burning_in),
+        not progress.burning_in,
     )
     return state, {name: float(value) for name, value in losses.items()}
 

@@ -111,6 +111,7 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "task": options.task_name,
         "method": options.method,
         "preset": options.preset,
+        "seed": options.config.seed,
         "controller": options.controller_name or TASKS[options.task_name].controller,
         "task_options": as_record(options.task),
         "controller_options": as_record(options.controller),

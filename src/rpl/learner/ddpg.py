@@ -121,7 +121,7 @@ def update(
     batches: Batch,
     discount: float,
     value_bounds: tuple[float, float],
-    train_actor: Array,
+    train_actor: bool,
 ) -> tuple[LearnerState, dict[str, Array]]:
     """All gradient steps of a cycle, then one step of the slow copies.
 
@@ -131,11 +131,12 @@ def update(
         batches: (steps, batch, ...) transitions.
         discount: gamma.
         value_bounds: what returns can be, for clipping targets.
-        train_actor: scalar bool; False during burn-in, when only the critic learns.
+        train_actor: False during burn-in, when only the critic learns; compiled apart, so
+            that burn-in does not pay for the actor's gradients.
 
     Returns:
-        The new state and the means over the cycle of ``critic_loss``, ``actor_loss`` and
-        ``mean_q``.
+        The new state and the means over the cycle of ``critic_loss``, ``mean_q`` and, when
+        the actor learns, ``actor_loss``.
     """
 
     def step(state: LearnerState, batch: Batch) -> tuple[LearnerState, dict[str, Array]]:
@@ -160,38 +161,32 @@ def _gradient_step(
     batch: Batch,
     discount: float,
     value_bounds: tuple[float, float],
-    train_actor: Array,
+    train_actor: bool,
 ) -> tuple[LearnerState, dict[str, Array]]:
     x = network_input(state, batch.observation, batch.goal)
     next_x = network_input(state, batch.next_observation, batch.goal)
     next_value = state.target_critic(next_x, state.target_actor(next_x))
     target = td_target(batch.reward, batch.terminated, next_value, discount, value_bounds)
 
-    # Both gradients are taken at the same parameters, as in the published implementation.
-    (critic_error, mean_q), critic_gradient = eqx.filter_value_and_grad(critic_loss, has_aux=True)(
-        state.critic, x, batch.action, target
+    old_critic = state.critic
+    (error, mean_q), gradient = eqx.filter_value_and_grad(critic_loss, has_aux=True)(
+        old_critic, x, batch.action, target
     )
-    actor_error, actor_gradient = eqx.filter_value_and_grad(actor_loss)(
-        state.actor, state.critic, x, config.action_l2
+    optimizer = _critic_optimizer(config)
+    critic, critic_state = _descend(optimizer, old_critic, state.critic_optimizer, gradient)
+    state = eqx.tree_at(lambda s: (s.critic, s.critic_optimizer), state, (critic, critic_state))
+    metrics = {"critic_loss": error, "mean_q": mean_q}
+    if not train_actor:
+        return state, metrics
+
+    # The actor climbs the critic of before this step, as in the published implementation.
+    error, gradient = eqx.filter_value_and_grad(actor_loss)(
+        state.actor, old_critic, x, config.action_l2
     )
-    critic, critic_optimizer = _descend(
-        _critic_optimizer(config), state.critic, state.critic_optimizer, critic_gradient
-    )
-    actor, actor_optimizer = _descend(
-        _actor_optimizer(config), state.actor, state.actor_optimizer, actor_gradient
-    )
-    # During burn-in neither the actor nor the momentum of its optimiser may move.
-    actor, actor_optimizer = jax.tree.map(
-        partial(jnp.where, train_actor),
-        (actor, actor_optimizer),
-        (state.actor, state.actor_optimizer),
-    )
-    state = eqx.tree_at(
-        lambda s: (s.actor, s.critic, s.actor_optimizer, s.critic_optimizer),
-        state,
-        (actor, critic, actor_optimizer, critic_optimizer),
-    )
-    return state, {"critic_loss": critic_error, "actor_loss": actor_error, "mean_q": mean_q}
+    optimizer = _actor_optimizer(config)
+    actor, actor_state = _descend(optimizer, state.actor, state.actor_optimizer, gradient)
+    state = eqx.tree_at(lambda s: (s.actor, s.actor_optimizer), state, (actor, actor_state))
+    return state, metrics | {"actor_loss": error}
 
 
 @eqx.filter_jit
