@@ -115,11 +115,11 @@ FAST = Config(
         LearnerConfig(),
         actor_learning_rate=1e-4,
         polyak=0.8,
-        action_l2=0.3,
+        action_l2=0.1,
     ),
     exploration=ExplorationConfig(noise=0.1, random=0.1),
     burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
-    residual=ResidualConfig(scale=1.0, clip_controller=True),
+    residual=ResidualConfig(scale=0.5, clip_controller=True),
 )
 
 
