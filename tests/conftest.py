@@ -1,9 +1,13 @@
 """What several test files share: small tasks, and observations made by hand."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+# Tests use tiny networks, for which XLA's threads only wait for each other; read at JAX's import.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask, Layout
 

@@ -1,5 +1,8 @@
 """Targets, losses and updates with the arithmetic done by hand."""
 
+from dataclasses import replace
+from functools import cache
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -12,9 +15,17 @@ from rpl.learner import ddpg
 from rpl.learner.ddpg import Batch
 from rpl.learner.networks import MLP, Actor, Critic
 
-TINY = LearnerConfig(hidden=(8,), action_l2=0.3, polyak=0.9, zero_last=False)
+TINY = LearnerConfig(
+    hidden=(8,),
+    actor_learning_rate=3e-3,
+    critic_learning_rate=5e-4,
+    action_l2=0.3,
+    polyak=0.9,
+    zero_last=False,
+)
+STILL = replace(TINY, polyak=1.0)  # slow copies never move
 DISCOUNT, BOUNDS = 0.9, (-10.0, 0.0)
-YES, NO = jnp.asarray(True), jnp.asarray(False)
+YES, NO = True, False
 
 
 def arrays(tree) -> list[np.ndarray]:
@@ -27,11 +38,16 @@ def assert_same(tree, copies) -> None:
         assert_array_equal(ours, theirs)
 
 
-def learner(config: LearnerConfig = TINY) -> ddpg.LearnerState:
-    """The same fresh learner each time: 3 observed numbers, a goal of 2, 2 actions."""
-    state = ddpg.create(jax.random.key(1), 3, 2, 2, config)
+@cache
+def template() -> ddpg.LearnerState:
+    state = ddpg.create(jax.random.key(1), 3, 2, 2, TINY)
     data = np.random.default_rng(0).normal(2.0, 3.0, (50, 5)).astype(np.float32)
     return ddpg.observe(state, data[:, :3], data[:, 3:])
+
+
+def learner() -> ddpg.LearnerState:
+    """The same fresh learner each time: 3 observed numbers, a goal of 2, 2 actions."""
+    return jax.tree.map(jnp.copy, template())
 
 
 def batches(steps: int, size: int = 16, seed: int = 0) -> Batch:
@@ -120,29 +136,26 @@ def test_networks_see_normalised_observation_then_goal() -> None:
     assert_allclose(seen[3:], state.goal_normalizer(goal)[0])
 
 
-def first_losses(state, batch: Batch, config: LearnerConfig):
-    """Loss gradients of one gradient step, put together from the pieces."""
-    one = jax.tree.map(lambda part: part[0], batch)
+@jax.jit
+def losses_and_gradients(state: ddpg.LearnerState, one: Batch):
+    """Gradients of both losses, and the critic's loss and value, put together from the pieces."""
     x = ddpg.network_input(state, one.observation, one.goal)
     next_x = ddpg.network_input(state, one.next_observation, one.goal)
     value = state.target_critic(next_x, state.target_actor(next_x))
     target = ddpg.td_target(one.reward, one.terminated, value, DISCOUNT, BOUNDS)
     critic = jax.grad(lambda c: ddpg.critic_loss(c, x, one.action, target)[0])(state.critic)
-    actor = jax.grad(lambda a: ddpg.actor_loss(a, state.critic, x, config.action_l2))(state.actor)
-    loss, mean_q = ddpg.critic_loss(state.critic, x, one.action, target)
-    return actor, critic, loss, mean_q
+    actor = jax.grad(lambda a: ddpg.actor_loss(a, state.critic, x, TINY.action_l2))(state.actor)
+    return actor, critic, ddpg.critic_loss(state.critic, x, one.action, target)
 
 
 def test_the_first_step_is_adams_against_both_gradients() -> None:
-    config = LearnerConfig(
-        hidden=(8,), zero_last=False, actor_learning_rate=3e-3, critic_learning_rate=5e-4
-    )
-    state, batch = learner(config), batches(1)
-    actor_gradient, critic_gradient, loss, mean_q = first_losses(state, batch, config)
+    state, batch = learner(), batches(1)
+    one = jax.tree.map(lambda part: part[0], batch)
+    actor_gradient, critic_gradient, (loss, mean_q) = losses_and_gradients(state, one)
     before_actor, before_critic = arrays(state.actor), arrays(state.critic)
-    state, metrics = update(state, batch, config)
-    assert metrics["critic_loss"] == pytest.approx(float(loss), rel=1e-5)
-    assert metrics["mean_q"] == pytest.approx(float(mean_q), rel=1e-5)
+    state, metrics = update(state, batch)
+    assert float(metrics["critic_loss"]) == pytest.approx(float(loss), rel=1e-5)
+    assert float(metrics["mean_q"]) == pytest.approx(float(mean_q), rel=1e-5)
     for before, after, gradient, rate in (
         (before_actor, state.actor, actor_gradient, 3e-3),
         (before_critic, state.critic, critic_gradient, 5e-4),
@@ -152,7 +165,7 @@ def test_the_first_step_is_adams_against_both_gradients() -> None:
             assert_allclose(new - old, -rate * slope / (np.abs(slope) + 1e-8), atol=1e-6)
 
 
-@pytest.mark.parametrize("steps", [1, 4])
+@pytest.mark.parametrize("steps", [1, 3])
 def test_slow_copies_move_once_per_update_however_many_steps_it_has(steps) -> None:
     state = learner()
     state = eqx.tree_at(  # slow copies unlike the fast ones
@@ -170,37 +183,35 @@ def test_slow_copies_move_once_per_update_however_many_steps_it_has(steps) -> No
 
 
 def test_one_update_of_three_steps_is_three_updates_of_one() -> None:
-    still = LearnerConfig(hidden=(8,), zero_last=False, polyak=1.0)
     batch = batches(3)
-    together, _ = update(learner(still), batch, still)
-    apart = learner(still)
+    together, _ = update(learner(), batch, STILL)
+    apart = learner()
     for i in range(3):
-        apart, _ = update(apart, jax.tree.map(lambda part, i=i: part[i : i + 1], batch), still)
+        apart, _ = update(apart, jax.tree.map(lambda part, i=i: part[i : i + 1], batch), STILL)
     for ours, theirs in zip(arrays(together), arrays(apart), strict=True):
         assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_reported_losses_are_means_over_the_steps() -> None:
-    still = LearnerConfig(hidden=(8,), zero_last=False, polyak=1.0)
-    batch, apart, losses = batches(3), learner(still), []
-    _, together = update(learner(still), batch, still)
+    batch, apart, losses = batches(3), learner(), []
+    _, together = update(learner(), batch, STILL)
     for i in range(3):
         one = jax.tree.map(lambda part, i=i: part[i : i + 1], batch)
-        apart, metrics = update(apart, one, still)
+        apart, metrics = update(apart, one, STILL)
         losses.append({name: float(value) for name, value in metrics.items()})
     for name in ("critic_loss", "actor_loss", "mean_q"):
         assert float(together[name]) == pytest.approx(np.mean([m[name] for m in losses]), rel=1e-4)
 
 
 def test_burn_in_leaves_the_actor_and_its_optimiser_bit_for_bit() -> None:
-    state, _ = update(learner(), batches(2))  # with momentum in the optimiser
+    state, _ = update(learner(), batches(1))  # with momentum in the optimiser
     actor, optimizer = arrays(state.actor), arrays(state.actor_optimizer)
     critic = arrays(state.critic)
-    state, metrics = update(state, batches(5, seed=1), train_actor=NO)
+    state, metrics = update(state, batches(3, seed=1), train_actor=NO)
     assert_same(state.actor, actor)
     assert_same(state.actor_optimizer, optimizer)
     assert all(np.any(a != b) for a, b in zip(arrays(state.critic), critic, strict=True))
-    assert np.isfinite(float(metrics["actor_loss"]))
+    assert "actor_loss" not in metrics  # burn-in does not even compute it
     state, _ = update(state, batches(1), train_actor=YES)
     assert any(np.any(a != b) for a, b in zip(arrays(state.actor), actor, strict=True))
 
