@@ -1,0 +1,186 @@
+"""The loop's decisions, by hand: burn-in, exploration, what a row says, giving up."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+import rpl.train as train_module
+from rpl.catalog import METHODS, make_problem
+from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
+from rpl.evaluate import Outcome
+from rpl.learner import ddpg
+from rpl.learner.replay import Replay
+from rpl.train import (
+    Progress,
+    TrainingDiverged,
+    ends_burn_in,
+    exploring_policy,
+    is_burning_in,
+    metrics_row,
+    run_cycle,
+)
+
+
+def test_steps_rule_burns_in_for_its_steps_and_no_longer():
+    rule = BurnInConfig(rule="steps", minimum_steps=100)
+    assert is_burning_in(rule, Progress(environment_steps=99))
+    assert not is_burning_in(rule, Progress(environment_steps=100))
+
+
+@pytest.mark.parametrize(
+    ("steps", "loss", "ends"), [(100, 0.9, True), (100, 1.1, False), (99, 0.9, False)]
+)
+def test_critic_loss_rule_needs_a_small_loss_and_enough_data(steps, loss, ends):
+    rule = BurnInConfig(rule="critic-loss", threshold=1.0, minimum_steps=100)
+    assert ends_burn_in(rule, Progress(environment_steps=steps), {"critic_loss": loss}) is ends
+
+
+def test_q_change_rule_waits_for_a_second_epoch_then_for_a_small_change():
+    rule = BurnInConfig(rule="q-change", threshold=1.0)
+    assert not ends_burn_in(rule, Progress(last_mean_q=None), {"mean_q": -3.0})
+    assert not ends_burn_in(rule, Progress(last_mean_q=-1.5), {"mean_q": -3.0})
+    assert ends_burn_in(rule, Progress(last_mean_q=-2.5), {"mean_q": -3.0})
+
+
+def test_burn_in_that_is_over_stays_over():
+    for rule in ("critic-loss", "q-change"):
+        assert not is_burning_in(BurnInConfig(rule=rule), Progress(burning_in=False))
+
+
+def test_half_of_the_burn_in_cycles_are_quiet():
+    config = BurnInConfig(quiet_share=0.5)
+    quiet = [train_module._is_quiet(config, Progress(cycle=c)) for c in range(10)]
+    assert sum(quiet) == 5
+    assert not train_module._is_quiet(config, Progress(cycle=1, burning_in=False))
+
+
+def test_paper_preset_is_the_published_one():
+    learner = PAPER.learner
+    assert learner.hidden == (256, 256, 256)
+    assert learner.actor_learning_rate == learner.critic_learning_rate == 1e-3
+    assert PAPER.replay.capacity == 1_000_000
+    assert (learner.polyak, learner.action_l2) == (0.95, 1.0)
+    assert learner.batch_size == 19 * 256
+    assert (PAPER.cycles_per_epoch, learner.updates_per_cycle) == (50, 40)
+    assert (PAPER.exploration.random, PAPER.exploration.noise) == (0.3, 0.2)
+    assert PAPER.replay.hindsight == 0.8
+    assert PAPER.episodes_per_cycle == 19 * 2
+    assert (PAPER.burn_in.rule, PAPER.burn_in.threshold) == ("q-change", 1.0)
+    assert (PAPER.residual.scale, PAPER.residual.clip_controller) == (2.0, False)
+
+
+def test_expert_explore_uses_the_published_probabilities():
+    exploration = METHODS["expert-explore"].configure(FAST).exploration
+    assert exploration.expert == pytest.approx(0.6 * 0.8)
+    assert exploration.random == pytest.approx(0.6 * 0.2)
+
+
+SMALL = replace(
+    FAST,
+    episodes_per_cycle=4,
+    evaluation_episodes=2,
+    num_threads=1,
+    learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
+)
+
+
+@pytest.fixture(scope="module")
+def bare_problem():
+    return make_problem("push", "scratch", SMALL)
+
+
+def learner_for(problem, config=SMALL):
+    return ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+
+
+def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
+    calls = []
+
+    def controller(observation):
+        calls.append(len(observation["observation"]))
+        return np.full((len(observation["observation"]), 4), 0.123)
+
+    problem = replace(bare_problem, controller=controller)
+    policy = exploring_policy(
+        learner_for(problem),
+        problem,
+        ExplorationConfig(noise=0.0, random=0.25, expert=0.5),
+        np.random.default_rng(0),
+        4,
+    )
+    observation, _ = problem.task.reset(seed=0)
+    actions = np.stack([policy(observation, np.arange(4), t) for t in range(50)])
+    by_controller = np.isclose(actions, 0.123).all(axis=2)
+    by_learner = (actions == 0.0).all(axis=2)  # an untrained zero-last actor
+    assert by_controller.mean() == pytest.approx(0.5, abs=0.1)
+    assert by_learner.mean() == pytest.approx(0.25, abs=0.1)
+    assert sum(calls) == by_controller.sum()  # asked only where it acts
+
+
+def test_disturbances_do_not_depend_on_how_many_environments_run(bare_problem):
+    state = learner_for(bare_problem)
+    observation, _ = bare_problem.task.reset(seed=0)
+    exploration = ExplorationConfig(noise=0.3, random=0.2)
+
+    def actions(rows):
+        policy = exploring_policy(state, bare_problem, exploration, np.random.default_rng(1), 4)
+        return policy({k: v[rows] for k, v in observation.items()}, rows, 7)
+
+    together = actions(np.arange(4))
+    apart = np.concatenate([actions(np.array([i])) for i in range(4)])
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_untrained_residual_policy_is_its_controller_in_evaluation():
+    problem = make_problem("slippery-push", "rpl", SMALL)
+    seeds = list(range(2))
+    alone = train_module.evaluate(
+        problem.controller_task, train_module.controller_policy(problem), seeds, 50
+    )
+    policy = train_module.evaluate(
+        problem.evaluation_task, train_module.greedy_policy(learner_for(problem)), seeds, 50
+    )
+    np.testing.assert_array_equal(alone.returns, policy.returns)
+
+
+def test_a_loss_that_stays_non_finite_stops_the_run(bare_problem, monkeypatch):
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(20, 50, *bare_problem.sizes)
+    real = ddpg.update
+
+    def broken(*arguments):
+        learned, losses = real(*arguments)
+        return learned, losses | {"critic_loss": np.nan}
+
+    monkeypatch.setattr(ddpg, "update", broken)
+    for _ in range(2):
+        state, _, _ = run_cycle(config, bare_problem, state, replay, progress)
+    with pytest.raises(TrainingDiverged, match="not finite for 3 cycles, at 600 steps"):
+        run_cycle(config, bare_problem, state, replay, progress)
+
+
+def test_one_bad_cycle_is_forgotten(bare_problem, monkeypatch):
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
+    before, progress = learner_for(bare_problem), Progress(bad_cycles=2)
+    replay = Replay(20, 50, *bare_problem.sizes)
+    after, _, steps = run_cycle(config, bare_problem, before, replay, progress)
+    assert (progress.bad_cycles, steps, progress.environment_steps) == (0, 200, 200)
+    assert after is not before
+
+
+def test_row_says_what_happened():
+    progress = Progress(environment_steps=50, burning_in=False, dropped_episodes=2)
+    progress.add_cycle({"critic_loss": 1.0}, steps=25, seconds=0.5)
+    progress.add_cycle({"critic_loss": 3.0, "actor_loss": 5.0}, steps=25, seconds=0.5)
+    policy = Outcome(np.array([True, True, False, True]), np.array([-1.0, -2.0, -3.0, -2.0]))
+    controller = Outcome(np.zeros(4, bool), np.full(4, -4.0))
+    row = metrics_row(progress, policy, controller)
+    assert row["critic_loss"] == 2.0
+    assert row["actor_loss"] == 5.0
+    assert row["mean_q"] is None
+    assert (row["policy_success"], row["policy_return"]) == (0.75, -2.0)
+    assert (row["controller_success"], row["controller_return"]) == (0.0, -4.0)
+    assert (row["burning_in"], row["dropped_episodes"], row["steps_per_second"]) == (0, 2, 50.0)
