@@ -45,6 +45,9 @@ def synthetic_episodes(problem: Problem, count: int, generator: np.random.Genera
         length=np.full(count, horizon, np.int32),
         terminated=np.zeros(count, bool),
         success=np.zeros(count, bool),
+        index=np.arange(count),
+        residual_size=np.zeros(count),
+        clipped_share=np.zeros(count),
     )
 
 

@@ -87,3 +87,20 @@ def test_a_diverged_episode_counts_as_a_failure(make_task) -> None:
     assert len(result.success) == 3
     assert result.returns.tolist().count(-3.0) >= 1
     assert not result.success.all()
+
+
+def test_outcomes_stay_with_their_seeds_when_an_episode_diverges(make_task) -> None:
+    task = make_task(3, max_episode_steps=3)
+    velocity = task.batch.bind("qvel")
+
+    def still(observation, episodes, step):
+        return np.zeros((3, 4))
+
+    def diverging(observation, episodes, step):
+        velocity[1] = np.nan
+        return still(observation, episodes, step)
+
+    whole = evaluate(task, still, [1, 3, 5], 3)
+    broken = evaluate(task, diverging, [1, 3, 5], 3)
+    assert (broken.returns[1], broken.success[1]) == (-3.0, False)
+    np.testing.assert_array_equal(broken.returns[[0, 2]], whole.returns[[0, 2]])

@@ -1,6 +1,6 @@
 """Residual policy learning: a controller plus a learned correction."""
 
-from rpl import tasks
+from rpl import controllers, tasks
 from rpl.residual import Controller, ControllerError, Residual, ResidualWrapper, per_env
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "ControllerError",
     "Residual",
     "ResidualWrapper",
+    "controllers",
     "per_env",
     "tasks",
 ]

@@ -84,15 +84,17 @@ def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int
     """Runs the policy once on each seed.
 
     An episode that diverges counts as a failure with the return of a whole episode of -1.
+    Outcomes are in the order of the seeds, so that two policies' episodes pair up.
     """
     episodes = collect(task, policy, seeds, horizon)
-    lost = episodes.dropped
-    return Outcome(
-        success=np.concatenate([episodes.success, np.zeros(lost, bool)]),
-        returns=np.concatenate([episodes.returns, np.full(lost, -float(horizon))]),
-        residual_size=episodes.info["residual_size"],
-        clipped_share=episodes.info["clipped_share"],
-    )
+    success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), -float(horizon))
+    success[episodes.index] = episodes.success
+    returns[episodes.index] = episodes.returns
+    return Outcome(success, returns, _mean(episodes.residual_size), _mean(episodes.clipped_share))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def training_seeds(run_seed: int, first: int, count: int) -> list[int]:

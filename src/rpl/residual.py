@@ -70,7 +70,7 @@ def controller_action(
             f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
             "action_dim); rpl.per_env lifts a function of a single observation"
         )
-    finite: np.ndarray = np.isfinite(action).all(axis=1)
+    finite = np.asarray(np.isfinite(action).all(axis=1))
     if not np.all(finite):
         parts = observation.values() if isinstance(observation, Mapping) else [observation]
         sound = np.stack([np.isfinite(part).all(axis=1) for part in parts]).all(axis=0)

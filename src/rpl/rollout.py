@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,10 +48,14 @@ class Episodes:
     """(n,) bool: ended by the task itself rather than by the clock"""
     success: np.ndarray
     """(n,) bool: the goal was reached at the last step"""
+    index: np.ndarray
+    """(n,) int: which of the seeds asked for"""
+    residual_size: np.ndarray
+    """(n,) mean absolute residual; 0 where the task is not a Residual"""
+    clipped_share: np.ndarray
+    """(n,) share of action components at the bounds; 0 likewise"""
     dropped: int = 0
     """Episodes left out because a state or a reward was not finite."""
-    info: dict[str, float] = field(default_factory=dict)
-    """Means over all steps of what the wrappers report: ``residual_size``, ``clipped_share``."""
 
     def __len__(self) -> int:
         return len(self.length)
@@ -98,7 +102,7 @@ def _round(
 ) -> Episodes:
     observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])  # type: ignore[arg-type]
     record = _Record(_as_goal_observation(observation), task, horizon)
-    running = np.ones(task.num_envs, bool)
+    running = np.arange(task.num_envs) < keep
     for t in range(horizon):
         action = policy(_finite(observation), episodes, t)
         observation, reward, terminated, truncated, info = task.step(action)
@@ -108,7 +112,7 @@ def _round(
         running = running & ~ended
         if not running.any():
             break
-    return record.episodes(keep)
+    return record.episodes(episodes[:keep])
 
 
 class _Record:
@@ -129,7 +133,8 @@ class _Record:
         self.terminated = np.zeros(n, bool)
         self.success = np.zeros(n, bool)
         self.sound = np.ones(n, bool)
-        self.totals = {"residual_size": 0.0, "clipped_share": 0.0}
+        self.residual_size = np.zeros(n)
+        self.clipped_share = np.zeros(n)
 
     def add(
         self,
@@ -151,14 +156,16 @@ class _Record:
         if success is not None:
             self.success = np.where(running, np.asarray(success, bool), self.success)
         if "residual" in info:
-            self.totals["residual_size"] += float(np.abs(info["residual"][running]).mean(1).sum())
-            self.totals["clipped_share"] += float(info["clipped"][running].sum())
+            self.residual_size += running * np.abs(info["residual"]).mean(axis=1)
+            self.clipped_share += running * info["clipped"]
 
-    def episodes(self, keep: int) -> Episodes:
-        sound = self.sound[:keep]
+    def episodes(self, index: np.ndarray) -> Episodes:
+        """The sound ones of the first ``len(index)`` episodes; the rest only filled the round."""
+        sound = self.sound[: len(index)]
         chosen = np.flatnonzero(sound)
-        steps = max(int(self.length.sum()), 1)
+        steps = np.maximum(self.length[chosen], 1)
         return Episodes(
+            index=index[chosen],
             observation=self.parts["observation"][chosen],
             achieved_goal=self.parts["achieved_goal"][chosen],
             desired_goal=self.parts["desired_goal"][chosen],
@@ -168,7 +175,8 @@ class _Record:
             terminated=self.terminated[chosen],
             success=self.success[chosen],
             dropped=int((~sound).sum()),
-            info={name: total / steps for name, total in self.totals.items()},
+            residual_size=self.residual_size[chosen] / steps,
+            clipped_share=self.clipped_share[chosen] / steps,
         )
 
 
@@ -176,10 +184,9 @@ def _join(rounds: list[Episodes]) -> Episodes:
     arrays = {
         f.name: np.concatenate([getattr(r, f.name) for r in rounds])
         for f in fields(Episodes)
-        if f.name not in ("dropped", "info")
+        if f.name != "dropped"
     }
-    info = {name: float(np.mean([r.info[name] for r in rounds])) for name in rounds[0].info}
-    return Episodes(**arrays, dropped=sum(r.dropped for r in rounds), info=info)
+    return Episodes(**arrays, dropped=sum(r.dropped for r in rounds))
 
 
 def _as_goal_observation(observation: Any) -> dict[str, np.ndarray]:

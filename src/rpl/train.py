@@ -173,10 +173,7 @@ def run_cycle(
     progress.environment_steps += steps
     replay.store(episodes)
     progress.stored_episodes = replay.stored
-    metrics = {
-        "exploring_success": float(episodes.success.mean()) if len(episodes) else 0.0,
-        **episodes.info,
-    }
+    metrics = {"exploring_success": float(episodes.success.mean())} if len(episodes) else {}
     if len(replay):
         learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
         metrics |= losses

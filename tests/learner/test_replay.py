@@ -34,6 +34,9 @@ def make_episodes(first: int, lengths: list[int], terminated=None) -> Episodes:
         length=np.asarray(lengths, np.int32),
         terminated=np.zeros(n, bool) if terminated is None else np.asarray(terminated),
         success=np.zeros(n, bool),
+        index=np.arange(n),
+        residual_size=np.zeros(n),
+        clipped_share=np.zeros(n),
     )
 
 

@@ -1,0 +1,6 @@
+"""The paper's controllers: batched callables from observations to actions."""
+
+from rpl.controllers.pick_and_place import ReactivePickAndPlace
+from rpl.controllers.push import ReactivePush
+
+__all__ = ["ReactivePickAndPlace", "ReactivePush"]

@@ -6,7 +6,6 @@ residual), r reward, f the actor, Q the critic, primes their slow copies, gamma 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import equinox as eqx
@@ -114,7 +113,7 @@ def actor_loss(actor: Actor, critic: Critic, x: Array, action_l2: float) -> Arra
     return -jnp.mean(critic(x, action)) + action_l2 * jnp.mean(jnp.square(action))
 
 
-@partial(eqx.filter_jit, donate="all-except-first")
+@eqx.filter_jit
 def update(
     config: LearnerConfig,
     state: LearnerState,
@@ -127,7 +126,7 @@ def update(
 
     Args:
         config: hyper-parameters.
-        state: the learner; its buffers are reused.
+        state: the learner.
         batches: (steps, batch, ...) transitions.
         discount: gamma.
         value_bounds: what returns can be, for clipping targets.
