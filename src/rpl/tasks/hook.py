@@ -1,13 +1,14 @@
-"""A hook to drag an object that is out of reach: hook, noisy hook, complex hook (paper, V-A.4-5)."""
+"""A hook drags an object that is out of reach: hook, noisy and complex hook (paper, V-A.4-5)."""
 
 # MuJoCo ships no type stubs for its compiled names.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, cast
 
 import mujoco
 import numpy as np
@@ -23,7 +24,11 @@ from rpl.tasks.fetch_arm import (
     leave_out_collisions,
     settle_arm,
 )
+from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.history import History
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
+from rpl.tasks.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
+from rpl.tasks.redraw import Bumps, BumpSwitch, ObjectSwitch
 from rpl.tasks.rendering import Camera
 
 TABLE_POSITION, TABLE_HALF_SIZE = (1.65, 0.75, 0.2), (0.5, 0.45, 0.2)
@@ -31,11 +36,13 @@ TABLE_TOP = 0.4
 FLOOR_POSITION = (1.42, 0.75, 0.0)
 CUBE_HALF_SIZE = 0.025
 # The hook is a long bar with a short one across its far end; it is grasped near the other.
-BAR_HALF_SIZE, TIP_HALF_SIZE, TIP_POSITION = (0.4, 0.015, 0.015), (0.015, 0.1, 0.015), (0.4, 0.085, 0)
+HOOK_BOXES = (((0.4, 0.015, 0.015), (0.0, 0.0, 0.0)), ((0.015, 0.1, 0.015), (0.4, 0.085, 0.0)))
 GRASP_SITE = (-0.25, 0.0, 0.0)
 HOOK_START, HOOK_START_ABOVE_BUMPS = (1.35, 0.35, 0.4), (1.35, 0.35, 0.6)
 OBJECT_CENTRE, GOAL_CENTRE = np.array((1.8, 0.75)), np.array((1.65, 0.75, 0.42))
 CLOSEST_OBJECT = 0.1  # metres in the plane between the object and the goals' centre, at the start
+BUMPS = Bumps(centre=(TABLE_POSITION[0], TABLE_POSITION[1], TABLE_TOP))
+HOOK_COLOUR, OBJECT_COLOUR = (0.9, 0.5, 0.1, 1.0), (0.2, 0.4, 0.75, 1.0)
 # What the noise disturbs, in the order in which it is drawn (paper, V-A.4).
 NOISY_SIZES = {"object_xy": 2, "object_rotation": 3, "hook_position": 3, "hook_rotation": 3}
 
@@ -51,14 +58,39 @@ class HookOptions:
     (metres) and both rotations (radians)."""
     noisy_rewards: bool = True
     """Rewards and achieved goals are derived from the noisy state. Success never is."""
+    objects: str | None = None
+    """None: a cube. "library": the shipped objects. Else a folder of STL and OBJ files."""
+    split: Split = "training"
+    """Which of the objects: training, held-out or all."""
+    bumps: bool = False
+    """Strew boxes over the table, others in every episode."""
+    frames: int = 1
+    """Observations seen together, the newest first; :func:`make_hook_task` adds the history."""
+
+    def choose_objects(self) -> tuple[RigidObject, ...]:
+        """The objects that the episodes draw from; none for the cube."""
+        return () if self.objects is None else choose_objects(self.objects, self.split)
 
 
 HOOK = HookOptions()
-NOISY_HOOK = replace(HOOK, noise=0.025)
+NOISY_HOOK = replace(HOOK, noise=0.025, frames=2)
+COMPLEX_HOOK = replace(HOOK, objects=LIBRARY, bumps=True)
 
 
-def hook_spec(options: HookOptions) -> mujoco.MjSpec:
-    """The scene, ready to compile: the arm, a large table, the hook and an object."""
+def hook_spec(
+    physics: Physics,
+    objects: Sequence[RigidObject] = (),
+    shown: int = 0,
+    bumps: tuple[np.ndarray, np.ndarray] | None = None,
+) -> mujoco.MjSpec:
+    """The scene, ready to compile: the arm, a large table, the hook and an object.
+
+    Args:
+        physics: see :class:`HookOptions`.
+        objects: what the scene holds the meshes of; without any the object is a cube.
+        shown: which of the objects is on the table.
+        bumps: positions and half-sizes as :meth:`Bumps.draw` gives them; None for a plain table.
+    """
     spec = mujoco.MjSpec.from_file(str(fetch_assets() / "pick_and_place.xml"))
     spec.geom("floor0").pos = FLOOR_POSITION
     spec.body("floor0").pos = FLOOR_POSITION
@@ -66,29 +98,33 @@ def hook_spec(options: HookOptions) -> mujoco.MjSpec:
     table.pos = TABLE_POSITION
     table.first_geom().size = TABLE_HALF_SIZE
     _add_hook(spec)
-    if options.physics == "lean":
-        leave_out_collisions(spec, objects=("object0", "hook"))
+    if objects:
+        for rigid in objects:
+            add_mesh(spec, rigid)
+        become(spec.body("object0"), objects[shown])
+        spec.geom("object0").rgba = OBJECT_COLOUR
+    if bumps is not None:
+        BUMPS.add_to(spec, bumps)
+    if physics == "lean":
+        ground = ("table0", *BUMPS.names())
+        leave_out_collisions(spec, objects=("object0", "hook"), ground=ground)
     return spec
 
 
 def _add_hook(spec: mujoco.MjSpec) -> None:
     hook = spec.worldbody.add_body(name="hook", pos=HOOK_START)
-    joint = hook.add_freejoint(name="hook:joint")
-    joint.damping = (0.01, 0.0, 0.0)
-    for size, position in ((BAR_HALF_SIZE, (0, 0, 0)), (TIP_HALF_SIZE, TIP_POSITION)):
+    hook.add_freejoint(name="hook:joint").damping = (0.01, 0.0, 0.0)
+    for size, position in HOOK_BOXES:
         hook.add_geom(
             type=mujoco.mjtGeom.mjGEOM_BOX, size=size, pos=position, mass=2.0, rgba=HOOK_COLOUR
         )
     hook.add_site(name="hook", pos=GRASP_SITE, size=(0.02, 0.02, 0.02), rgba=(0, 0, 0, 0))
 
 
-HOOK_COLOUR = (0.85, 0.45, 0.1, 1.0)
-
-
 @lru_cache(maxsize=1)
 def settle() -> InitialPose:
     """Moves the arm over the table as in the pick-and-place task."""
-    model = hook_spec(HOOK).compile()
+    model = hook_spec("exact").compile()
     hold_weld_at_gripper(model)
     data = mujoco.MjData(model)
     for name, value in BASE_POSITION.items():
@@ -120,9 +156,12 @@ class HookTask(FetchArmTask):
         **keywords: Any,
     ) -> None:
         self.options = options
+        self.objects = options.choose_objects()
+        self.object_index = np.zeros(num_envs, np.int64)
         self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
+        bumps = BUMPS.draw(np.random.default_rng(0)) if options.bumps else None
         super().__init__(
-            hook_spec(options).compile(),
+            hook_spec(options.physics, self.objects, bumps=bumps).compile(),
             settle(),
             num_envs,
             gripper_locked=False,
@@ -136,15 +175,46 @@ class HookTask(FetchArmTask):
         self._hook_qpos = int(self.model.joint("hook:joint").qposadr[0])
         self._hook_velocity = SiteVelocity(self.batch, self.model, "hook")
 
+        self._object_switch = self._bump_switch = None
+        self._rest_height = np.array([CUBE_HALF_SIZE])
+        if self.objects:
+            self._object_switch = ObjectSwitch(self.batch, "object0", self.objects)
+            self._rest_height = np.array([-o.mesh.vertices[:, 2].min() for o in self.objects])
+        if self.options.bumps:
+            self._bump_switch = BumpSwitch(self.batch, BUMPS)
+
+    def _reset_simulations(self, ids: np.ndarray) -> None:
+        if self._object_switch is not None or self._bump_switch is not None:
+            for i in map(int, ids):
+                self._redraw(self._generators[i], i)  # type: ignore[index]
+        super()._reset_simulations(ids)
+
+    def _redraw(self, generator: np.random.Generator, simulation: int) -> None:
+        if self._object_switch is not None:
+            index = int(generator.integers(len(self.objects)))
+            self.object_index[simulation] = index
+            self._object_switch.put(simulation, index)
+        if self._bump_switch is not None:
+            self._bump_switch.put(simulation, BUMPS.draw(generator))
+
+    def episode_object(self, seed: int) -> RigidObject:
+        """The object of the episode with this seed: of the first episode after such a reset."""
+        return self.objects[int(np.random.default_rng(seed).integers(len(self.objects)))]
+
     def _place(self, generator: np.random.Generator, simulation: int) -> None:
+        bumps = self.options.bumps
         position = GOAL_CENTRE[:2]
         while np.linalg.norm(position - GOAL_CENTRE[:2]) < CLOSEST_OBJECT:
-            position = OBJECT_CENTRE + generator.uniform((-0.05, -0.05), (0.1, 0.05))
-        height = TABLE_TOP + CUBE_HALF_SIZE
-        self._set_pose(simulation, self._object_qpos, (*position, height))
-        self._set_pose(simulation, self._hook_qpos, HOOK_START)
+            farthest = (0.05 if bumps else 0.1, 0.05)
+            position = OBJECT_CENTRE + generator.uniform((-0.05, -0.05), farthest)
+        # Above the bumps the object and the hook fall into place.
+        height = TABLE_TOP + float(self._rest_height[self.object_index[simulation]])
+        height += 2.0 * BUMPS.largest[2] if bumps else 0.0
+        self._set_pose(simulation, self._object_qpos, [*position.tolist(), height])
+        hook = HOOK_START_ABOVE_BUMPS if bumps else HOOK_START
+        self._set_pose(simulation, self._hook_qpos, hook)
 
-    def _set_pose(self, simulation: int, start: int, position: tuple[float, ...]) -> None:
+    def _set_pose(self, simulation: int, start: int, position: Sequence[float]) -> None:
         self._qpos[simulation, start : start + 7] = (*position, 1.0, 0.0, 0.0, 0.0)
 
     def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
@@ -188,3 +258,12 @@ class HookTask(FetchArmTask):
 
     def _true_achieved_goal(self, achieved_goal: np.ndarray) -> np.ndarray:
         return self._site_position[:, self._object_site]
+
+
+def make_hook_task(num_envs: int = 1, options: HookOptions = HOOK, **keywords: Any) -> GoalTask:
+    """The hook task of the options, with its history where they ask for one."""
+    task = HookTask(num_envs, options, **keywords)
+    if options.frames == 1:
+        return task
+    # A wrapper passes on whatever it does not change itself.
+    return cast(GoalTask, History(task, options.frames))
