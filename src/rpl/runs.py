@@ -51,6 +51,8 @@ class RunFolder:
     ) -> None:
         self.path = path
         self.resumed = False
+        self._events = None
+        self._resumed_at: int | None = None
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(path)
@@ -63,7 +65,6 @@ class RunFolder:
             (path / "checkpoint").mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
-        self._events = None
 
     def _take_over(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
         if overwrite:
@@ -108,7 +109,7 @@ class RunFolder:
         from tensorboardX import SummaryWriter
 
         if self._events is None:
-            self._events = SummaryWriter(str(self.path / "events"))
+            self._events = SummaryWriter(str(self.path / "events"), purge_step=self._resumed_at)
         for name, value in row.items():
             if value is not None and name != "environment_steps":
                 self._events.add_scalar(name, value, row["environment_steps"])
@@ -125,6 +126,7 @@ class RunFolder:
     def restore(self, like: LearnerState) -> tuple[LearnerState, Progress]:
         """The last checkpoint; rows of ``metrics.csv`` written after it are taken back."""
         state, progress = load_checkpoint(self.path, like)
+        self._resumed_at = progress.environment_steps
         _keep_rows(self.path / "metrics.csv", progress.rows)
         return state, progress
 

@@ -163,7 +163,18 @@ def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dty
     folder.mkdir(parents=True, exist_ok=True)
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if array.nbytes:
-        # Claim the space now: a disk that fills up under a memory map kills the process.
+        _claim_space(path, array.nbytes)
+    return array
+
+
+def _claim_space(path: Path, size: int) -> None:
+    """Claims the disk space now: a disk that fills up under a memory map kills the process."""
+    try:
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
+    except OSError as error:
+        path.unlink()
+        raise OSError(
+            f"cannot keep {size / 1e6:.0f} MB of replay in {path.parent} ({error.strerror}): free "
+            "some space, choose another folder with --out, or lower --replay.capacity"
+        ) from error

@@ -133,8 +133,12 @@ class GoalTask(VectorEnv):
         """What success is judged on; differs from the observed one under sensor noise."""
         return achieved_goal
 
-    def _after_step(self) -> None:
-        """Adjusts the state between the physics and the observation."""
+    def _after_step(self, ids: np.ndarray | None = None) -> None:
+        """Adjusts the state of simulations ``ids`` between the physics and the observation."""
+
+    def _restore_derived(self, ids: np.ndarray) -> None:
+        """Makes the bodies' positions those that the next action of a restored state reads."""
+        self.batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
 
     def _sense(self, ids: np.ndarray) -> None:
         """Draws the sensor noise of simulations ``ids``, once for each observation of theirs."""
@@ -243,12 +247,40 @@ class GoalTask(VectorEnv):
 
     def simulator_state(self) -> np.ndarray:
         """The ``mjSTATE_INTEGRATION`` rows, (num_envs, nstate), on which the next step depends."""
-        rows = np.empty((self.num_envs, self.batch.nstate))
-        data = mujoco.MjData(self.model)
-        for i in range(self.num_envs):
-            self.batch.get_data(i, data)
-            mujoco.mj_getState(self.model, data, rows[i], int(mujoco.mjtState.mjSTATE_INTEGRATION))
-        return rows
+        return self.batch.state.copy()
+
+    def set_simulator_state(self, rows: np.ndarray, ids: np.ndarray) -> None:
+        """Continues simulations ``ids`` from rows of :meth:`simulator_state`, (len(ids), nstate).
+
+        Neither the goals nor the episodes' clocks are part of the state: they stay.
+        """
+        self.batch.state[ids] = rows
+        self._restore_derived(ids)
+
+    def predict(self, states: np.ndarray, actions: np.ndarray) -> tuple[Observation, np.ndarray]:
+        """What one step would lead to, without sensor noise; overwrites the task's simulations.
+
+        For planners, which own a second task: its simulations are the model, and the first
+        len(states) of them are used.
+
+        Args:
+            states: (n, nstate) rows of :meth:`simulator_state`, n at most ``num_envs``.
+            actions: (n, action_dim), clipped to [-1, 1].
+
+        Returns:
+            ``observation`` and ``achieved_goal``, (n, dim), and the next states, (n, nstate).
+        """
+        count = len(states)
+        ids = np.arange(count)
+        self.set_simulator_state(states, ids)
+        action = np.zeros(self.action_space.shape or ())
+        action[:count] = np.clip(actions, -1.0, 1.0)
+        self._apply_action(action)
+        self.batch.step(ids, nstep=self.substeps)
+        self._after_step(ids)
+        seen = self._observe()[0]
+        parts = {name: seen[name][:count] for name in ("observation", "achieved_goal")}
+        return parts, self.batch.state[:count].copy()
 
     # Pictures.
 
@@ -283,7 +315,7 @@ class GoalTask(VectorEnv):
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            self._scene_renderer().show(*self._scene(0))
+            self._scene_renderer().show(*self._scene(0), self.metadata["render_fps"])
 
     def close_extras(self, **kwargs: Any) -> None:
         """Closes the window and the drawing context."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import threading
+import time
 from dataclasses import dataclass
 
 
@@ -29,6 +31,9 @@ choose_gl_backend()
 
 import mujoco  # noqa: E402
 import numpy as np  # noqa: E402
+
+# What differs between the scenes of one task; a window is opened once, on the first.
+SHOWN_FIELDS = ("site_pos", "site_rgba", "geom_pos", "geom_quat", "geom_size", "geom_dataid")
 
 
 class RenderingError(RuntimeError):
@@ -63,6 +68,8 @@ class SceneRenderer:
         self._renderer: mujoco.Renderer | None = None
         self._viewer = None
         self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
+        self._viewer_threads: set[threading.Thread] = set()
+        self._due = 0.0
 
     def frame(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
         """A picture, (height, width, 3) uint8."""
@@ -86,8 +93,8 @@ class SceneRenderer:
         self._renderer._model = model
         return self._renderer
 
-    def show(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
-        """Shows the scene in a window."""
+    def show(self, model: mujoco.MjModel, data: mujoco.MjData, fps: float) -> None:
+        """Shows the scene in a window, and waits so that scenes follow in real time."""
         import mujoco.viewer
 
         if self._viewer is None:
@@ -97,18 +104,25 @@ class SceneRenderer:
                     "render_mode='rgb_array' or `rpl watch --video film.mp4`"
                 )
             self._shown = (model, data)
-            self._viewer = mujoco.viewer.launch_passive(model, data)
+            others = set(threading.enumerate())
+            self._viewer = mujoco.viewer.launch_passive(
+                model, data, show_left_ui=False, show_right_ui=False
+            )
+            self._viewer_threads = set(threading.enumerate()) - others
             self._viewer.cam.distance = self._camera.distance
             self._viewer.cam.azimuth = self._camera.azimuth
             self._viewer.cam.elevation = self._camera.elevation
             self._viewer.cam.lookat[:] = self._camera.lookat
         assert self._shown is not None
         with self._viewer.lock():
-            self._shown[0].site_pos[:] = model.site_pos
+            for field in SHOWN_FIELDS:
+                getattr(self._shown[0], field)[:] = getattr(model, field)
             self._shown[1].qpos[:] = data.qpos
             self._shown[1].mocap_pos[:] = data.mocap_pos
             mujoco.mj_forward(*self._shown)
         self._viewer.sync()
+        time.sleep(max(self._due - time.monotonic(), 0.0))
+        self._due = time.monotonic() + 1.0 / fps
 
     def close(self) -> None:
         """Frees the drawing context and closes the window."""
@@ -117,4 +131,7 @@ class SceneRenderer:
             self._renderer = None
         if self._viewer is not None:
             self._viewer.close()
+            # The window's thread must be gone before the interpreter is: it would crash.
+            for thread in self._viewer_threads:
+                thread.join(timeout=5.0)
             self._viewer = None
