@@ -1,6 +1,7 @@
 """The paper's controllers: batched callables from observations to actions."""
 
+from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 
-__all__ = ["ReactivePickAndPlace", "ReactivePush"]
+__all__ = ["DiscreteMPCPush", "ReactivePickAndPlace", "ReactivePush"]

@@ -188,10 +188,23 @@ class FetchArmTask(GoalTask):
         if not self.gripper_locked:
             self._control[:] = self._qpos[:, self._actuated_qpos] + action[:, 3:]
 
-    def _after_step(self) -> None:
+    def _after_step(self, ids: np.ndarray | None = None) -> None:
         if self.gripper_locked:
             self._qpos[:, self._finger_qpos] = 0.0
-            self.batch.forward()
+            self.batch.forward(ids)
+
+    def _restore_derived(self, ids: np.ndarray) -> None:
+        if self.gripper_locked:
+            super()._restore_derived(ids)
+            return
+        # After a step an action reads positions that are one substep old: go back for them.
+        rows = self.batch.state[ids]
+        for i in ids[self._time[ids] > self.initial.time]:
+            mujoco.mj_integratePos(
+                self.model, self._qpos[i], self._qvel[i], -self.model.opt.timestep
+            )
+        super()._restore_derived(ids)
+        self.batch.state[ids] = rows
 
     def _observables(self) -> dict[str, np.ndarray]:
         seconds = SUBSTEPS * self.model.opt.timestep

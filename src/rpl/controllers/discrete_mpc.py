@@ -1,0 +1,76 @@
+"""DiscreteMPCPush: a short search in a copy of the simulator (paper, appendix A.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from rpl.controllers.gripper import read
+from rpl.controllers.planning import BestFirstPlanner, TaskModel, axis_moves
+from rpl.tasks.fetch import FetchTask
+from rpl.tasks.fetch_arm import SUBSTEPS, Physics
+from rpl.tasks.layout import Layout
+
+ACTION_SIZE = 4
+RESOLUTION = 1e-4  # metres: distances that differ by less are equal, and the next one decides
+
+
+@dataclass(frozen=True)
+class PushHeuristic:
+    """How far the block is from its goal and, among equals, the gripper from the push point."""
+
+    layout: Layout
+    """The observation's names: ``task.layout``."""
+    behind_block: float = 0.05
+    """Metres between the block's centre and the push point, on the far side of the goal."""
+
+    def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Costs (n, 2): both distances in units of 0.1 mm, rounded."""
+        gripper, block = read(observation, self.layout, "gripper_position", "object_position")
+        line = block - observation["desired_goal"]
+        length = np.linalg.norm(line, axis=1, keepdims=True)
+        push_point = block + self.behind_block * line / np.maximum(length, 1e-12)
+        to_goal = np.linalg.norm(line[:, :2], axis=1)
+        to_push_point = np.linalg.norm(gripper - push_point, axis=1)
+        return np.rint(np.stack([to_goal, to_push_point], axis=1) / RESOLUTION)
+
+
+@dataclass(frozen=True)
+class DiscreteMPCPush:
+    """Best-first search over six axis moves; solves about half of push, and is slow.
+
+    It plans in simulations of its own, as many at once as six moves of the task's
+    simulations need, and leaves the task's alone.
+    """
+
+    task: FetchTask
+    """The task to plan for, made with ``simulator_state=True``."""
+    expansions: int = 10
+    """Situations from which every move is tried, per action."""
+    move: float = 1.0
+    """Size of a move, as an action: 1 is 5 cm."""
+    physics: Physics | None = None
+    """The model's physics, exact or lean; None copies the task's."""
+    substeps: int = SUBSTEPS
+    """Physics steps the model takes per environment step; fewer are coarser and faster."""
+    behind_block: float = 0.05
+    """Metres from the block's centre to where the search wants the gripper."""
+
+    @cached_property
+    def planner(self) -> BestFirstPlanner:
+        """The search with its simulations, which are built when they are first needed."""
+        task = self.task
+        moves = axis_moves(self.move, ACTION_SIZE)
+        options = replace(task.options, physics=self.physics or task.options.physics)
+        simulations = FetchTask(len(moves) * task.num_envs, options, num_threads=task.batch.nthread)
+        heuristic = PushHeuristic(task.layout, self.behind_block)
+        return BestFirstPlanner(
+            TaskModel(simulations, self.substeps), moves, heuristic, self.expansions
+        )
+
+    def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Actions (n, 4) for n observations with ``simulator_state``; zero to stay."""
+        return self.planner(observation)
