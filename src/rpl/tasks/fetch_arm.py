@@ -230,5 +230,7 @@ class FetchArmTask(GoalTask):
     def _mark_goal(self, model: mujoco.MjModel, goal: np.ndarray) -> None:
         target = model.site("target0")
         model.site_pos[target.id] = goal - model.body_pos[int(target.bodyid[0])]
-        # The object's own marker would hide inside the block or pass for the goal.
+        # The object's own marker would hide inside the block or pass for the goal, and the
+        # cross that leads the gripper for a part of the scene.
         model.site_rgba[self._object_site, 3] = 0.0
+        model.geom_rgba[model.geom_bodyid == model.body("robot0:mocap").id, 3] = 0.0

@@ -41,6 +41,12 @@ class History(VectorWrapper):
             self.single_observation_space, task.num_envs
         )
 
+    def __getattr__(self, name: str) -> Any:
+        """What the history does not change is the task's: its layout, rewards, pictures."""
+        if name.startswith("_"):
+            raise AttributeError(f"'History' object has no attribute '{name}'")
+        return getattr(self.env, name)
+
     def reset(
         self,
         *,

@@ -146,7 +146,7 @@ class HookTask(FetchArmTask):
         keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
     """
 
-    camera = Camera(distance=2.1, azimuth=140.0, elevation=-28.0, lookat=(1.45, 0.7, 0.45))
+    camera = Camera(distance=1.85, azimuth=140.0, elevation=-30.0, lookat=(1.4, 0.7, 0.45))
 
     def __init__(
         self,
