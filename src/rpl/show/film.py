@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,9 +98,14 @@ def write_film(path: Path, episodes: Sequence[Sequence[Recording]], fps: int = 2
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     hold = round(HOLD_SECONDS * fps)
-    with imageio.get_writer(
-        path, fps=fps, codec="libx264", pixelformat="yuv420p", quality=8, macro_block_size=1
-    ) as writer:
+    with (
+        warnings.catch_warnings(),
+        imageio.get_writer(
+            path, fps=fps, codec="libx264", pixelformat="yuv420p", quality=8, macro_block_size=1
+        ) as writer,
+    ):
+        # The encoder is a process of its own; JAX, where it is loaded, warns of every fork.
+        warnings.filterwarnings("ignore", message="os.fork")
         for recordings in episodes:
             longest = max(len(r.frames) for r in recordings)
             for t in range(longest + hold):

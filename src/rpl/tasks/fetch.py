@@ -24,6 +24,7 @@ from rpl.tasks.fetch_arm import (
 )
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
+BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
 CLOSEST_OBJECT = 0.1  # metres between gripper and object, in the plane, at the start
 
 
@@ -50,6 +51,9 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
     """The published scene with the options' friction and collisions, ready to compile."""
     name = "push.xml" if options.gripper_locked else "pick_and_place.xml"
     spec = mujoco.MjSpec.from_file(str(fetch_assets() / name))
+    # The published block is black, like the fingers in front of it.
+    block = spec.geom("object0")
+    block.material, block.rgba = "", BLOCK_COLOUR
     if options.friction is not None:
         for geom in spec.geoms:
             geom.friction = options.friction

@@ -44,10 +44,10 @@ class RenderingError(RuntimeError):
 class Camera:
     """A free camera: metres and degrees."""
 
-    distance: float = 1.5
-    azimuth: float = 132.0
-    elevation: float = -20.0
-    lookat: tuple[float, float, float] = (1.3, 0.75, 0.5)
+    distance: float = 1.25
+    azimuth: float = 125.0
+    elevation: float = -32.0
+    lookat: tuple[float, float, float] = (1.3, 0.75, 0.52)
 
 
 class SceneRenderer:
