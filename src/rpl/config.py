@@ -21,6 +21,8 @@ class LearnerConfig:
     """Adam's step size for the actor."""
     critic_learning_rate: float = 1e-3
     """Adam's step size for the critic."""
+    learning_rate_halving: float | None = None
+    """Gradient steps N after which both step sizes have halved: lr / (1 + n / N); None keeps them."""
     batch_size: int = 256
     """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
     updates_per_cycle: int = 40

@@ -211,11 +211,17 @@ def _polyak(slow, fast, old: float):
 
 
 def _actor_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
-    return optax.adam(config.actor_learning_rate)
+    return _adam(config.actor_learning_rate, config.learning_rate_halving)
 
 
 def _critic_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
-    return optax.adam(config.critic_learning_rate)
+    return _adam(config.critic_learning_rate, config.learning_rate_halving)
+
+
+def _adam(rate: float, halving: float | None) -> optax.GradientTransformation:
+    if halving is None:
+        return optax.adam(rate)
+    return optax.adam(lambda step: rate / (1.0 + step / halving))
 
 
 def _arrays(module):
