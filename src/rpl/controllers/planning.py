@@ -143,23 +143,19 @@ class _Tree:
         self.first_move = [STAY]
         self._sums = [np.zeros(moves.shape[1])]
         self._frontier = [(rank, 0)]
-        self._reached = {self._key(self._sums[0])}
-
-    @staticmethod
-    def _key(total: np.ndarray) -> tuple[float, ...]:
-        # Sums of the same moves in another order differ by rounding.
-        return tuple(np.round(total, 9).tolist())
+        self._reached = {(0.0,) * moves.shape[1]}
 
     def expand(self) -> list[tuple[int, int]]:
         """Takes the cheapest open node; (node, move) for those of its children that are new."""
         if not self._frontier:
             return []
         _, node = heapq.heappop(self._frontier)
+        # Sums of the same moves in another order differ by rounding.
+        sums = map(tuple, np.round(self._sums[node] + self.moves, 9).tolist())
         children = []
-        for move, total in enumerate(self._sums[node] + self.moves):
-            key = self._key(total)
-            if key not in self._reached:
-                self._reached.add(key)
+        for move, total in enumerate(sums):
+            if total not in self._reached:
+                self._reached.add(total)
                 children.append((node, move))
         return children
 

@@ -191,7 +191,8 @@ class FetchArmTask(GoalTask):
     def _after_step(self, ids: np.ndarray | None = None) -> None:
         if self.gripper_locked:
             self._qpos[:, self._finger_qpos] = 0.0
-            self.batch.forward(ids)
+            # Observations need no later stage, and this one leaves the state alone.
+            self.batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
 
     def _restore_derived(self, ids: np.ndarray) -> None:
         if self.gripper_locked:
