@@ -27,8 +27,8 @@ GRASP_DEPTH = 0.05  # metres by which the gripper grasps below the place to gras
 APPROACH_HEIGHT = 0.1  # metres above the grasp
 CLOSED_ON_HOOK = 0.014  # metres a finger is away from the centre
 LIFTED, PULLING, LOW = 0.5, 0.45, 0.475  # heights of the gripper, metres
-# Squared metres between gripper and grasp. The fingers close at REACHED and count as holding
-# the hook up to HELD: they feel its width, so that a noisy position may be well off.
+# Squared metres between gripper and grasp. Within REACHED the fingers close. Fingers that are
+# no further apart than the hook is wide hold it up to HELD, so that a noisy position may be off.
 REACHED, HELD = 2.5e-3, 1.44e-2
 # The place to grasp, from the object, when the hook's far end is behind the object and its bar
 # to the right of it: x and y, metres.
