@@ -10,11 +10,14 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.controllers.discrete_mpc import DiscreteMPCPush
+from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.residual import Controller, Residual
-from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
+from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
 from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, make_hook_task
 from rpl.train import Problem
 
 
@@ -30,8 +33,8 @@ class TaskEntry:
     """A task of the paper."""
 
     summary: str
-    options: FetchOptions
-    """The task's variations; ``--task.*`` on the command line."""
+    options: Any
+    """A dataclass of the task's variations; ``--task.*`` on the command line."""
     make: Callable[..., GoalTask]
     """make(num_envs, options, **keywords)"""
     controller: str
@@ -45,9 +48,14 @@ class ControllerEntry:
 
     summary: str
     make: type
-    """A dataclass whose first field is the task's layout."""
+    """A dataclass whose first field is ``layout``, the task's, or ``task``, for planners."""
     tasks: tuple[str, ...]
     """Where it makes sense."""
+
+    @property
+    def plans(self) -> bool:
+        """Whether it continues copies of the task's simulation."""
+        return dataclasses.fields(self.make)[0].name == "task"
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,19 @@ TASKS: dict[str, TaskEntry] = {
         "reactive-pick-and-place",
         50,
     ),
+    "hook": TaskEntry(
+        "drag a cube that is out of reach with a hook", HOOK, make_hook_task, "reactive-hook", 100
+    ),
+    "noisy-hook": TaskEntry(
+        "the same under sensor noise", NOISY_HOOK, make_hook_task, "reactive-hook", 100
+    ),
+    "complex-hook": TaskEntry(
+        "the same with other objects, over bumps that are not observed",
+        COMPLEX_HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+    ),
 }
 
 CONTROLLERS: dict[str, ControllerEntry] = {
@@ -98,6 +119,16 @@ CONTROLLERS: dict[str, ControllerEntry] = {
         "grasps and carries; carrying_gain 100 is miscalibrated, 10 tuned",
         ReactivePickAndPlace,
         ("pick-and-place",),
+    ),
+    "reactive-hook": ControllerEntry(
+        "grasps the hook, puts it behind the object, pulls",
+        ReactiveHook,
+        ("hook", "noisy-hook", "complex-hook"),
+    ),
+    "discrete-mpc-push": ControllerEntry(
+        "searches ten situations ahead in copies of the simulator; slow",
+        DiscreteMPCPush,
+        ("push", "slippery-push"),
     ),
 }
 
@@ -144,14 +175,15 @@ def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controll
     values = {}
     if options is not None:
         values = {f.name: getattr(options, f.name) for f in dataclasses.fields(cls)[1:]}
-    return cls(task.unwrapped.layout, **values)  # type: ignore[attr-defined]
+    bare: Any = task.unwrapped
+    return cls(bare if CONTROLLERS[name].plans else bare.layout, **values)
 
 
 def make_problem(
     task: str,
     method: str,
     config: Config,
-    task_options: FetchOptions | None = None,
+    task_options: Any = None,
     controller: str | None = None,
     controller_options: Any = None,
     render_mode: str | None = None,
@@ -169,12 +201,16 @@ def make_problem(
     """
     entry = find("task", TASKS, task)
     options = entry.options if task_options is None else task_options
+    name = controller or entry.controller
+    plans = find("controller", CONTROLLERS, name).plans
 
     def make(num_envs: int, **keywords: Any) -> GoalTask:
-        return entry.make(num_envs, options, num_threads=config.num_threads, **keywords)
+        return entry.make(
+            num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
+        )
 
     bare = make(config.evaluation_episodes, render_mode=render_mode)
-    acting = make_controller(controller or entry.controller, bare, controller_options)
+    acting = make_controller(name, bare, controller_options)
 
     def prepared(bare_task: GoalTask) -> VectorEnv:
         if not find("method", METHODS, method).residual:

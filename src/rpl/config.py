@@ -22,7 +22,7 @@ class LearnerConfig:
     critic_learning_rate: float = 1e-3
     """Adam's step size for the critic."""
     learning_rate_halving: float | None = None
-    """Gradient steps N after which both step sizes have halved: lr / (1 + n / N); None keeps them."""
+    """Gradient steps N after which step sizes have halved: lr / (1 + n / N); None keeps them."""
     batch_size: int = 256
     """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
     updates_per_cycle: int = 40
@@ -33,6 +33,8 @@ class LearnerConfig:
     """Weight of the squared action in the actor's loss."""
     discount: float | None = None
     """Gamma; None is 1 - 1/T for episodes of T steps."""
+    average_frames: bool = True
+    """Over a history, average what one network says of each frame; else it sees all at once."""
     zero_last: bool = True
     """Start the actor's last layer at zero, so that the policy starts as its controller."""
 

@@ -47,6 +47,11 @@ class Problem:
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
 
     @property
+    def frames(self) -> int:
+        """Observations that the task's history puts side by side."""
+        return getattr(self.controller_task, "frames", 1)
+
+    @property
     def sizes(self) -> tuple[int, int, int]:
         """Widths of observation, goal and action."""
         space = self.task.single_observation_space

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rpl.catalog import TASKS, find, make_problem
-from rpl.commands.options import from_record, without_layout
+from rpl.commands.options import from_record, without_task
 from rpl.commands.train import new_learner
 from rpl.config import Config
 from rpl.rollout import Policy
@@ -73,7 +73,7 @@ def load_subject(
         task_options or from_record(entry.options, record["task_options"]),
         record["controller"],
         controller_options
-        or from_record(without_layout(record["controller"]), record["controller_options"]),
+        or from_record(without_task(record["controller"]), record["controller_options"]),
         render_mode,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)

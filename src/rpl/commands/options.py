@@ -46,29 +46,30 @@ def task_options(task: str | None) -> Any:
 
 
 def controller_options(arguments: list[str], task: str | None) -> Any:
-    """The default of ``--controller.*``: a controller without its layout."""
+    """The default of ``--controller.*``: a controller without its task."""
     name = named_value(arguments, "--controller")
     if name not in CONTROLLERS:
         name = TASKS[task].controller if task in TASKS else next(iter(CONTROLLERS))
-    return without_layout(name)
+    return without_task(name)
 
 
-def without_layout(controller: str) -> Any:
-    """The settings of a controller, which only gets its layout from the task."""
+def without_task(controller: str) -> Any:
+    """The settings of a controller, which gets its first field from the task."""
     make = find("controller", CONTROLLERS, controller).make
     hidden = tyro.conf.Suppress[tyro.conf.Fixed[Any]]
+    first = dataclasses.fields(make)[0].name
     settings = dataclasses.make_dataclass(
-        make.__name__, [("layout", hidden, None)], bases=(make,), frozen=True
+        make.__name__, [(first, hidden, None)], bases=(make,), frozen=True
     )
     return settings()
 
 
 def as_record(options: Any) -> dict[str, Any]:
-    """Options for ``config.json``; a controller's layout is the task's business."""
+    """Options for ``config.json``; what a controller gets from its task is not among them."""
     return {
         field.name: getattr(options, field.name)
         for field in dataclasses.fields(options)
-        if field.name != "layout"
+        if field.name not in ("layout", "task")
     }
 
 

@@ -123,7 +123,8 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
 
 def new_learner(config: Config, problem: Problem) -> ddpg.LearnerState:
     """The learner before any training."""
-    return ddpg.create(jax.random.key(config.seed), *problem.sizes, config.learner)
+    key = jax.random.key(config.seed)
+    return ddpg.create(key, *problem.sizes, config.learner, problem.frames)
 
 
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:

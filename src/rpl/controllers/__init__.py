@@ -1,7 +1,8 @@
 """The paper's controllers: batched callables from observations to actions."""
 
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
+from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 
-__all__ = ["DiscreteMPCPush", "ReactivePickAndPlace", "ReactivePush"]
+__all__ = ["DiscreteMPCPush", "ReactiveHook", "ReactivePickAndPlace", "ReactivePush"]

@@ -16,7 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.networks import Actor, Critic
+from rpl.learner.networks import ONE_FRAME, Actor, Critic, Frames
 from rpl.learner.normalizer import Normalizer
 
 
@@ -46,7 +46,12 @@ class LearnerState(eqx.Module):
 
 
 def create(
-    key: Array, observation_size: int, goal_size: int, action_size: int, config: LearnerConfig
+    key: Array,
+    observation_size: int,
+    goal_size: int,
+    action_size: int,
+    config: LearnerConfig,
+    frames: int = 1,
 ) -> LearnerState:
     """A fresh learner.
 
@@ -56,17 +61,18 @@ def create(
         goal_size: width of a goal; 0 for tasks without goals.
         action_size: number of action components.
         config: hyper-parameters.
+        frames: observations that a history has put side by side, within ``observation_size``.
     """
     actor_key, critic_key = jax.random.split(key)
     width = observation_size + goal_size
-    actor = Actor(actor_key, width, action_size, config.hidden, config.zero_last)
-    critic = Critic(critic_key, width, action_size, config.hidden)
+    shared = Frames(frames, goal_size) if config.average_frames else ONE_FRAME
+    actor = Actor(actor_key, width, action_size, config.hidden, config.zero_last, shared)
+    critic = Critic(critic_key, width, action_size, config.hidden, shared)
     return LearnerState(
         actor=actor,
         critic=critic,
-        # Copies, because `update` reuses buffers and may not be handed one twice.
-        target_actor=jax.tree.map(jnp.copy, actor),
-        target_critic=jax.tree.map(jnp.copy, critic),
+        target_actor=actor,
+        target_critic=critic,
         actor_optimizer=_actor_optimizer(config).init(_arrays(actor)),
         critic_optimizer=_critic_optimizer(config).init(_arrays(critic)),
         observation_normalizer=Normalizer.create(observation_size),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -41,8 +43,32 @@ class MLP(eqx.Module):
         return x @ self.weights[-1] + self.biases[-1]
 
 
+class Frames(NamedTuple):
+    """How an input falls into frames of a history that share one network (paper, V-C)."""
+
+    number: int = 1
+    goal_size: int = 0
+
+    def input_size(self, size: int) -> int:
+        """Width of one frame with its goal, for inputs of width ``size``."""
+        return (size - self.goal_size) // self.number + self.goal_size
+
+    def split(self, x: Array) -> Array:
+        """From (..., number * observation + goal) to (..., number, observation + goal)."""
+        lead = x.shape[:-1]
+        observation, goal = jnp.split(x, [x.shape[-1] - self.goal_size], axis=-1)
+        goal = jnp.broadcast_to(goal[..., None, :], (*lead, self.number, self.goal_size))
+        return jnp.concatenate([observation.reshape(*lead, self.number, -1), goal], axis=-1)
+
+
+ONE_FRAME = Frames()
+
+
 class Actor(eqx.Module):
     """f(s, g): the residual, or the action when learning from scratch, in [-1, 1].
+
+    Over a history, the mean of what one network says of each frame: for two frames
+    0.5 (f(s1) + f(s2)).
 
     Args:
         key: JAX random key.
@@ -50,9 +76,11 @@ class Actor(eqx.Module):
         action_size: number of action components.
         hidden: widths of the hidden layers.
         zero_last: start at f = 0.
+        frames: the history's frames; one frame also stands for several side by side.
     """
 
     network: MLP
+    frames: Frames = eqx.field(static=True)
 
     def __init__(
         self,
@@ -61,24 +89,47 @@ class Actor(eqx.Module):
         action_size: int,
         hidden: tuple[int, ...],
         zero_last: bool,
+        frames: Frames = ONE_FRAME,
     ) -> None:
-        self.network = MLP(key, (input_size, *hidden, action_size), zero_last)
+        self.frames = frames
+        self.network = MLP(key, (frames.input_size(input_size), *hidden, action_size), zero_last)
 
     def __call__(self, x: Array) -> Array:
         """Actions (..., action_size) for normalised inputs (..., input_size)."""
-        return jnp.tanh(self.network(x))
+        if self.frames.number == 1:
+            return jnp.tanh(self.network(x))
+        return jnp.tanh(self.network(self.frames.split(x))).mean(axis=-2)
 
 
 class Critic(eqx.Module):
-    """Q(s, g, a): the expected discounted return of an action."""
+    """Q(s, g, a): the expected discounted return of an action; averaged over frames as the actor.
+
+    Args:
+        key: JAX random key.
+        input_size: width of the normalised observation and goal together.
+        action_size: number of action components.
+        hidden: widths of the hidden layers.
+        frames: the history's frames.
+    """
 
     network: MLP
+    frames: Frames = eqx.field(static=True)
 
     def __init__(
-        self, key: Array, input_size: int, action_size: int, hidden: tuple[int, ...]
+        self,
+        key: Array,
+        input_size: int,
+        action_size: int,
+        hidden: tuple[int, ...],
+        frames: Frames = ONE_FRAME,
     ) -> None:
-        self.network = MLP(key, (input_size + action_size, *hidden, 1))
+        self.frames = frames
+        self.network = MLP(key, (frames.input_size(input_size) + action_size, *hidden, 1))
 
     def __call__(self, x: Array, action: Array) -> Array:
         """Values (...) for normalised inputs (..., input_size) and actions (..., action_size)."""
-        return self.network(jnp.concatenate([x, action], axis=-1))[..., 0]
+        if self.frames.number == 1:
+            return self.network(jnp.concatenate([x, action], axis=-1))[..., 0]
+        x = self.frames.split(x)
+        action = jnp.broadcast_to(action[..., None, :], (*x.shape[:-1], action.shape[-1]))
+        return self.network(jnp.concatenate([x, action], axis=-1))[..., 0].mean(axis=-1)
