@@ -118,6 +118,7 @@ FAST = Config(
     learner=replace(
         LearnerConfig(),
         actor_learning_rate=1e-4,
+        learning_rate_halving=10_000,
         polyak=0.8,
         action_l2=0.1,
     ),
