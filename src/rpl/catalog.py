@@ -134,7 +134,12 @@ CONTROLLERS: dict[str, ControllerEntry] = {
 
 NO_BURN_IN = BurnInConfig(rule="steps", minimum_steps=0)
 # A fresh actor must be able to take any first action; a residual must not (paper, IV-A).
-FROM_SCRATCH = (("zero_last", False), ("actor_learning_rate", 1e-3), ("polyak", 0.95))
+FROM_SCRATCH = (
+    ("zero_last", False),
+    ("actor_learning_rate", 1e-3),
+    ("learning_rate_halving", None),
+    ("polyak", 0.95),
+)
 EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B
 
 METHODS: dict[str, Method] = {
