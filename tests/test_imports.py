@@ -11,7 +11,7 @@ import rpl
 ROOT = Path(rpl.__file__).parent
 HEAVY_LEARNING = ("jax", "equinox", "optax")
 EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "stable_baselines3", "envpool")
-REACTIVE = ("push", "pick_and_place", "gripper")
+REACTIVE = ("push", "pick_and_place", "hook", "gripper")
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:

@@ -33,7 +33,10 @@ import mujoco  # noqa: E402
 import numpy as np  # noqa: E402
 
 # What differs between the scenes of one task; a window is opened once, on the first.
-SHOWN_FIELDS = ("site_pos", "site_rgba", "geom_pos", "geom_quat", "geom_size", "geom_dataid")
+SHOWN_FIELDS = (
+    *("body_pos", "site_pos", "site_rgba"),
+    *("geom_pos", "geom_quat", "geom_size", "geom_dataid", "geom_rgba"),
+)
 
 
 class RenderingError(RuntimeError):
