@@ -114,6 +114,7 @@ class Config:
 PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
 
 FAST = Config(
+    steps=400_000,
     episodes_per_cycle=8,
     learner=replace(
         LearnerConfig(),
