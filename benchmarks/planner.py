@@ -225,7 +225,7 @@ def read(path: Path, episodes: int) -> list[Level]:
 
 def plot(levels: list[Level], path: Path) -> None:
     """Success and time against expansions, a line per model."""
-    figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(10.2, 3.8), layout="constrained")
     success, seconds = figure.subplots(1, 2)
     for i, model in enumerate(MODELS):
         mine = sorted((x for x in levels if x.model == model), key=lambda x: x.expansions)
@@ -239,10 +239,15 @@ def plot(levels: list[Level], path: Path) -> None:
         success.errorbar(x * 1.04**i, y, bars, marker="o", capsize=3, label=model)
         seconds.plot(x, [level.milliseconds_per_action for level in mine], marker="o")
     success.set(ylim=(0, 1), ylabel="success, with 95 % intervals")
-    success.legend(title="planner's model")
+    figure.legend(title="planner's model", loc="outside right center")
     seconds.set(yscale="log", ylabel="CPU ms per action, one thread")
+    ticks = sorted({level.expansions for level in levels})
     for axes in (success, seconds):
-        axes.set(xscale="log", xlabel="expansions per action")
+        axes.set(
+            xscale="log", xlabel="expansions per action", xlim=(0.8 * ticks[0], 1.4 * ticks[-1])
+        )
+        axes.set_xticks(ticks, map(str, ticks))
+        axes.minorticks_off()
         axes.grid(alpha=0.3)
     figure.suptitle(f"discrete-mpc-push on push, {levels[0].episodes} episodes")
     path.parent.mkdir(parents=True, exist_ok=True)

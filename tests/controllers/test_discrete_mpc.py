@@ -193,6 +193,20 @@ def test_what_diverges_is_never_a_plan() -> None:
     assert best_first_search(Points(), at([0.0]), FORTH_AND_BACK, cost, 2) == [1]
 
 
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_a_diverged_simulation_disturbs_no_other_plan(make_task, value) -> None:
+    task = make_task(3, LEAN, simulator_state=True)
+    planner = DiscreteMPCPush(task, expansions=2)
+    observation, _ = task.reset(seed=0)
+    expected = planner(observation)
+    # As it comes, and with zeros in its place as collecting gives it to policies.
+    for rows in observation.values():
+        rows[1] = value
+    actions = planner(observation)
+    np.testing.assert_array_equal(actions[[0, 2]], expected[[0, 2]])
+    assert np.isfinite(actions).all()
+
+
 def test_the_heuristic_by_hand(layout, make_observation) -> None:
     # The goal is 0.3 m along x from the block: the push point lies 0.05 m on the other side.
     observation = make_observation(
