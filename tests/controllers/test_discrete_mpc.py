@@ -151,6 +151,17 @@ def test_the_search_looks_beyond_the_tempting_first_step() -> None:
     assert choices == [0, 0, 1]
 
 
+def test_the_first_move_of_the_best_plan_is_taken_not_the_last() -> None:
+    # The best place is one to the right and one up, and the way up looks better.
+    costs = {(0, 0): 5, (0, 1): 3, (1, 1): 1}
+
+    def cost(seen):
+        return np.array([[costs.get(tuple(place.astype(int)), 9)] for place in seen["observation"]])
+
+    right, up = np.eye(2)
+    assert best_first_search(Points(), at([0, 0]), np.stack([right, up]), cost, 2) == [1]
+
+
 def test_a_second_column_decides_between_equals() -> None:
     def cost(seen):
         x = seen["observation"][:, 0]
