@@ -1,0 +1,67 @@
+"""Names in the catalog fit together: each task learns a little with each of its controllers."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_problem
+from rpl.config import FAST, BurnInConfig
+from rpl.learner import ddpg
+from rpl.learner.replay import Replay
+from rpl.train import Progress, run_cycle
+
+SMALL = replace(
+    FAST,
+    episodes_per_cycle=1,
+    evaluation_episodes=1,
+    num_threads=1,
+    learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
+    burn_in=BurnInConfig(rule="steps"),
+)
+PAIRS = [(task, name) for name, entry in CONTROLLERS.items() for task in entry.tasks]
+
+
+@pytest.mark.parametrize(("task", "controller"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+def test_a_task_learns_from_each_of_its_controllers(task, controller):
+    options = replace(TASKS[task].options, physics="lean")
+    settings = CONTROLLERS[controller].make(None)
+    if CONTROLLERS[controller].plans:
+        settings = replace(settings, expansions=1)
+    problem = make_problem(task, "rpl", SMALL, options, controller, settings)
+    state = ddpg.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
+    replay, progress = Replay(4, problem.horizon, *problem.sizes), Progress()
+    _, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
+    assert steps == TASKS[task].horizon
+    assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_noisy_hook_shares_its_network_between_two_frames():
+    options = replace(TASKS["noisy-hook"].options, physics="lean")
+    problem = make_problem("noisy-hook", "rpl", SMALL, options)
+    assert (problem.frames, problem.sizes) == (2, (80, 3, 4))
+    state = ddpg.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
+    assert state.actor.network.weights[0].shape == (40 + 3, 8)
+
+
+def test_expert_explore_asks_a_planner_only_where_it_acts():
+    problem = make_problem(
+        "push",
+        "expert-explore",
+        METHODS["expert-explore"].configure(SMALL),
+        replace(TASKS["push"].options, physics="lean"),
+        "discrete-mpc-push",
+    )
+    assert "simulator_state" in problem.task.single_observation_space.spaces
+    assert problem.sizes[0] == 25  # which the learner never sees
+
+
+def test_each_task_names_a_controller_of_its_own():
+    for name, entry in TASKS.items():
+        assert name in CONTROLLERS[entry.controller].tasks
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(UnknownName, match="there is no task 'pull'; choose one of push, slippery"):
+        find("task", TASKS, "pull")
