@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from rpl import bench
+from rpl.bench import environment, measure, peers, training, update
 from rpl.config import LearnerConfig
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask
 
@@ -21,11 +22,11 @@ MakeTask = Callable[..., FetchTask]
 @pytest.mark.parametrize("options", [PUSH, PICK_AND_PLACE], ids=["push", "pick-and-place"])
 def test_the_bare_loop_does_the_same_physics(make_task: MakeTask, options: FetchOptions) -> None:
     task = make_task(2, replace(options, physics="lean"))
-    actions = bench.random_actions(2)[:, :10]
+    actions = measure.random_actions(2)[:, :10]
     task.reset(seed=0)
-    bare = bench.bare_starts(task)
+    bare = environment.bare_starts(task)
     for data, episode in zip(bare, actions, strict=True):
-        bench.bare_episode(task, data, episode)
+        environment.bare_episode(task, data, episode)
     for t in range(10):
         task.step(actions[:, t])
     for i, data in enumerate(bare):
@@ -34,7 +35,7 @@ def test_the_bare_loop_does_the_same_physics(make_task: MakeTask, options: Fetch
 
 
 def test_the_published_environment_runs_the_same_episodes(make_task: MakeTask) -> None:
-    environment = bench.published_environment("FetchPush-v4")
+    environment = peers.published_environment("FetchPush-v4")
     theirs, _ = environment.reset(seed=3)
     ours, _ = make_task(1).reset(seed=3)
     for name in ("desired_goal", "achieved_goal"):
@@ -43,7 +44,7 @@ def test_the_published_environment_runs_the_same_episodes(make_task: MakeTask) -
 
 
 def test_plain_enums_change_nothing_for_others(make_task: MakeTask) -> None:
-    bench.published_environment("FetchPush-v4").close()
+    peers.published_environment("FetchPush-v4").close()
     assert isinstance(mujoco.mjtJoint.mjJNT_FREE, mujoco.mjtJoint)
 
 
@@ -54,8 +55,8 @@ def test_flops_of_an_update_counted_by_hand() -> None:
     critic = (12 + 4) + (12 + 4) + 4  # forward, weights, activations behind the first layer
     through_critic = (12 + 4) + 4 + 4  # forward, activations, the action's column of layer one
     actor = (8 + 4) + (8 + 4) + 4
-    assert bench.update_flops(config, 1, 1, 1) == target + critic + through_critic + actor
-    assert bench.update_flops(LearnerConfig(), 25, 3, 4) == pytest.approx(0.71e9, rel=0.02)
+    assert update.update_flops(config, 1, 1, 1) == target + critic + through_critic + actor
+    assert update.update_flops(LearnerConfig(), 25, 3, 4) == pytest.approx(0.71e9, rel=0.02)
 
 
 def test_contenders_take_turns_and_keep_their_best() -> None:
@@ -69,7 +70,7 @@ def test_contenders_take_turns_and_keep_their_best() -> None:
 
         return measure
 
-    best = bench.best_rates({name: contender(name) for name in speeds}, repeats=3)
+    best = measure.best_rates({name: contender(name) for name in speeds}, repeats=3)
     assert turns == ["a", "b"] * 3
     assert best == {"a": 5.0, "b": 4.0}
 
@@ -77,8 +78,8 @@ def test_contenders_take_turns_and_keep_their_best() -> None:
 def fake_rates(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     rates = {"exact": 1000.0, "lean": 1500.0, None: 300.0}
     monkeypatch.setattr(
-        bench,
-        "_in_new_process",
+        training,
+        "in_new_process",
         lambda measure, physics=None: {"rate": rates[physics]},
     )
     monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if installed else None)
@@ -86,7 +87,7 @@ def fake_rates(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
 
 def test_training_is_judged_against_an_installed_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_rates(monkeypatch, installed=True)
-    peer, exact, lean = bench.training_rows(repeats=1)
+    peer, exact, lean = training.training_rows(repeats=1)
     assert peer.rate == 300.0
     assert exact.ratio == pytest.approx(1000 / 300)
     assert exact.passed is False  # below four times
@@ -95,11 +96,11 @@ def test_training_is_judged_against_an_installed_peer(monkeypatch: pytest.Monkey
 
 def test_a_missing_peer_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_rates(monkeypatch, installed=False)
-    rows = bench.training_rows(repeats=1)
+    rows = training.training_rows(repeats=1)
     assert rows[0].rate is None
     assert [row.passed for row in rows] == [None, None, None]
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(bench.table([*rows, bench.Row("s", "w", 2.0, "u", 0.5, "x", 0.9)]))
+    console.print(bench.table([*rows, measure.Row("s", "w", 2.0, "u", 0.5, "x", 0.9)]))
     text = console.export_text()
     assert "pip install 'rpl[sb3]'" in text
     assert "fail" in text
@@ -109,8 +110,9 @@ def test_a_missing_peer_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch)
 def test_environment_rates_are_ratios_to_the_peer_and_the_bare_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bench, "HORIZON", 2)
-    rows = bench.environment_rows(simulations=2, repeats=1)
+    for module in (measure, environment):
+        monkeypatch.setattr(module, "HORIZON", 2)
+    rows = environment.environment_rows(simulations=2, repeats=1)
     judged = [row for row in rows if row.bar is not None]
     assert [row.bar for row in judged] == 2 * [1.7, 0.9, 3.0, 0.9]
     for row in judged:
@@ -123,4 +125,4 @@ def test_environment_rates_are_ratios_to_the_peer_and_the_bare_loop(
 
 def test_a_child_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match="no-such-measure"):
-        bench._in_new_process("no-such-measure")
+        measure.in_new_process("no-such-measure")
