@@ -24,11 +24,13 @@ from rpl.tasks.hook import (
     make_hook_task,
 )
 from rpl.tasks.layout import Layout
+from rpl.tasks.pusher import MBRL_PUSHER, PusherOptions, PusherTask
 from rpl.tasks.single_task import SingleTask
 
 __all__ = [
     "COMPLEX_HOOK",
     "HOOK",
+    "MBRL_PUSHER",
     "NOISY_HOOK",
     "PICK_AND_PLACE",
     "PUSH",
@@ -40,22 +42,27 @@ __all__ = [
     "HookOptions",
     "HookTask",
     "Layout",
+    "PusherOptions",
+    "PusherTask",
     "SingleTask",
     "make_hook_task",
 ]
 
 FETCH_TASKS = {"Push": PUSH, "SlipperyPush": SLIPPERY_PUSH, "PickAndPlace": PICK_AND_PLACE}
 HOOK_TASKS = {"Hook": HOOK, "NoisyHook": NOISY_HOOK, "ComplexHook": COMPLEX_HOOK}
+PUSHER_TASKS = {"MBRLPusher": MBRL_PUSHER}
 
 
 def make_batched(variant: str, num_envs: int = 1, **keywords: Any) -> GoalTask:
     """The batched task of a Gymnasium name, with variations as keywords."""
-    preset = {**FETCH_TASKS, **HOOK_TASKS}[variant]
+    preset = {**FETCH_TASKS, **HOOK_TASKS, **PUSHER_TASKS}[variant]
     names = {field.name for field in fields(preset)}
     variations = {name: keywords.pop(name) for name in names & keywords.keys()}
     options = replace(preset, **variations)
     if isinstance(options, FetchOptions):
         return FetchTask(num_envs, options, **keywords)
+    if isinstance(options, PusherOptions):
+        return PusherTask(num_envs, options, **keywords)
     return make_hook_task(num_envs, options, **keywords)
 
 
@@ -65,7 +72,7 @@ def make_single(variant: str, **keywords: Any) -> SingleTask:
 
 
 def _register() -> None:
-    for horizon, variants in ((50, FETCH_TASKS), (100, HOOK_TASKS)):
+    for horizon, variants in ((50, FETCH_TASKS), (100, HOOK_TASKS), (150, PUSHER_TASKS)):
         for variant in variants:
             gymnasium.register(
                 id=f"rpl/{variant}-v0",

@@ -143,6 +143,10 @@ class GoalTask(VectorEnv):
     def _sense(self, ids: np.ndarray) -> None:
         """Draws the sensor noise of simulations ``ids``, once for each observation of theirs."""
 
+    def _reward_info(self, observation: Observation, action: np.ndarray) -> dict[str, np.ndarray]:
+        """What the reward needs besides the goals: entries of ``info``, by the replay's names."""
+        return {}
+
     # Gymnasium's vector interface.
 
     def reset(
@@ -203,14 +207,18 @@ class GoalTask(VectorEnv):
             raise ValueError(
                 f"actions have shape {action.shape}, expected {self.action_space.shape}"
             )
-        self._apply_action(np.clip(action, -1.0, 1.0))
+        action = np.clip(action, -1.0, 1.0)
+        self._apply_action(action)
         self.batch.step(nstep=self.substeps)
         self._after_step()
         self._sense(np.arange(self.num_envs))
         self._episode_step += 1
         observation, true_achieved_goal = self._observe()
         distance = np.linalg.norm(true_achieved_goal - self._goal, axis=-1)
-        info = {"is_success": distance < self.success_distance}
+        info = {
+            "is_success": distance < self.success_distance,
+            **self._reward_info(observation, action),
+        }
         reward = self.compute_reward(observation["achieved_goal"], self._goal, info)
         truncated = self._episode_step >= self.max_episode_steps
         self._show()
