@@ -61,6 +61,10 @@ def batches(steps: int, size: int = 16, seed: int = 0) -> Batch:
     return Batch(draw(3), draw(2), jnp.tanh(draw(2)), reward, draw(3), ended)
 
 
+def normalizers(state):
+    return state.observation_normalizer, state.goal_normalizer
+
+
 def update(state, batch, config=TINY, train_actor=YES):
     return ddpg.update(config, state, batch, DISCOUNT, BOUNDS, train_actor)
 
@@ -131,7 +135,7 @@ def test_an_actor_with_a_zero_last_layer_outputs_exactly_zero() -> None:
 def test_networks_see_normalised_observation_then_goal() -> None:
     state = learner()
     observation, goal = np.ones((1, 3), np.float32), np.zeros((1, 2), np.float32)
-    seen = ddpg.network_input(state, observation, goal)[0]
+    seen = ddpg.network_input(observation, goal, *normalizers(state))[0]
     assert_allclose(seen[:3], state.observation_normalizer(observation)[0])
     assert_allclose(seen[3:], state.goal_normalizer(goal)[0])
 
@@ -139,8 +143,8 @@ def test_networks_see_normalised_observation_then_goal() -> None:
 @jax.jit
 def losses_and_gradients(state: ddpg.LearnerState, one: Batch):
     """Gradients of both losses, and the critic's loss and value, put together from the pieces."""
-    x = ddpg.network_input(state, one.observation, one.goal)
-    next_x = ddpg.network_input(state, one.next_observation, one.goal)
+    x = ddpg.network_input(one.observation, one.goal, *normalizers(state))
+    next_x = ddpg.network_input(one.next_observation, one.goal, *normalizers(state))
     value = state.target_critic(next_x, state.target_actor(next_x))
     target = ddpg.td_target(one.reward, one.terminated, value, DISCOUNT, BOUNDS)
     critic = jax.grad(lambda c: ddpg.critic_loss(c, x, one.action, target)[0])(state.critic)

@@ -80,17 +80,29 @@ def create(
     )
 
 
-def network_input(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> Array:
+def network_input(
+    observation: ArrayLike, goal: ArrayLike, of_observation: Normalizer, of_goal: Normalizer
+) -> Array:
     """The normalised observation and goal side by side, (..., observation + goal)."""
-    return jnp.concatenate(
-        [state.observation_normalizer(observation), state.goal_normalizer(goal)], axis=-1
-    )
+    return jnp.concatenate([of_observation(observation), of_goal(goal)], axis=-1)
 
 
-@eqx.filter_jit
 def act(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> Array:
     """f(s, g), the deterministic action, (n, action_size)."""
-    return state.actor(network_input(state, observation, goal))
+    # Called in every environment step: only what acting needs, and nothing to sort out first.
+    normalizers = (state.observation_normalizer, state.goal_normalizer)
+    return _act(state.actor, *normalizers, observation, goal)
+
+
+@jax.jit
+def _act(
+    actor: Actor,
+    of_observation: Normalizer,
+    of_goal: Normalizer,
+    observation: ArrayLike,
+    goal: ArrayLike,
+) -> Array:
+    return actor(network_input(observation, goal, of_observation, of_goal))
 
 
 def td_target(
@@ -168,8 +180,9 @@ def _gradient_step(
     value_bounds: tuple[float, float],
     train_actor: bool,
 ) -> tuple[LearnerState, dict[str, Array]]:
-    x = network_input(state, batch.observation, batch.goal)
-    next_x = network_input(state, batch.next_observation, batch.goal)
+    normalizers = (state.observation_normalizer, state.goal_normalizer)
+    x = network_input(batch.observation, batch.goal, *normalizers)
+    next_x = network_input(batch.next_observation, batch.goal, *normalizers)
     next_value = state.target_critic(next_x, state.target_actor(next_x))
     target = td_target(batch.reward, batch.terminated, next_value, discount, value_bounds)
 
