@@ -77,7 +77,7 @@ def pusher_spec(max_torque: float) -> mujoco.MjSpec:
     # The cylinder weighs next to nothing: its inertia is its joints' armature, which MuJoCo
     # no longer counts when it estimates how hard contacts must be. The exact value does,
     # and without it the hand sinks into the cylinder instead of moving it.
-    0 and spec.x  # int(mujoco.mjtEnableBit.mjENBL_DIAGEXACT)
+    spec.option.enableflags |= int(mujoco.mjtEnableBit.mjENBL_DIAGEXACT)
     default = spec.default
     default.joint.armature = 0.04
     default.joint.limited = int(mujoco.mjtLimited.mjLIMITED_TRUE)
