@@ -1,0 +1,92 @@
+"""Caches of policies: what they answer, what they are made of, and their files."""
+
+import numpy as np
+import pytest
+
+from rpl.controllers.cached import Cache, CacheError, NearestNeighbour, from_episodes
+from rpl.rollout import collect
+from rpl.tasks import PusherTask
+
+
+@pytest.fixture
+def cache() -> Cache:
+    """States 0, 1, .. 9 on a line; in state i the action is (i, -i) / 10."""
+    line = np.arange(10.0)
+    return Cache(line[:, None], np.column_stack([line, -line]) / 10, {"seed": 3, "nested": [1.5]})
+
+
+def test_the_nearest_states_action_is_taken(cache) -> None:
+    controller = NearestNeighbour(cache)
+    seen = np.array([[2.4], [2.6], [-50.0], [9.0]])
+    expected = [[0.2, -0.2], [0.3, -0.3], [0.0, 0.0], [0.9, -0.9]]
+    np.testing.assert_array_equal(controller(seen), expected)
+    seen.flags.writeable = False
+    np.testing.assert_array_equal(controller({"observation": seen}), expected)
+
+
+def test_all_components_count_towards_the_distance() -> None:
+    cache = Cache(np.array([[0.0, 0.0], [3.0, 3.0]]), np.array([[-1.0], [1.0]]))
+    near = NearestNeighbour(cache)(np.array([[0.0, 2.0], [0.0, 4.1]]))
+    np.testing.assert_array_equal(near, [[-1.0], [1.0]])
+
+
+def test_a_smaller_cache_uses_the_first_states(cache) -> None:
+    np.testing.assert_array_equal(NearestNeighbour(cache, 4)(np.array([[9.0]])), [[0.3, -0.3]])
+
+
+def test_a_file_gives_back_the_cache_and_holds_no_objects(cache, tmp_path) -> None:
+    path = tmp_path / "cache.npz"
+    cache.save(path)
+    loaded = Cache.load(path)
+    np.testing.assert_array_equal(loaded.observation, cache.observation)
+    np.testing.assert_array_equal(loaded.action, cache.action)
+    assert loaded.provenance == {"seed": 3, "nested": [1.5]}
+    with np.load(path, allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+def test_other_files_are_refused_with_words(tmp_path) -> None:
+    path = tmp_path / "other.npz"
+    np.savez(path, weights=np.zeros(3))
+    with pytest.raises(CacheError, match="not a cache"):
+        Cache.load(path)
+    path.write_text("nonsense")
+    with pytest.raises(CacheError, match="not a cache"):
+        Cache.load(path)
+    np.savez(path, observation=np.array([[None]]), action=np.zeros((1, 1)), provenance="{}")
+    with pytest.raises(CacheError, match="not a cache"):
+        Cache.load(path)
+    with pytest.raises(FileNotFoundError):
+        Cache.load(tmp_path / "missing.npz")
+
+
+def test_impossible_caches_are_refused(cache) -> None:
+    with pytest.raises(CacheError, match="same n"):
+        Cache(np.zeros((3, 2)), np.zeros((2, 1)))
+    with pytest.raises(CacheError, match="at least one"):
+        Cache(np.zeros((0, 2)), np.zeros((0, 1)))
+    with pytest.raises(CacheError, match="finite"):
+        Cache(np.array([[np.nan]]), np.zeros((1, 1)))
+    with pytest.raises(CacheError, match=r"1 \.\. 10"):
+        NearestNeighbour(cache, 11)
+
+
+def test_a_cache_is_made_of_steps_of_the_policys_own_episodes() -> None:
+    task = PusherTask(2, max_episode_steps=6, num_threads=1)
+    actions = np.random.default_rng(0).uniform(-1, 1, (2, 6, 7)).astype(np.float32)
+
+    def policy(observation, episodes, step):
+        return actions[episodes, step]
+
+    episodes = collect(task, policy, [1, 2], 6)
+    episodes.length[1] = 3  # as if the second had ended early
+    made = from_episodes(episodes, 9, np.random.default_rng(0), {"task": "mbrl-pusher"})
+    task.close()
+    assert (len(made), made.provenance) == (9, {"task": "mbrl-pusher"})
+    replayed = NearestNeighbour(made)
+    for episode, length in ((0, 6), (1, 3)):
+        np.testing.assert_array_equal(
+            replayed(episodes.observation[episode, :length]), actions[episode, :length]
+        )
+    with pytest.raises(CacheError, match="10 states from 9 steps"):
+        from_episodes(episodes, 10, np.random.default_rng(0))
