@@ -20,8 +20,10 @@ from rpl.catalog import make_problem
 from rpl.config import PRESETS, Config
 from rpl.learner import ddpg
 from rpl.learner.replay import Replay
+from rpl.problem import Problem
+from rpl.progress import Progress
 from rpl.rollout import Episodes
-from rpl.train import Problem, Progress, run_cycle
+from rpl.train import run_cycle
 
 BAR_GIGABYTES = 3.0
 EPISODES_AT_ONCE = 500

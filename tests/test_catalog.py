@@ -10,7 +10,8 @@ from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_pro
 from rpl.config import FAST, BurnInConfig
 from rpl.learner import ddpg
 from rpl.learner.replay import Replay
-from rpl.train import Progress, run_cycle
+from rpl.progress import Progress
+from rpl.train import run_cycle
 
 SMALL = replace(
     FAST,

@@ -9,18 +9,14 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rpl import Residual
+from rpl.acting import controller_policy, greedy_policy
 from rpl.config import BurnInConfig, Config, ExplorationConfig, LearnerConfig, ResidualConfig
 from rpl.evaluate import evaluate
 from rpl.learner import ddpg
 from rpl.learner.replay import Replay
-from rpl.train import (
-    Problem,
-    Progress,
-    TrainingDiverged,
-    controller_policy,
-    greedy_policy,
-    train,
-)
+from rpl.problem import Problem
+from rpl.progress import Progress
+from rpl.train import TrainingDiverged, train
 
 HORIZON = 20
 MOVE, REACHED = 0.08, 0.04

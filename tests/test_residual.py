@@ -9,11 +9,11 @@ import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rpl import ControllerError, Residual, ResidualWrapper, per_env
+from rpl.acting import greedy_action
 from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
 from rpl.learner import ddpg
 from rpl.tasks import PUSH
-from rpl.train import greedy_action
 
 
 class Echo(VectorEnv):

@@ -1,8 +1,9 @@
 """The run folder: locks, checkpoints, configuration read back."""
 
 import json
-import multiprocessing
 import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 
 from rpl.config import FAST, PAPER, Config, LearnerConfig
 from rpl.learner import ddpg
+from rpl.progress import Progress
 from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
-from rpl.train import Progress
 
 RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
 
@@ -61,23 +62,21 @@ def test_nothing_to_resume(tmp_path):
 
 
 def test_folder_in_use_by_a_live_process_is_refused(tmp_path):
-    ready, done = multiprocessing.Event(), multiprocessing.Event()
-
-    def hold():
-        held = RunFolder(tmp_path, RECORD)
-        ready.set()
-        done.wait(60)
-        held.close()
-
-    process = multiprocessing.get_context("fork").Process(target=hold)
-    process.start()
-    try:
-        assert ready.wait(60)
-        with pytest.raises(RunError, match="in use by another process"):
-            RunFolder(tmp_path, RECORD, overwrite=True)
-    finally:
-        done.set()
-        process.join()
+    hold = (
+        "import sys; from pathlib import Path; from rpl.runs import RunFolder\n"
+        "run = RunFolder(Path(sys.argv[1]), {}); print('held', flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(RunError, match="in use by another process"):
+        RunFolder(tmp_path, RECORD, overwrite=True)
+    process.communicate("\n")
     RunFolder(tmp_path, RECORD, overwrite=True).close()
 
 

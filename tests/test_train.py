@@ -7,20 +7,14 @@ import numpy as np
 import pytest
 
 import rpl.train as train_module
+from rpl.acting import controller_policy, exploring_policy, greedy_policy
 from rpl.catalog import METHODS, make_problem
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
-from rpl.evaluate import Outcome
+from rpl.evaluate import Outcome, evaluate
 from rpl.learner import ddpg
 from rpl.learner.replay import Replay
-from rpl.train import (
-    Progress,
-    TrainingDiverged,
-    ends_burn_in,
-    exploring_policy,
-    is_burning_in,
-    metrics_row,
-    run_cycle,
-)
+from rpl.progress import Progress
+from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, metrics_row, run_cycle
 
 
 def test_steps_rule_burns_in_for_its_steps_and_no_longer():
@@ -136,12 +130,8 @@ def test_disturbances_do_not_depend_on_how_many_environments_run(bare_problem):
 def test_untrained_residual_policy_is_its_controller_in_evaluation():
     problem = make_problem("slippery-push", "rpl", SMALL)
     seeds = list(range(2))
-    alone = train_module.evaluate(
-        problem.controller_task, train_module.controller_policy(problem), seeds, 50
-    )
-    policy = train_module.evaluate(
-        problem.evaluation_task, train_module.greedy_policy(learner_for(problem)), seeds, 50
-    )
+    alone = evaluate(problem.controller_task, controller_policy(problem), seeds, 50)
+    policy = evaluate(problem.evaluation_task, greedy_policy(learner_for(problem)), seeds, 50)
     np.testing.assert_array_equal(alone.returns, policy.returns)
 
 

@@ -14,11 +14,11 @@ from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
+from rpl.problem import Problem
 from rpl.residual import Controller, Residual
 from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, make_hook_task
-from rpl.train import Problem
 
 
 class UnknownName(KeyError):

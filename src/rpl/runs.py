@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import equinox as eqx
 
 from rpl.learner.ddpg import LearnerState
-from rpl.train import Progress
+from rpl.progress import Progress
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 

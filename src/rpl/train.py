@@ -4,103 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from gymnasium.vector import VectorEnv
 
-from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.acting import controller_policy, exploring_policy, greedy_policy, quiet_exploration
+from rpl.config import BurnInConfig, Config
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, training_seeds
 from rpl.learner import ddpg
 from rpl.learner.ddpg import LearnerState
 from rpl.learner.replay import Replay
-from rpl.residual import Controller, controller_action
-from rpl.rollout import Episodes, Policy, collect
+from rpl.problem import Problem
+from rpl.progress import Progress
+from rpl.rollout import Episodes, collect
 
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
 
 
 class TrainingDiverged(RuntimeError):
     """The loss stays non-finite; the last good checkpoint is kept."""
-
-
-@dataclass
-class Problem:
-    """What is to be learned: a task in two copies, and what acts in it beside the learner."""
-
-    task: VectorEnv
-    """Where training episodes are collected; a Residual for RPL."""
-    evaluation_task: VectorEnv
-    """The same task, with as many environments as evaluations want."""
-    controller_task: VectorEnv
-    """The bare task, for the controller alone."""
-    controller: Controller
-    """The controller: under the residual, exploring, or only the level to compare with."""
-    horizon: int
-    """T, the most steps of an episode."""
-    compute_reward: Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
-    """The task's reward, for hindsight."""
-    value_bounds: tuple[float, float] | None = None
-    """What discounted returns can be; None derives it from rewards of -1 and 0."""
-
-    @property
-    def frames(self) -> int:
-        """Observations that the task's history puts side by side."""
-        return getattr(self.controller_task, "frames", 1)
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Widths of observation, goal and action."""
-        space = self.task.single_observation_space
-        (action_size,) = self.task.single_action_space.shape  # type: ignore[misc]
-        if hasattr(space, "spaces"):
-            spaces = space.spaces  # type: ignore[attr-defined]
-            return spaces["observation"].shape[0], spaces["desired_goal"].shape[0], action_size
-        return space.shape[0], 0, action_size  # type: ignore[index]
-
-
-@dataclass
-class Progress:
-    """Where a run stands; with the learner and the replay, all that resuming needs."""
-
-    cycle: int = 0
-    environment_steps: int = 0
-    episodes: int = 0
-    stored_episodes: int = 0
-    epoch: int = 0
-    dropped_episodes: int = 0
-    wall_seconds: float = 0.0
-    rows: int = 0
-    burning_in: bool = True
-    last_mean_q: float | None = None
-    bad_cycles: int = 0
-    best_success: float = -1.0
-    best_return: float = -np.inf
-    finished: bool = False
-    epoch_sums: dict[str, tuple[float, int]] = field(default_factory=dict)
-    epoch_cycles: int = 0
-    epoch_steps: int = 0
-    epoch_seconds: float = 0.0
-
-    def add_cycle(self, metrics: dict[str, float], steps: int, seconds: float) -> None:
-        """Counts one cycle into the running epoch."""
-        for name, value in metrics.items():
-            total, count = self.epoch_sums.get(name, (0.0, 0))
-            self.epoch_sums[name] = (total + value, count + 1)
-        self.epoch_cycles += 1
-        self.epoch_steps += steps
-        self.epoch_seconds += seconds
-
-    def epoch_means(self) -> dict[str, float]:
-        """Means over the cycles of the running epoch that had the metric."""
-        return {name: total / count for name, (total, count) in self.epoch_sums.items()}
-
-    def start_epoch(self) -> None:
-        """Clears the running epoch."""
-        self.epoch_sums, self.epoch_cycles, self.epoch_steps, self.epoch_seconds = {}, 0, 0, 0.0
 
 
 class Observer(Protocol):
@@ -254,69 +178,6 @@ def _is_quiet(config: BurnInConfig, progress: Progress) -> bool:
     """Spreads the quiet cycles evenly over burn-in."""
     share, cycle = config.quiet_share, progress.cycle
     return progress.burning_in and int((cycle + 1) * share) > int(cycle * share)
-
-
-def quiet_exploration() -> ExplorationConfig:
-    """No exploration at all."""
-    return ExplorationConfig(noise=0.0, random=0.0, expert=0.0)
-
-
-def exploring_policy(
-    state: LearnerState,
-    problem: Problem,
-    exploration: ExplorationConfig,
-    generator: np.random.Generator,
-    count: int,
-) -> Policy:
-    """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
-
-    With z uniform in [0, 1]: the controller where z < expert, a uniform action where
-    z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B). The
-    disturbances are drawn per episode beforehand, so they do not depend on how many
-    environments run at once.
-    """
-    size = problem.sizes[2]
-    shape = (count, problem.horizon, size)
-    noise = exploration.noise * generator.standard_normal(shape, np.float32)
-    uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
-    z = generator.random(shape[:2])
-
-    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        action = greedy_action(state, observation) + noise[episodes, step]
-        choice = z[episodes, step]
-        is_random = choice < exploration.expert + exploration.random
-        action = np.where(is_random[:, None], uniform[episodes, step], action)
-        by_expert = np.flatnonzero(choice < exploration.expert)
-        if by_expert.size:
-            seen = jax.tree.map(lambda part: part[by_expert], observation)
-            action[by_expert] = controller_action(
-                problem.controller, seen, (by_expert.size, size), clip=True
-            )
-        return np.clip(action, -1.0, 1.0)
-
-    return policy
-
-
-def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
-    """f(s) without disturbance, (num_envs, action_size) float32."""
-    if isinstance(observation, dict):
-        seen, goal = observation["observation"], observation["desired_goal"]
-    else:
-        seen, goal = observation, np.zeros((len(observation), 0))
-    return np.array(ddpg.act(state, seen.astype(np.float32), goal.astype(np.float32)))
-
-
-def greedy_policy(state: LearnerState) -> Policy:
-    """The learned policy as it is deployed."""
-    return lambda observation, episodes, step: greedy_action(state, observation)
-
-
-def controller_policy(problem: Problem) -> Policy:
-    """The controller alone."""
-    shape = (problem.controller_task.num_envs, problem.sizes[2])
-    return lambda observation, episodes, step: controller_action(
-        problem.controller, observation, shape, clip=True
-    )
 
 
 class ControllerLevels:

@@ -51,7 +51,8 @@ def measure_training(physics: Physics) -> dict[str, float]:
 
     from rpl.learner import ddpg
     from rpl.learner.replay import Replay
-    from rpl.train import Progress, run_cycle
+    from rpl.progress import Progress
+    from rpl.train import run_cycle
 
     config = METHODS["scratch"].configure(
         Config(episodes_per_cycle=EPISODES_PER_CYCLE, evaluation_episodes=1, num_threads=cores)

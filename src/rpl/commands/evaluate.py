@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rpl.acting import controller_policy
 from rpl.commands.loading import Subject, load_subject
 from rpl.commands.options import (
     ControllerName,
@@ -19,7 +20,6 @@ from rpl.commands.options import (
     task_options,
 )
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference
-from rpl.train import controller_policy
 
 # Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
 UNSEEN_SEED = 1_000_000

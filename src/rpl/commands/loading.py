@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rpl.acting import greedy_policy
 from rpl.catalog import TASKS, find, make_problem
 from rpl.commands.options import from_record, without_task
 from rpl.commands.train import new_learner
 from rpl.config import Config
+from rpl.problem import Problem
 from rpl.rollout import Policy
 from rpl.runs import RunError, from_dict, load_checkpoint, read_config
-from rpl.train import Problem, greedy_policy
 
 
 @dataclass(frozen=True)

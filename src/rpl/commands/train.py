@@ -24,11 +24,13 @@ from rpl.commands.options import (
     task_options,
 )
 from rpl.config import PRESETS, Config
+from rpl.display import make_display
 from rpl.learner import ddpg
 from rpl.learner.replay import Replay
-from rpl.progress import make_display
+from rpl.problem import Problem
+from rpl.progress import Progress
 from rpl.runs import RunFolder, provenance
-from rpl.train import Problem, Progress, train
+from rpl.train import train
 
 MethodName = Literal["rpl", "scratch", "expert-explore"]
 PresetName = Literal["fast", "paper"]

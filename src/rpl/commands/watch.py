@@ -12,12 +12,12 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
+from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
 from rpl.commands.loading import Subject
 from rpl.commands.options import ControllerName
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.rollout import collect
-from rpl.train import controller_policy
 
 
 @dataclass(frozen=True)

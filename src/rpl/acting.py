@@ -1,0 +1,78 @@
+"""Policies to collect episodes with: exploring, greedy, and the controller alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from rpl.config import ExplorationConfig
+from rpl.learner import ddpg
+from rpl.learner.ddpg import LearnerState
+from rpl.problem import Problem
+from rpl.residual import controller_action
+from rpl.rollout import Policy
+
+
+def quiet_exploration() -> ExplorationConfig:
+    """No exploration at all."""
+    return ExplorationConfig(noise=0.0, random=0.0, expert=0.0)
+
+
+def exploring_policy(
+    state: LearnerState,
+    problem: Problem,
+    exploration: ExplorationConfig,
+    generator: np.random.Generator,
+    count: int,
+) -> Policy:
+    """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
+
+    With z uniform in [0, 1]: the controller where z < expert, a uniform action where
+    z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B). The
+    disturbances are drawn per episode beforehand, so they do not depend on how many
+    environments run at once.
+    """
+    size = problem.sizes[2]
+    shape = (count, problem.horizon, size)
+    noise = exploration.noise * generator.standard_normal(shape, np.float32)
+    uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
+    z = generator.random(shape[:2])
+
+    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        action = greedy_action(state, observation) + noise[episodes, step]
+        choice = z[episodes, step]
+        is_random = choice < exploration.expert + exploration.random
+        action = np.where(is_random[:, None], uniform[episodes, step], action)
+        by_expert = np.flatnonzero(choice < exploration.expert)
+        if by_expert.size:
+            seen = jax.tree.map(lambda part: part[by_expert], observation)
+            action[by_expert] = controller_action(
+                problem.controller, seen, (by_expert.size, size), clip=True
+            )
+        return np.clip(action, -1.0, 1.0)
+
+    return policy
+
+
+def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
+    """f(s) without disturbance, (num_envs, action_size) float32."""
+    if isinstance(observation, dict):
+        seen, goal = observation["observation"], observation["desired_goal"]
+    else:
+        seen, goal = observation, np.zeros((len(observation), 0))
+    return np.array(ddpg.act(state, seen.astype(np.float32), goal.astype(np.float32)))
+
+
+def greedy_policy(state: LearnerState) -> Policy:
+    """The learned policy as it is deployed."""
+    return lambda observation, episodes, step: greedy_action(state, observation)
+
+
+def controller_policy(problem: Problem) -> Policy:
+    """The controller alone."""
+    shape = (problem.controller_task.num_envs, problem.sizes[2])
+    return lambda observation, episodes, step: controller_action(
+        problem.controller, observation, shape, clip=True
+    )

@@ -1,0 +1,223 @@
+"""Training PETS: act, learn the model from everything seen, act again (paper, appendix A.5).
+
+The first trial is random. A trial is one episode; after each the model is trained on all
+transitions so far, and the next trial plans with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.controllers import dynamics
+from rpl.controllers.dynamics import Model, ModelConfig
+from rpl.controllers.pets import PETS, SMALL, Cost, PlannerConfig
+from rpl.evaluate import training_seeds
+from rpl.rollout import Episodes, Policy, collect
+
+
+@dataclass(frozen=True)
+class PETSConfig:
+    """A run of PETS; the published one has the planner OFFICIAL."""
+
+    trials: int = 100
+    """Planned episodes, after one of random actions."""
+    seed: int = 0
+    """Decides everything random in the run."""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    planner: PlannerConfig = SMALL
+
+
+@dataclass(frozen=True)
+class PETSProblem:
+    """What is to be controlled."""
+
+    task: VectorEnv
+    """One environment with actions in [-1, 1]."""
+    cost: Cost
+    """The task's reward as a cost, in JAX."""
+    horizon: int
+    """T, the most steps of an episode."""
+
+
+class PETSState(eqx.Module):
+    """The model, and all episodes it was learned from; arrays of the size of the whole run."""
+
+    model: Model
+    observation: np.ndarray
+    """(trials + 1, T + 1, observation_size) float32"""
+    action: np.ndarray
+    """(trials + 1, T, action_size) float32"""
+    length: np.ndarray
+    """(trials + 1,) int32: steps; 0 for episodes that are still to come, or diverged"""
+
+
+@dataclass
+class PETSProgress:
+    """Where a run stands; with the state, all that resuming needs."""
+
+    trial: int = 0
+    """Trials done, the random one included."""
+    environment_steps: int = 0
+    wall_seconds: float = 0.0
+    rows: int = 0
+    best_return: float = -np.inf
+    dropped_episodes: int = 0
+    finished: bool = False
+
+
+class Keeper(Protocol):
+    """Where a run's results go; :class:`rpl.runs.RunFolder` will do."""
+
+    def append(self, row: dict[str, Any]) -> None: ...
+
+    def save(self, state: Any, progress: Any, best: bool) -> None: ...
+
+
+def create_state(config: PETSConfig, problem: PETSProblem) -> PETSState:
+    """The state before the first trial; also what a checkpoint is read into."""
+    observation_size, action_size = _sizes(problem.task)
+    episodes = config.trials + 1
+    return PETSState(
+        dynamics.create(jax.random.key(config.seed), observation_size, action_size, config.model),
+        np.zeros((episodes, problem.horizon + 1, observation_size), np.float32),
+        np.zeros((episodes, problem.horizon, action_size), np.float32),
+        np.zeros(episodes, np.int32),
+    )
+
+
+def train_pets(
+    config: PETSConfig,
+    problem: PETSProblem,
+    state: PETSState,
+    progress: PETSProgress,
+    keeper: Keeper,
+    watch: Callable[[dict[str, Any]], None],
+    interrupted: Callable[[], bool] = lambda: False,
+) -> PETSState:
+    """Runs the trials that are left, or until ``interrupted``; each leaves a row and a checkpoint.
+
+    All randomness comes from (seed, trial) alone, so that a resumed run goes on as if it
+    had not been stopped.
+
+    Args:
+        config: the run's settings.
+        problem: what is to be controlled.
+        state: from :func:`create_state` or a checkpoint.
+        progress: updated on the way.
+        keeper: where rows and checkpoints go.
+        watch: called with each row.
+        interrupted: asked between trials.
+    """
+    while progress.trial <= config.trials and not interrupted():
+        started = time.perf_counter()
+        trial = progress.trial
+        policy = trial_policy(config, problem, state, trial)
+        seeds = training_seeds(config.seed, trial, 1)
+        episodes = collect(problem.task, policy, seeds, problem.horizon)
+        state = with_episode(state, trial, episodes)
+        state, error = learn(config, state, trial)
+        _advance(progress, config, problem, episodes, time.perf_counter() - started)
+        earned = float(episodes.returns[0]) if len(episodes) else None
+        best = earned is not None and earned >= progress.best_return
+        progress.best_return = max(progress.best_return, earned if earned is not None else -np.inf)
+        row = {
+            "environment_steps": progress.environment_steps,
+            "wall_seconds": round(progress.wall_seconds, 1),
+            "epoch": trial,
+            "policy_return": earned,
+            "best_return": progress.best_return,
+            "model_error": error,
+            "dropped_episodes": progress.dropped_episodes,
+        }
+        keeper.append(row)
+        keeper.save(state, progress, best)
+        watch(row)
+    return state
+
+
+def _advance(
+    progress: PETSProgress,
+    config: PETSConfig,
+    problem: PETSProblem,
+    episodes: Episodes,
+    seconds: float,
+) -> None:
+    progress.trial += 1
+    progress.rows += 1
+    progress.environment_steps += episodes.steps + episodes.dropped * problem.horizon
+    progress.dropped_episodes += episodes.dropped
+    progress.wall_seconds += seconds
+    progress.finished = progress.trial > config.trials
+
+
+def with_episode(state: PETSState, trial: int, episodes: Episodes) -> PETSState:
+    """With the trial's episode stored; one that diverged leaves its place empty."""
+    if not len(episodes):
+        return state
+    observation, action, length = state.observation, state.action, state.length
+    observation, action, length = observation.copy(), action.copy(), length.copy()
+    observation[trial], action[trial] = episodes.observation[0], episodes.action[0]
+    length[trial] = episodes.length[0]
+    return PETSState(state.model, observation, action, length)
+
+
+def learn(config: PETSConfig, state: PETSState, trial: int) -> tuple[PETSState, float | None]:
+    """With the model trained on all transitions so far, and its mean squared error on them."""
+    taken = np.arange(state.action.shape[1]) < state.length[:, None]
+    if not taken.any():
+        return state, None
+    model, error = dynamics.fit(
+        state.model,
+        state.observation[:, :-1][taken],
+        state.action[taken],
+        state.observation[:, 1:][taken],
+        np.random.default_rng((config.seed, 4, trial)),
+        config.model,
+    )
+    return PETSState(model, state.observation, state.action, state.length), error
+
+
+def trial_policy(config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int) -> Policy:
+    """Random actions in the first trial, or while nothing was learned; then plans."""
+    generator = np.random.default_rng((config.seed, 5, trial))
+    shape = problem.task.action_space.shape
+    if state.length.any():
+        seed = int(generator.integers(2**31))
+        return planning_policy(make_pets(config, problem, state, seed))
+
+    def random(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        return generator.uniform(-1.0, 1.0, shape)
+
+    return random
+
+
+def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: int) -> PETS:
+    """The controller that was learned, for any number of environments."""
+    _, action_size = _sizes(problem.task)
+    return PETS(state.model.ensemble, problem.cost, action_size, config.planner, seed)
+
+
+def planning_policy(pets: PETS) -> Policy:
+    """The controller as a policy, which forgets its plans where a round of episodes begins."""
+
+    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        if step == 0:
+            pets.reset(np.ones(len(episodes), bool))
+        return pets(observation)
+
+    return policy
+
+
+def _sizes(task: VectorEnv) -> tuple[int, int]:
+    """Widths of observation and action."""
+    space: Any = task.single_observation_space
+    part = space["observation"] if hasattr(space, "spaces") else space
+    return part.shape[0], task.single_action_space.shape[0]  # type: ignore[index]

@@ -1,0 +1,156 @@
+"""What a person sees while a run trains: a live display on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rpl.progress import Progress as RunProgress
+
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class PlainDisplay:
+    """One line now and then, for logs and pipes."""
+
+    def __init__(self, console: Console, total_steps: int) -> None:
+        self._console = console
+        self._total = total_steps
+        self._speed = Speed()
+        self._printed = 0.0
+
+    def __enter__(self) -> PlainDisplay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def on_cycle(self, progress: RunProgress, metrics: dict[str, float]) -> None:
+        """Prints a line if the last one is some time ago."""
+        self._speed.update(progress.environment_steps)
+        if time.monotonic() - self._printed < SECONDS_BETWEEN_LINES:
+            return
+        self._printed = time.monotonic()
+        left = self._speed.seconds_for(self._total - progress.environment_steps)
+        phase = " (burn-in)" if progress.burning_in else ""
+        self._console.print(
+            f"step {progress.environment_steps:,} of {self._total:,}{phase}  "
+            f"{self._speed.value:.0f} steps/s  {clock(left)} left  "
+            f"exploring {metrics.get('exploring_success', 0.0):.2f}  "
+            f"critic loss {metrics.get('critic_loss', float('nan')):.3f}  "
+            f"Q {metrics.get('mean_q', float('nan')):.2f}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    def on_evaluation(self, row: dict[str, Any]) -> None:
+        """Prints the evaluation."""
+        self._console.print(evaluation_line(row), markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveDisplay:
+    """A progress bar and the latest numbers, redrawn in place; evaluations scroll above it."""
+
+    def __init__(self, console: Console, total_steps: int) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f} / {task.total:,.0f} steps"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+        )
+        self._task = self._bar.add_task("training", total=total_steps)
+        self._speed = Speed()
+        self._numbers: dict[str, str] = {}
+        self._live = Live(self._view(), console=console, refresh_per_second=4)
+
+    def __enter__(self) -> LiveDisplay:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def _view(self) -> Group:
+        table = Table.grid(padding=(0, 2))
+        for _ in self._numbers:
+            table.add_column(justify="right")
+        if self._numbers:
+            table.add_row(*(f"[dim]{name}[/dim]" for name in self._numbers))
+            table.add_row(*self._numbers.values())
+        return Group(self._bar, table)
+
+    def on_cycle(self, progress: RunProgress, metrics: dict[str, float]) -> None:
+        """Moves the bar and shows the cycle's numbers."""
+        self._speed.update(progress.environment_steps)
+        phase = "burn-in" if progress.burning_in else "training"
+        self._bar.update(self._task, completed=progress.environment_steps, description=phase)
+        self._numbers |= {
+            "exploring": f"{metrics.get('exploring_success', 0.0):.2f}",
+            "critic loss": f"{metrics.get('critic_loss', float('nan')):.3f}",
+            "actor loss": f"{metrics.get('actor_loss', float('nan')):.3f}",
+            "mean Q": f"{metrics.get('mean_q', float('nan')):.2f}",
+            "steps/s": f"{self._speed.value:.0f}",
+        }
+        self._live.update(self._view())
+
+    def on_evaluation(self, row: dict[str, Any]) -> None:
+        """Prints the evaluation above the bar."""
+        self._numbers = {
+            "policy": f"[bold green]{row['policy_success']:.2f}[/]",
+            "controller": f"{row['controller_success']:.2f}",
+        } | {k: v for k, v in self._numbers.items() if k not in ("policy", "controller")}
+        self._live.console.print(evaluation_line(row), markup=False, highlight=False)
+        self._live.update(self._view())
+
+
+class Speed:
+    """Environment steps per second, smoothed; what was done before a resume does not count."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+        self._last: tuple[float, int] | None = None
+
+    def update(self, steps: int) -> None:
+        """Takes note of the steps done by now."""
+        now = time.monotonic()
+        if self._last is not None and now > self._last[0]:
+            current = (steps - self._last[1]) / (now - self._last[0])
+            self.value = current if self.value == 0.0 else 0.9 * self.value + 0.1 * current
+        self._last = (now, steps)
+
+    def seconds_for(self, steps: int) -> float | None:
+        """Time that ``steps`` will take, or None before the speed is known."""
+        return steps / self.value if self.value > 0 else None
+
+
+def make_display(console: Console, total_steps: int) -> LiveDisplay | PlainDisplay:
+    """The display for where the output goes."""
+    display = LiveDisplay if console.is_terminal else PlainDisplay
+    return display(console, total_steps)
+
+
+def evaluation_line(row: dict[str, Any]) -> str:
+    """An evaluation in one line."""
+    return (
+        f"{row['environment_steps']:>9,} steps: policy {row['policy_success']:.3f} "
+        f"[{row['policy_success_low']:.2f}, {row['policy_success_high']:.2f}], "
+        f"controller {row['controller_success']:.3f} "
+        f"({row['evaluation_episodes']} episodes{', burn-in' if row['burning_in'] else ''})"
+    )
+
+
+def clock(seconds: float | None) -> str:
+    """h:mm:ss, or dashes when unknown."""
+    if seconds is None:
+        return "-:--:--"
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}"

@@ -1,0 +1,47 @@
+"""What is to be learned: a task, and what acts in it beside the learner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.residual import Controller
+
+
+@dataclass
+class Problem:
+    """What is to be learned: a task in two copies, and what acts in it beside the learner."""
+
+    task: VectorEnv
+    """Where training episodes are collected; a Residual for RPL."""
+    evaluation_task: VectorEnv
+    """The same task, with as many environments as evaluations want."""
+    controller_task: VectorEnv
+    """The bare task, for the controller alone."""
+    controller: Controller
+    """The controller: under the residual, exploring, or only the level to compare with."""
+    horizon: int
+    """T, the most steps of an episode."""
+    compute_reward: Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+    """The task's reward, for hindsight."""
+    value_bounds: tuple[float, float] | None = None
+    """What discounted returns can be; None derives it from rewards of -1 and 0."""
+
+    @property
+    def frames(self) -> int:
+        """Observations that the task's history puts side by side."""
+        return getattr(self.controller_task, "frames", 1)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Widths of observation, goal and action."""
+        space = self.task.single_observation_space
+        (action_size,) = self.task.single_action_space.shape  # type: ignore[misc]
+        if hasattr(space, "spaces"):
+            spaces = space.spaces  # type: ignore[attr-defined]
+            return spaces["observation"].shape[0], spaces["desired_goal"].shape[0], action_size
+        return space.shape[0], 0, action_size  # type: ignore[index]
