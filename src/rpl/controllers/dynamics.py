@@ -18,6 +18,8 @@ import numpy as np
 import optax
 from jax import Array
 
+FEWEST_ROWS = 1024  # data are padded to this or a larger power of two
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -201,5 +203,5 @@ def _squared_error(ensemble: Ensemble, x: Array, change: Array, count: Array) ->
 
 
 def _padded(rows: np.ndarray) -> np.ndarray:
-    size = 1 << (len(rows) - 1).bit_length()
+    size = max(FEWEST_ROWS, 1 << (len(rows) - 1).bit_length())
     return np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
