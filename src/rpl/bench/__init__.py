@@ -6,9 +6,10 @@ runs on one thread is timed in CPU seconds of its process. Only ratios are judge
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -44,25 +45,28 @@ def main() -> int:
     return 0
 
 
-def table(rows: list[Row]) -> Table:
+def table(rows: list[Row]) -> Group:
     """The rows for a terminal, a block a section."""
-    result = Table(title="Best of several turns; ratios within this run are what counts")
-    for column in ("", "rate", "unit", "ratio", "to", "bar", ""):
-        result.add_column(column, justify="right" if column in ("rate", "ratio", "bar") else "left")
-    verdicts = {None: Text(""), True: Text("pass", "green"), False: Text("fail", "bold red")}
-    section = ""
-    for row in rows:
-        if row.section != section:
-            section = row.section
-            result.add_section()
-            result.add_row(Text(section, "bold"))
-        result.add_row(
-            Text("  " + row.what),
-            "-" if row.rate is None else f"{row.rate:,.0f}",
-            row.unit,
-            "" if row.ratio is None else f"{row.ratio:.2f}",
-            row.against if row.ratio is not None else "",
-            "" if row.bar is None else f"{row.bar:g}",
-            Text(row.note) if row.note else verdicts[row.passed],
-        )
-    return result
+    blocks: list[RenderableType] = [
+        "Best of several turns; only ratios within this run count, the machine may be shared."
+    ]
+    for section, block in itertools.groupby(rows, lambda row: f"{row.section}, {row.unit}"):
+        grid = Table.grid(padding=(0, 2))
+        for justify in ("left", "right", "left", "left"):
+            grid.add_column(justify=justify, no_wrap=True)
+        for row in block:
+            grid.add_row(
+                Text("  " + row.what),
+                "-" if row.rate is None else f"{row.rate:,.0f}",
+                Text(row.note or ("" if row.ratio is None else f"{row.ratio:.2f}x {row.against}")),
+                _verdict(row),
+            )
+        blocks += [Text(f"\n{section}", "bold"), grid]
+    return Group(*blocks)
+
+
+def _verdict(row: Row) -> Text:
+    if row.passed is None:
+        return Text("")
+    word, style = ("pass", "green") if row.passed else ("fail", "bold red")
+    return Text(f"{word}: bar {row.bar:g}", style)

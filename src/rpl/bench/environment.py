@@ -45,12 +45,11 @@ def _environment_table(
     name: str, simulations: int, best: dict[tuple[str, str], float]
 ) -> Iterator[Row]:
     section, unit, peer = f"environment, {name}", "steps/s/core", "gymnasium-robotics"
-    forward = " and the task's mj_forward" if TASKS[name].options.gripper_locked else ""
     published = best["published", ""]
-    yield Row(section, f"{peer} {PUBLISHED[name]}", published, unit)
+    yield Row(section, PUBLISHED[name], published, unit)
     for physics, bar in PEER_BARS.items():
         bare, single, many = (best[physics, kind] for kind in ("bare", "single", "many"))
-        loop = f"bare mj_step{forward}, {physics}"
+        loop = f"bare mj_step, {physics}"
         yield Row(section, loop, bare, unit, bare / published, peer)
         yield Row(section, f"1 simulation, {physics}", single, unit, single / published, peer)
         label = f"{simulations} simulations, {physics}"

@@ -36,7 +36,7 @@ def training_rows(repeats: int = REPEATS) -> list[Row]:
         note = "not installed: pip install 'rpl[sb3]'"
     best = best_rates(contenders, repeats)
     section, unit = f"training, 40 updates per 400 steps, {CORES} cores", "steps/s"
-    rows = [Row(section, f"{peer} DDPG + HerReplayBuffer", best.get(peer), unit, note=note)]
+    rows = [Row(section, peer, best.get(peer), unit, note=note)]
     for physics in PEER_BARS:
         ratio = best[physics] / best[peer] if peer in best else None
         bar = TRAINING_BAR if physics == "exact" else None
