@@ -58,6 +58,23 @@ def test_expert_explore_asks_a_planner_only_where_it_acts():
     assert problem.sizes[0] == 25  # which the learner never sees
 
 
+def collected(num_envs):
+    config = replace(SMALL, episodes_per_cycle=4, num_envs=num_envs)
+    problem = make_problem("push", "rpl", config, replace(TASKS["push"].options, physics="lean"))
+    state = ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+    replay, progress = Replay(4, 50, *problem.sizes), Progress()
+    run_cycle(config, problem, state, replay, progress)
+    return replay.sample((200,), np.random.default_rng(0), 0.0, problem.compute_reward)
+
+
+def test_any_number_of_environments_collects_the_same_episodes():
+    together = collected(None)
+    for num_envs in (1, 3):
+        apart = collected(num_envs)
+        for ours, theirs in zip(apart, together, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 def test_each_task_names_a_controller_of_its_own():
     for name, entry in TASKS.items():
         assert name in CONTROLLERS[entry.controller].tasks

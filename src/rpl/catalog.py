@@ -223,7 +223,7 @@ def make_problem(
         return Residual(bare_task, acting, config.residual.scale, config.residual.clip_controller)
 
     return Problem(
-        task=prepared(make(config.episodes_per_cycle)),
+        task=prepared(make(config.num_envs or config.episodes_per_cycle)),
         evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode)),
         controller_task=bare,
         controller=acting,
