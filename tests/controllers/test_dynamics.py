@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rpl.controllers import dynamics
 from rpl.controllers.dynamics import ModelConfig, bootstrap, create, fit, loss, soft_clip
 
 TINY = ModelConfig(networks=2, hidden=(), weight_decay=(0.2,), bound_penalty=0.01)
@@ -116,3 +117,14 @@ def test_the_same_seed_learns_the_same_model() -> None:
 def test_layers_without_a_weight_decay_are_refused() -> None:
     with pytest.raises(ValueError, match="1 entries for 2 layers"):
         create(jax.random.key(0), 1, 1, replace(TINY, hidden=(4,)))
+
+
+def test_training_again_compiles_nothing_new() -> None:
+    generator, config = np.random.default_rng(0), replace(TINY, bound_penalty=0.02)
+    rows = generator.normal(size=(40, 1))
+    model, sizes = create(jax.random.key(0), 1, 1, config), []
+    for count in (20, 30, 40):
+        data = (rows[:count], rows[:count], 2 * rows[:count])
+        model, _ = fit(model, *data, generator, config)
+        sizes.append(dynamics._descend._cache_size())
+    assert sizes[0] == sizes[1] == sizes[2]

@@ -94,8 +94,8 @@ def create(key: Array, observation_size: int, action_size: int, config: ModelCon
             for k, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
         ],
         biases=[jnp.zeros((config.networks, 1, width)) for width in sizes[1:]],
-        min_log_variance=jnp.full(observation_size, -10.0),
-        max_log_variance=jnp.full(observation_size, 0.5),
+        min_log_variance=jnp.full(observation_size, -10.0, jnp.float32),
+        max_log_variance=jnp.full(observation_size, 0.5, jnp.float32),
         input_mean=jnp.zeros(sizes[0]),
         input_std=jnp.ones(sizes[0]),
     )
