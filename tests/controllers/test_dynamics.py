@@ -54,7 +54,7 @@ def test_inputs_are_standardised_by_the_data() -> None:
     generator = np.random.default_rng(0)
     config = replace(TINY, epochs=1)
     observation = np.column_stack([generator.normal(5, 3, 500)])
-    action = np.full((500, 1), 2.0)
+    action = np.full((500, 1), -0.275)  # a number that binary fractions only approach
     model, _ = fit(
         create(jax.random.key(0), 1, 1, config),
         observation,
@@ -63,7 +63,7 @@ def test_inputs_are_standardised_by_the_data() -> None:
         generator,
         config,
     )
-    assert model.ensemble.input_mean == pytest.approx([observation.mean(), 2.0], rel=1e-5)
+    assert model.ensemble.input_mean == pytest.approx([observation.mean(), -0.275], rel=1e-5)
     # A constant input keeps its scale, rather than dividing by zero.
     assert model.ensemble.input_std == pytest.approx([observation.std(), 1.0], rel=1e-5)
 

@@ -147,12 +147,15 @@ def fit(
     """
     x = np.concatenate([observation, action], axis=1).astype(np.float32)
     change = (next_observation - observation).astype(np.float32)
-    std = x.std(axis=0)
+    # In double precision, in which the deviation of a constant is as good as zero; in single
+    # precision it is not, and dividing by it blows up the noise of the model's own predictions.
+    mean, std = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    std = np.where(std < 1e-9, 1.0, std)
     model = model._replace(
         ensemble=eqx.tree_at(
             lambda e: (e.input_mean, e.input_std),
             model.ensemble,
-            (jnp.asarray(x.mean(axis=0)), jnp.asarray(np.where(std < 1e-12, 1.0, std))),
+            (jnp.asarray(mean, jnp.float32), jnp.asarray(std, jnp.float32)),
         )
     )
     batches = bootstrap(len(x), generator, config)
