@@ -12,7 +12,7 @@ from rpl.learner import ddpg
 from rpl.learner.ddpg import LearnerState
 from rpl.problem import Problem
 from rpl.residual import controller_action
-from rpl.rollout import Policy
+from rpl.rollout import Policy, as_goal_observation
 
 
 def quiet_exploration() -> ExplorationConfig:
@@ -58,10 +58,8 @@ def exploring_policy(
 
 def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
     """f(s) without disturbance, (num_envs, action_size) float32."""
-    if isinstance(observation, dict):
-        seen, goal = observation["observation"], observation["desired_goal"]
-    else:
-        seen, goal = observation, np.zeros((len(observation), 0))
+    parts = as_goal_observation(observation)
+    seen, goal = parts["observation"], parts["desired_goal"]
     return np.array(ddpg.act(state, seen.astype(np.float32), goal.astype(np.float32)))
 
 

@@ -101,12 +101,12 @@ def _round(
     keep: int,
 ) -> Episodes:
     observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])  # type: ignore[arg-type]
-    record = _Record(_as_goal_observation(observation), task, horizon)
+    record = _Record(as_goal_observation(observation), task, horizon)
     running = np.arange(task.num_envs) < keep
     for t in range(horizon):
         action = policy(_finite(observation), episodes, t)
         observation, reward, terminated, truncated, info = task.step(action)
-        record.add(t, action, _as_goal_observation(observation), reward, running, info)
+        record.add(t, action, as_goal_observation(observation), reward, running, info)
         ended = np.asarray(terminated) | np.asarray(truncated)
         record.terminated |= running & terminated
         running = running & ~ended
@@ -189,7 +189,7 @@ def _join(rounds: list[Episodes]) -> Episodes:
     return Episodes(**arrays, dropped=sum(r.dropped for r in rounds))
 
 
-def _as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
+def as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
     """The three arrays the learner sees; a plain observation has goals of width 0."""
     if isinstance(observation, Mapping):
         return {k: observation[k] for k in ("observation", "achieved_goal", "desired_goal")}

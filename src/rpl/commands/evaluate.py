@@ -15,6 +15,7 @@ from rpl.acting import controller_policy
 from rpl.commands.loading import Subject, load_subject
 from rpl.commands.options import (
     ControllerName,
+    as_command,
     controller_options,
     named_task,
     task_options,
@@ -45,14 +46,8 @@ class EvaluateOptions:
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the options of the task and controller in the arguments."""
-    options = options_for(EvaluateOptions, arguments)
-
-    def evaluate_command(options: Any) -> int:
-        return run_evaluation(options)
-
-    evaluate_command.__doc__ = "Evaluates a run's policy beside its controller, or a controller."
-    evaluate_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
-    return evaluate_command
+    summary = "Evaluates a run's policy beside its controller, or a controller."
+    return as_command(run_evaluation, options_for(EvaluateOptions, arguments), summary)
 
 
 def options_for(base: type, arguments: list[str]) -> type:

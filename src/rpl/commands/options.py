@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,17 @@ ControllerName = Annotated[
     str | None,
     tyro.conf.arg(name="controller", metavar="NAME", help="The controller; default: the task's."),
 ]
+
+
+def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callable[..., int]:
+    """A subcommand that parses ``options`` without a prefix and hands them to ``run``."""
+
+    def command(options: Any) -> int:
+        return run(options)
+
+    command.__doc__ = summary
+    command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
+    return command
 
 
 def named_value(arguments: list[str], option: str) -> str | None:

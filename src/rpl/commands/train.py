@@ -17,6 +17,7 @@ from rich.console import Console
 from rpl.catalog import METHODS, TASKS, find, make_problem
 from rpl.commands.options import (
     ControllerName,
+    as_command,
     as_record,
     controller_options,
     named_task,
@@ -78,12 +79,10 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         frozen=True,
     )
 
-    def train_command(options: Any) -> int:
+    def run(options: Any) -> int:
         return run_training(options, ["rpl", *arguments])
 
-    train_command.__doc__ = "Trains a policy and writes a run folder."
-    train_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
-    return train_command
+    return as_command(run, options, "Trains a policy and writes a run folder.")
 
 
 def run_training(options: Any, command: list[str]) -> int:

@@ -15,7 +15,7 @@ from rich.progress import track
 from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
 from rpl.commands.loading import Subject
-from rpl.commands.options import ControllerName
+from rpl.commands.options import ControllerName, as_command
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.rollout import collect
 
@@ -43,14 +43,8 @@ class WatchOptions:
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the options of the task and controller in the arguments."""
-    options = options_for(WatchOptions, arguments)
-
-    def watch_command(options: Any) -> int:
-        return run_watch(options)
-
-    watch_command.__doc__ = "Shows a policy beside its controller, in a window or as a film."
-    watch_command.__annotations__["options"] = Annotated[options, tyro.conf.arg(name="")]
-    return watch_command
+    summary = "Shows a policy beside its controller, in a window or as a film."
+    return as_command(run_watch, options_for(WatchOptions, arguments), summary)
 
 
 def run_watch(options: Any) -> int:
