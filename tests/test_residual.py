@@ -7,12 +7,16 @@ import jax
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rpl import ControllerError, Residual, ResidualWrapper, per_env
 from rpl.acting import greedy_action
 from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
 from rpl.learner import ddpg
+from rpl.residual import deviation
+from rpl.rollout import collect
 from rpl.tasks import PUSH
 
 
@@ -149,9 +153,45 @@ def test_a_diverged_observation_is_not_the_controllers_fault(as_dict) -> None:
     np.testing.assert_array_equal(task.executed, [[0.75, 0.75], [-0.25, -0.25]])
 
 
-def test_a_scale_of_the_wrong_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="one per component"):
-        Residual(Echo(action_size=2), constant(0.0, 0.0), scale=[1.0, 1.0, 1.0])
+@pytest.mark.parametrize(
+    ("scale", "sentence"),
+    [
+        ([1.0, 1.0, 1.0], "3 components: give one number or one for each of the 2"),
+        ([-0.1, 1.0], "give finite numbers, 0 or more"),
+        (np.nan, "give finite numbers"),
+    ],
+)
+def test_a_scale_that_makes_no_sense_is_refused(scale, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Residual(Echo(action_size=2), constant(0.0, 0.0), scale=scale)
+
+
+numbers = st.floats(-1e6, 1e6)
+
+
+@given(
+    st.lists(st.tuples(numbers, numbers, st.floats(0.0, 3.0)), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_no_action_is_further_from_the_controller_than_the_scale(components, clip_controller):
+    controller, residual, scale = np.array(components).T
+    task = Echo(action_size=len(scale))
+    acting = constant(*controller)
+    wrapped = Residual(task, acting, scale=list(scale), clip_controller=clip_controller)
+    wrapped.reset()
+    info = wrapped.step(residual[None])[4]
+    far = deviation(task.executed, info["controller_action"])[0]
+    # Half a unit in the last place is lost where controller and residual are added.
+    assert (far <= scale + 1e-9 * np.maximum(1.0, np.abs(controller))).all()
+    assert (np.abs(task.executed) <= 1.0).all()
+    np.testing.assert_array_equal(far[scale == 0.0], 0.0)
+
+
+def test_the_largest_deviation_of_an_episode_is_that_of_its_furthest_step() -> None:
+    residuals = np.array([[[0.2, 0.0], [-1.0, 0.1]], [[0.5, -0.5], [0.3, 0.3]]])  # (t, env, dim)
+    task = Residual(Echo(2), constant(0.9, 0.0), scale=[0.5, 1.0])
+    episodes = collect(task, lambda o, e, t: residuals[t][e], [0, 1], horizon=2)
+    np.testing.assert_allclose(episodes.largest_deviation, [[0.1, 0.5], [0.5, 0.3]], atol=1e-7)
 
 
 def test_a_step_before_reset_is_refused() -> None:

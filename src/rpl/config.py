@@ -80,8 +80,9 @@ class BurnInConfig:
 class ResidualConfig:
     """How the residual and the controller are added."""
 
-    scale: float = 2.0
-    """What a residual of 1 adds to the action."""
+    scale: float | tuple[float, ...] = 2.0
+    """What a residual of 1 adds to the action, for all of its components or for each: how far
+    the policy may be from its controller, in halves of the action range."""
     clip_controller: bool = False
     """Clip the controller's action to [-1, 1] before the residual is added."""
 

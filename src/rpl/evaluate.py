@@ -26,6 +26,9 @@ class Outcome:
     """Mean absolute residual."""
     clipped_share: float = 0.0
     """Share of action components at the bounds."""
+    largest_deviation: tuple[float, ...] = ()
+    """For each action component, the furthest any step was from the controller, in halves of
+    the action range; empty without episodes."""
 
     @property
     def success_rate(self) -> float:
@@ -71,6 +74,14 @@ def paired_difference(policy: Outcome, controller: Outcome) -> dict[str, float |
     }
 
 
+def verdict(interval: Interval) -> str:
+    """What a paired interval, policy minus controller, allows to say of the policy."""
+    low, high = interval
+    if low > 0.0:
+        return "better"
+    return "worse" if high < 0.0 else "no difference shown"
+
+
 def _mean_interval(values: np.ndarray) -> Interval:
     if len(values) < 2 or np.ptp(values) == 0.0:
         return float(values.mean()), float(values.mean())
@@ -90,7 +101,14 @@ def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int
     success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), -float(horizon))
     success[episodes.index] = episodes.success
     returns[episodes.index] = episodes.returns
-    return Outcome(success, returns, _mean(episodes.residual_size), _mean(episodes.clipped_share))
+    far = episodes.largest_deviation.max(axis=0).tolist() if len(episodes) else []
+    return Outcome(
+        success,
+        returns,
+        _mean(episodes.residual_size),
+        _mean(episodes.clipped_share),
+        largest_deviation=tuple(far),
+    )
 
 
 def _mean(values: np.ndarray) -> float:

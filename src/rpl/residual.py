@@ -28,7 +28,7 @@ class Controller(Protocol):
     (num_envs,) bool array where episodes begin.
     """
 
-    def __call__(self, observation: Any) -> np.ndarray: ...
+    def __call__(self, observation: Any, /) -> np.ndarray: ...
 
 
 class ControllerError(ValueError):
@@ -87,10 +87,37 @@ def controller_action(
 def combine(
     controller_action: np.ndarray, residual: np.ndarray, scale: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The executed action, and which of its components the clip to [-1, 1] changed."""
-    total = controller_action + scale * residual
+    """The executed action, and which of its components the clip to [-1, 1] changed.
+
+    Whatever the residual, no component of the executed action is further than ``scale``
+    from the controller's clipped to [-1, 1], since clipping brings no two numbers further
+    apart.
+    """
+    total = controller_action + scale * np.clip(residual, -1.0, 1.0)
     executed = np.clip(total, -1.0, 1.0)
     return executed, executed != total
+
+
+def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...]) -> np.ndarray:
+    """The scale as an array: one number, or one for each component of the action.
+
+    Raises:
+        ValueError: if it has another shape, or a component that is negative or not finite.
+    """
+    checked = np.asarray(scale, np.float64)
+    if checked.shape not in ((), (1,), action_shape):
+        raise ValueError(
+            f"the residual's scale has {checked.size} components: give one number or one for "
+            f"each of the {action_shape[0]} components of the action"
+        )
+    if not (np.isfinite(checked) & (checked >= 0.0)).all():
+        raise ValueError(f"the residual's scale is {scale}: give finite numbers, 0 or more")
+    return checked
+
+
+def deviation(executed: np.ndarray, controller_action: np.ndarray) -> np.ndarray:
+    """How far the executed action is from the controller's clipped to [-1, 1], same shape."""
+    return np.abs(executed - np.clip(controller_action, -1.0, 1.0))
 
 
 class Residual(VectorWrapper):
@@ -104,8 +131,8 @@ class Residual(VectorWrapper):
         task: a vector environment with actions in [-1, 1].
         controller: see :class:`Controller`.
         scale: what a residual of 1 adds; one number or one per action component. 2 lets
-            the residual override any controller action (the paper's code), less keeps the
-            policy near its controller.
+            the residual override any controller action (the paper's code); less keeps the
+            policy within it of its controller, see :func:`combine`.
         clip_controller: clip the controller's action to [-1, 1] first, so that a
             controller far beyond the bounds cannot hide the residual.
     """
@@ -119,14 +146,9 @@ class Residual(VectorWrapper):
     ) -> None:
         super().__init__(task)
         self.controller = controller
-        self.scale = np.asarray(scale, np.float64)
+        self.scale = checked_scale(scale, task.single_action_space.shape or ())
         self.clip_controller = clip_controller
         self._observation: Any = None
-        if self.scale.shape not in ((), task.single_action_space.shape):
-            raise ValueError(
-                f"scale has shape {self.scale.shape}; give one number or one per component of "
-                f"the action, {task.single_action_space.shape}"
-            )
 
     def reset(
         self,
@@ -182,7 +204,7 @@ class ResidualWrapper(gymnasium.Wrapper):
     ) -> None:
         super().__init__(env)
         self.controller = controller
-        self.scale = np.asarray(scale, np.float64)
+        self.scale = checked_scale(scale, env.action_space.shape or ())
         self.clip_controller = clip_controller
         self._observation: Any = None
 

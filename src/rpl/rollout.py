@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rpl.residual import deviation
+
 
 class Policy(Protocol):
     """Chooses actions for a running round of episodes."""
@@ -54,6 +56,8 @@ class Episodes:
     """(n,) mean absolute residual; 0 where the task is not a Residual"""
     clipped_share: np.ndarray
     """(n,) share of action components at the bounds; 0 likewise"""
+    largest_deviation: np.ndarray
+    """(n, action_dim): the furthest from the controller, see :func:`rpl.residual.deviation`"""
     dropped: int = 0
     """Episodes left out because a state or a reward was not finite."""
 
@@ -135,6 +139,7 @@ class _Record:
         self.sound = np.ones(n, bool)
         self.residual_size = np.zeros(n)
         self.clipped_share = np.zeros(n)
+        self.largest_deviation = np.zeros((n, action_size))
 
     def add(
         self,
@@ -158,6 +163,8 @@ class _Record:
         if "residual" in info:
             self.residual_size += running * np.abs(info["residual"]).mean(axis=1)
             self.clipped_share += running * info["clipped"]
+            far = deviation(info["executed_action"], info["controller_action"])
+            np.maximum(self.largest_deviation, running[:, None] * far, out=self.largest_deviation)
 
     def episodes(self, index: np.ndarray) -> Episodes:
         """The sound ones of the first ``len(index)`` episodes; the rest only filled the round."""
@@ -177,6 +184,7 @@ class _Record:
             dropped=int((~sound).sum()),
             residual_size=self.residual_size[chosen] / steps,
             clipped_share=self.clipped_share[chosen] / steps,
+            largest_deviation=self.largest_deviation[chosen],
         )
 
 

@@ -37,6 +37,7 @@ def make_episodes(first: int, lengths: list[int], terminated=None) -> Episodes:
         index=np.arange(n),
         residual_size=np.zeros(n),
         clipped_share=np.zeros(n),
+        largest_deviation=np.zeros((n, 1)),
     )
 
 
