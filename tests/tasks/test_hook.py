@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from rpl.tasks import COMPLEX_HOOK, HOOK, NOISY_HOOK, History, HookTask, make_hook_task
 from rpl.tasks.hook import BUMPS
+from rpl.tasks.lean import STANDING_JOINTS
 
 LEAN = replace(HOOK, physics="lean")
 NOISY = replace(LEAN, noise=0.025)
@@ -179,6 +180,8 @@ def test_lean_physics_keeps_what_the_task_is_made_of(make) -> None:
     assert pairs[1][np.ix_(kept, hand)].all()
     assert pairs[1][np.ix_(kept[1:], kept[:1])].all()
     assert pairs[1].sum() < pairs[0].sum() / 3
+    joints = [{task.model.joint(i).name for i in range(task.model.njnt)} for task in (exact, lean)]
+    assert joints[0] - joints[1] == set(STANDING_JOINTS)
 
 
 @pytest.mark.parametrize("name", ["Hook", "NoisyHook", "ComplexHook"])

@@ -11,7 +11,7 @@ from scipy.spatial import ConvexHull
 
 from rpl.tasks import COMPLEX_HOOK, HookTask
 from rpl.tasks.fetch_arm import hold_weld_at_gripper
-from rpl.tasks.hook import BUMPS, hook_spec
+from rpl.tasks.hook import BUMPS, hook_scene
 from rpl.tasks.meshes import Mesh, MeshError, ball, box, cylinder, lathe, prism, star, tube
 from rpl.tasks.objects import choose_objects, draw_objects, library
 from rpl.tasks.redraw import _compile_alone
@@ -124,8 +124,7 @@ def test_each_simulation_is_bit_for_bit_its_own_compiled_scene() -> None:
         generator = np.random.default_rng(5 + i)
         index = int(generator.integers(len(task.objects)))
         assert task.objects[index] == task.episode_object(5 + i)
-        spec = hook_spec("lean", task.objects, index, BUMPS.draw(generator))
-        model = spec.compile()
+        model = hook_scene("lean", task.objects, index, BUMPS.draw(generator))
         hold_weld_at_gripper(model)
         assert_same_constants(model, task.batch.get_model(i))
         data = mujoco.MjData(model)

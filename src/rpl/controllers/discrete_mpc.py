@@ -9,10 +9,16 @@ from functools import cached_property
 import numpy as np
 
 from rpl.controllers.gripper import read
-from rpl.controllers.planning import BestFirstPlanner, TaskModel, axis_moves
+from rpl.controllers.planning import (
+    BestFirstPlanner,
+    TaskModel,
+    axis_moves,
+    require_simulator_state,
+)
 from rpl.tasks.fetch import FetchTask
 from rpl.tasks.fetch_arm import SUBSTEPS, Physics
 from rpl.tasks.layout import Layout
+from rpl.tasks.simulator_state import StateTranslation
 
 ACTION_SIZE = 4
 RESOLUTION = 1e-4  # metres: distances that differ by less are equal, and the next one decides
@@ -60,17 +66,38 @@ class DiscreteMPCPush:
     """Metres from the block's centre to where the search wants the gripper."""
 
     @cached_property
-    def planner(self) -> BestFirstPlanner:
-        """The search with its simulations, which are built when they are first needed."""
+    def simulations(self) -> FetchTask:
+        """What the search runs in, built when it is first needed."""
         task = self.task
-        moves = axis_moves(self.move, ACTION_SIZE)
         options = replace(task.options, physics=self.physics or task.options.physics)
-        simulations = FetchTask(len(moves) * task.num_envs, options, num_threads=task.batch.nthread)
-        heuristic = PushHeuristic(task.layout, self.behind_block)
-        return BestFirstPlanner(
-            TaskModel(simulations, self.substeps), moves, heuristic, self.expansions
-        )
+        count = len(self.moves) * task.num_envs
+        return FetchTask(count, options, num_threads=task.batch.nthread)
+
+    @cached_property
+    def moves(self) -> np.ndarray:
+        """The actions to choose from, (6, 4)."""
+        return axis_moves(self.move, ACTION_SIZE)
+
+    @cached_property
+    def planner(self) -> BestFirstPlanner:
+        """The search."""
+        heuristic = PushHeuristic(self.task.layout, self.behind_block)
+        model = TaskModel(self.simulations, self.substeps)
+        return BestFirstPlanner(model, self.moves, heuristic, self.expansions)
+
+    @cached_property
+    def translate(self) -> StateTranslation:
+        """From the task's simulator states to the search's, which may have other physics."""
+        self.simulations.reset(seed=0)
+        rest = self.simulations.simulator_state()[0]
+        return StateTranslation(self.task.model, self.simulations.model, rest)
 
     def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Actions (n, 4) for n observations with ``simulator_state``; zero to stay."""
-        return self.planner(observation)
+        """Actions (n, 4) for n observations with ``simulator_state``; zero to stay.
+
+        Raises:
+            ValueError: if the observation has no ``simulator_state``.
+        """
+        require_simulator_state(observation)
+        states = self.translate(observation["simulator_state"])
+        return self.planner({**observation, "simulator_state": states})

@@ -169,6 +169,14 @@ class _Tree:
         self.best = min(self.best, (rank, node))
 
 
+def require_simulator_state(observation: Observation) -> None:
+    """Raises a ValueError for observations of a task that does not show its state."""
+    if "simulator_state" not in observation:
+        raise ValueError(
+            "a planner continues the task's simulation: make the task with simulator_state=True"
+        )
+
+
 @dataclass(frozen=True)
 class BestFirstPlanner:
     """A controller that searches anew in every step; see :func:`best_first_search`.
@@ -189,10 +197,7 @@ class BestFirstPlanner:
         Raises:
             ValueError: if the observation has no ``simulator_state``.
         """
-        if "simulator_state" not in observation:
-            raise ValueError(
-                "a planner continues the task's simulation: make the task with simulator_state=True"
-            )
+        require_simulator_state(observation)
         choice = best_first_search(self.model, observation, self.moves, self.cost, self.expansions)
         staying = np.zeros((1, self.moves.shape[1]))
         return np.concatenate([self.moves, staying])[choice]

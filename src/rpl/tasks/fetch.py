@@ -19,8 +19,13 @@ from rpl.tasks.fetch_arm import (
     Physics,
     fetch_assets,
     hold_weld_at_gripper,
-    leave_out_collisions,
     settle_arm,
+)
+from rpl.tasks.lean import (
+    keep_softness,
+    leave_out_collisions,
+    leave_out_standing_joints,
+    simplify_solver,
 )
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
@@ -59,7 +64,26 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
             geom.friction = options.friction
     if options.physics == "lean":
         leave_out_collisions(spec, objects=("object0",))
+        leave_out_standing_joints(spec, settle(options).qpos)
+        simplify_solver(spec)
+        spec.compiler.fusestatic = True
     return spec
+
+
+@lru_cache(maxsize=8)
+def exact_scene(options: FetchOptions) -> mujoco.MjModel:
+    """The compiled scene with exact physics, whatever the options say of physics."""
+    model = fetch_spec(replace(options, physics="exact")).compile()
+    hold_weld_at_gripper(model)
+    return model
+
+
+def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
+    """The compiled scene of the options."""
+    model = fetch_spec(options).compile()
+    if options.physics == "lean":
+        keep_softness(model, exact_scene(options))
+    return model
 
 
 @lru_cache(maxsize=8)
@@ -68,8 +92,7 @@ def settle(options: FetchOptions) -> InitialPose:
 
     Exact and lean scenes start from the exact scene's pose, so that their episodes agree.
     """
-    model = fetch_spec(replace(options, physics="exact")).compile()
-    hold_weld_at_gripper(model)
+    model = exact_scene(options)
     data = mujoco.MjData(model)
     for name, value in BASE_POSITION.items():
         data.joint(name).qpos = value
@@ -101,7 +124,7 @@ class FetchTask(FetchArmTask):
     ) -> None:
         self.options = options
         super().__init__(
-            fetch_spec(options).compile(),
+            fetch_scene(options),
             settle(options),
             num_envs,
             gripper_locked=options.gripper_locked,

@@ -21,14 +21,6 @@ SUBSTEPS = 20
 SUCCESS_DISTANCE = 0.05
 MOVE_PER_ACTION = 0.05  # metres the gripper's target moves under a full action
 BASE_POSITION = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
-# The bodies of the arm that can touch the object or the table in a lean scene.
-HAND_BODIES = (
-    "robot0:wrist_flex_link",
-    "robot0:wrist_roll_link",
-    "robot0:gripper_link",
-    "robot0:r_gripper_finger_link",
-    "robot0:l_gripper_finger_link",
-)
 FINGER_JOINTS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
 
 Physics = Literal["exact", "lean"]
@@ -44,32 +36,6 @@ def fetch_assets() -> Path:
     return Path(package.origin).parent / "envs" / "assets" / "fetch"
 
 
-def leave_out_collisions(
-    spec: mujoco.MjSpec, objects: tuple[str, ...], ground: tuple[str, ...] = ("table0",)
-) -> None:
-    """Keeps the contacts that a task is made of: objects with everything, hand with ground.
-
-    The arm's other links cannot reach the object, the base rests on the floor with slides
-    that are damped to a standstill, and the arm's collisions with itself are prevented by
-    its joint ranges. MuJoCo lets two geoms collide if either's type meets the other's affinity.
-    """
-    hand_type, object_type = 1, 2
-    for geom in spec.geoms:
-        body = geom.parent.name
-        if geom.contype == 0 and geom.conaffinity == 0:
-            continue
-        if body in objects:
-            geom.contype, geom.conaffinity = object_type, hand_type | object_type
-        elif body in HAND_BODIES:
-            geom.contype, geom.conaffinity = hand_type, 0
-        elif body in ground:
-            geom.contype, geom.conaffinity = 0, hand_type | object_type
-        elif geom.name == "floor0":
-            geom.contype, geom.conaffinity = 0, object_type
-        else:
-            geom.contype, geom.conaffinity = 0, 0
-
-
 def hold_weld_at_gripper(model: mujoco.MjModel) -> None:
     """Lets the mocap body pull the gripper's own frame, without an offset."""
     weld = int(mujoco.mjtEq.mjEQ_WELD)
@@ -82,11 +48,22 @@ def hold_weld_at_gripper(model: mujoco.MjModel) -> None:
 class InitialPose:
     """Where every episode begins, found by letting the published scene settle."""
 
-    qpos: np.ndarray
-    qvel: np.ndarray
+    qpos: dict[str, np.ndarray]
+    """By joint."""
+    qvel: dict[str, np.ndarray]
+    """By joint."""
     time: float
     gripper_position: np.ndarray
     object_height: float
+
+    def state(self, model: mujoco.MjModel) -> tuple[np.ndarray, np.ndarray]:
+        """``qpos`` and ``qvel`` for a model, which may have fewer joints."""
+        data = mujoco.MjData(model)
+        for i in range(model.njnt):
+            joint = data.joint(i)
+            if joint.name in self.qpos:
+                joint.qpos, joint.qvel = self.qpos[joint.name], self.qvel[joint.name]
+        return data.qpos.copy(), data.qvel.copy()
 
 
 def settle_arm(model: mujoco.MjModel, data: mujoco.MjData, gripper_height: float) -> InitialPose:
@@ -97,9 +74,10 @@ def settle_arm(model: mujoco.MjModel, data: mujoco.MjData, gripper_height: float
     data.mocap_quat[0] = (1.0, 0.0, 1.0, 0.0)
     for _ in range(10):
         mujoco.mj_step(model, data, nstep=SUBSTEPS)
+    joints = [data.joint(i) for i in range(model.njnt)]
     return InitialPose(
-        data.qpos.copy(),
-        data.qvel.copy(),
+        {joint.name: joint.qpos.copy() for joint in joints},
+        {joint.name: joint.qvel.copy() for joint in joints},
         float(data.time),
         data.site("robot0:grip").xpos.copy(),
         float(data.site("object0").xpos[2]),
@@ -132,6 +110,7 @@ class FetchArmTask(GoalTask):
     ) -> None:
         hold_weld_at_gripper(model)
         self.initial = initial
+        self._initial_qpos, self._initial_qvel = initial.state(model)
         self.gripper_locked = gripper_locked
         super().__init__(
             model,
@@ -172,8 +151,8 @@ class FetchArmTask(GoalTask):
 
     def _reset_simulations(self, ids: np.ndarray) -> None:
         self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
-        self._qpos[ids] = self.initial.qpos
-        self._qvel[ids] = self.initial.qvel
+        self._qpos[ids] = self._initial_qpos
+        self._qvel[ids] = self._initial_qvel
         self._time[ids] = self.initial.time
         for i in ids:
             self._place(self._generators[i], int(i))  # type: ignore[index]

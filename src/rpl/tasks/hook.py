@@ -21,12 +21,17 @@ from rpl.tasks.fetch_arm import (
     Physics,
     fetch_assets,
     hold_weld_at_gripper,
-    leave_out_collisions,
     settle_arm,
 )
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.history import History
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
+from rpl.tasks.lean import (
+    keep_softness,
+    leave_out_collisions,
+    leave_out_standing_joints,
+    simplify_solver,
+)
 from rpl.tasks.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
 from rpl.tasks.redraw import Bumps, BumpSwitch, ObjectSwitch
 from rpl.tasks.rendering import Camera
@@ -108,6 +113,8 @@ def hook_spec(
     if physics == "lean":
         ground = ("table0", *BUMPS.names())
         leave_out_collisions(spec, objects=("object0", "hook"), ground=ground)
+        leave_out_standing_joints(spec, settle().qpos)
+        simplify_solver(spec)
     return spec
 
 
@@ -122,10 +129,25 @@ def _add_hook(spec: mujoco.MjSpec) -> None:
 
 
 @lru_cache(maxsize=1)
-def settle() -> InitialPose:
-    """Moves the arm over the table as in the pick-and-place task."""
+def exact_scene() -> mujoco.MjModel:
+    """The compiled scene with exact physics, with the cube and a plain table."""
     model = hook_spec("exact").compile()
     hold_weld_at_gripper(model)
+    return model
+
+
+def hook_scene(physics: Physics, *arguments: Any, **keywords: Any) -> mujoco.MjModel:
+    """The compiled scene; arguments as for :func:`hook_spec`."""
+    model = hook_spec(physics, *arguments, **keywords).compile()
+    if physics == "lean":
+        keep_softness(model, exact_scene())
+    return model
+
+
+@lru_cache(maxsize=1)
+def settle() -> InitialPose:
+    """Moves the arm over the table as in the pick-and-place task."""
+    model = exact_scene()
     data = mujoco.MjData(model)
     for name, value in BASE_POSITION.items():
         data.joint(name).qpos = value
@@ -161,7 +183,7 @@ class HookTask(FetchArmTask):
         self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
         bumps = BUMPS.draw(np.random.default_rng(0)) if options.bumps else None
         super().__init__(
-            hook_spec(options.physics, self.objects, bumps=bumps).compile(),
+            hook_scene(options.physics, self.objects, bumps=bumps),
             settle(),
             num_envs,
             gripper_locked=False,
