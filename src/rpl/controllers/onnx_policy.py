@@ -1,0 +1,96 @@
+"""A policy stored as an ONNX file, as a controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpl.residual import ControllerError
+
+TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+
+
+class OnnxPolicy:
+    """Runs an ONNX file on a batch of observations; its first output is the action.
+
+    An input that has the name of a part of the observation gets that part. A single input
+    of another name gets the observation, or the observation and the desired goal side by
+    side, whichever has its width.
+
+    Args:
+        path: the file. Its first dimension is the batch; if that is fixed to 1, it runs
+            once for each observation.
+
+    Raises:
+        ControllerError: if it cannot be loaded or does not fit the observation.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._session = open_session(self.path)
+        self._inputs = self._session.get_inputs()
+        for entry in self._inputs:
+            if entry.type not in TYPES:
+                raise ControllerError(
+                    f"{self.path}: the input '{entry.name}' is of type {entry.type}; "
+                    "store the policy with inputs of float or double"
+                )
+        self._one_at_a_time = any(entry.shape and entry.shape[0] == 1 for entry in self._inputs)
+
+    def __call__(self, observation: Any) -> np.ndarray:
+        """Actions (n, action_dim) in the units the file was trained in."""
+        parts = observation if isinstance(observation, Mapping) else {"observation": observation}
+        feed = {entry.name: self._feed(entry, parts) for entry in self._inputs}
+        if not self._one_at_a_time:
+            return self._run(feed)
+        count = len(next(iter(feed.values())))
+        rows = [self._run({k: v[i : i + 1] for k, v in feed.items()}) for i in range(count)]
+        return np.concatenate(rows)
+
+    def _run(self, feed: dict[str, np.ndarray]) -> np.ndarray:
+        try:
+            return np.asarray(self._session.run(None, feed)[0], np.float64)
+        except Exception as error:
+            raise ControllerError(f"{self.path} cannot be run: {error}") from error
+
+    def _feed(self, entry: Any, parts: Mapping[str, np.ndarray]) -> np.ndarray:
+        dtype = TYPES[entry.type]
+        if entry.name in parts:
+            return np.asarray(parts[entry.name], dtype)
+        candidates = [parts["observation"]]
+        if "desired_goal" in parts:
+            candidates.append(np.concatenate([parts["observation"], parts["desired_goal"]], axis=1))
+        width = entry.shape[-1] if entry.shape else None
+        for candidate in candidates if len(self._inputs) == 1 else ():
+            if not isinstance(width, int) or width == candidate.shape[1]:
+                return np.asarray(candidate, dtype)
+        widths = ", ".join(f"{name} ({part.shape[1]})" for name, part in parts.items())
+        raise ControllerError(
+            f"{self.path} wants an input '{entry.name}' of width {width}; the observation has "
+            f"{widths}"
+        )
+
+
+def open_session(path: Path) -> Any:
+    """An ONNX session on one core.
+
+    Raises:
+        ControllerError: if onnxruntime is missing or cannot read the file.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ControllerError(
+            "a policy stored as ONNX needs onnxruntime: pip install 'rpl[export]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:
+        raise ControllerError(f"{path} is not a policy that can be loaded: {error}") from error

@@ -1,0 +1,184 @@
+"""Somebody's own environment and controller by name: ``module:attribute``, Gymnasium id, file."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium
+
+from rpl.controllers.onnx_policy import OnnxPolicy
+from rpl.controllers.own import adapt
+from rpl.residual import Controller
+from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
+
+OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
+
+
+class NotFound(KeyError):
+    """A name that leads to no environment or controller; the message says why."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class OwnOptions:
+    """How one's own environment becomes a task; ``--task.*`` on the command line."""
+
+    max_episode_steps: int | None = None
+    """Truncate episodes after so many steps; default: where the environment says it ends."""
+    processes: int = 1
+    """Environments at once, each in a process of its own; 1 keeps all in this process."""
+    judged_by: Literal["auto", "success", "return"] = "auto"
+    """What makes a policy good; auto: success, if the environment reports it, else the return."""
+    reward_bounds: tuple[float, float] | None = None
+    """The least and the greatest reward of a step, if known: values are then kept possible."""
+
+
+def is_own_task(name: str) -> bool:
+    """Whether a name looks like a Gymnasium id or ``module:factory``."""
+    return bool(OBJECT.fullmatch(name) or GYM_ID.fullmatch(name))
+
+
+def is_own_controller(name: str) -> bool:
+    """Whether a name looks like ``module:controller`` or an ONNX file."""
+    return bool(OBJECT.fullmatch(name)) or name.endswith(".onnx")
+
+
+def load_object(name: str) -> Any:
+    """What ``module:attribute`` names; modules in the current directory count too.
+
+    Raises:
+        NotFound: if there is no such module or attribute.
+    """
+    module_name, _, path = name.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    try:
+        found = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module_name.startswith(error.name):
+            raise NotFound(f"{module_name} needs the module {error.name}: install it") from error
+        raise NotFound(
+            f"there is no module {error.name}: it must be installed, or be in the current directory"
+        ) from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise NotFound(f"{module_name} has no '{path}'")
+        found = getattr(found, part)
+    return found
+
+
+def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> MakeEnv:
+    """A function that makes one environment.
+
+    Args:
+        source: a Gymnasium id, ``module:factory``, or the factory: a function or an
+            environment's class that can be called without arguments.
+        render_mode: passed on where it is not None and the factory takes it.
+
+    Raises:
+        NotFound: if a name leads to nothing.
+    """
+    if isinstance(source, str) and GYM_ID.fullmatch(source):
+        return _MakeRegistered(source, render_mode)
+    factory = load_object(source) if isinstance(source, str) else source
+    if not callable(factory):
+        raise NotFound(f"{source} is {factory!r}: name a function that makes an environment")
+    return _MakeOwn(factory, render_mode)
+
+
+@dataclass(frozen=True)
+class _MakeRegistered:
+    """Makes a registered environment; an object, since processes must be able to load it."""
+
+    name: str
+    render_mode: str | None
+
+    def __call__(self) -> gymnasium.Env:
+        try:
+            # Its checks run in every first step, with warnings; `rpl check` has its own.
+            return gymnasium.make(self.name, render_mode=self.render_mode, disable_env_checker=True)
+        except gymnasium.error.UnregisteredEnv as error:
+            raise NotFound(
+                f"Gymnasium knows no environment '{self.name}'; put the module that registers it "
+                f"in front: module:{self.name}"
+            ) from error
+        except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
+            raise NotFound(f"{self.name} cannot be made: {error}") from error
+
+
+@dataclass(frozen=True)
+class _MakeOwn:
+    """Calls a factory, with the render mode if it takes one."""
+
+    factory: Callable[..., Any]
+    render_mode: str | None
+
+    def __call__(self) -> gymnasium.Env:
+        keywords = {}
+        if self.render_mode is not None and _takes(self.factory, "render_mode"):
+            keywords["render_mode"] = self.render_mode
+        env = self.factory(**keywords)
+        if not isinstance(env, gymnasium.Env):
+            raise NotFound(
+                f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
+            )
+        return env
+
+
+def _takes(factory: Callable[..., Any], name: str) -> bool:
+    try:
+        parameters = inspect.signature(factory).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def name_of(source: Any) -> str:
+    """A name for ``config.json``: what led to the object, or its module and name."""
+    if isinstance(source, (str, Path)):
+        return str(source)
+    named = source if hasattr(source, "__qualname__") else type(source)
+    return f"{named.__module__}:{named.__qualname__}"
+
+
+def own_task(
+    source: str | MakeEnv, options: OwnOptions, num_envs: int, render_mode: str | None = None
+) -> GymnasiumTask:
+    """The task made of an environment.
+
+    Args:
+        source: see :func:`environment_maker`.
+        options: with more than one process, there are as many environments.
+        num_envs: environments at once in one process.
+        render_mode: of each environment.
+    """
+    parallel = options.processes > 1
+    return GymnasiumTask(
+        environment_maker(source, render_mode),
+        options.processes if parallel else num_envs,
+        parallel=parallel,
+        max_episode_steps=options.max_episode_steps,
+    )
+
+
+def own_controller(source: Any, task: Any) -> Controller:
+    """The controller of a name or an object, for a task; see :func:`rpl.controllers.own.adapt`.
+
+    Args:
+        source: ``module:controller``, the path of an ONNX file, or the object itself.
+        task: the bare task.
+    """
+    if isinstance(source, (str, Path)):
+        name = str(source)
+        source = OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
+    return adapt(source, task)

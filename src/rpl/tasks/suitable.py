@@ -1,0 +1,85 @@
+"""What an environment must be like to become a task, and how to make it so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+GOAL_PARTS = ("observation", "achieved_goal", "desired_goal")
+
+
+class UnsuitableEnvironment(ValueError):
+    """An environment that no task can be made of; the message says what to do about it."""
+
+
+def checked_action_space(env: gymnasium.Env) -> gymnasium.spaces.Box:
+    """The environment's action space.
+
+    Raises:
+        UnsuitableEnvironment: if it is not a Box of one dimension with finite bounds.
+    """
+    action = env.action_space
+    if not isinstance(action, gymnasium.spaces.Box) or len(action.shape) != 1:
+        raise UnsuitableEnvironment(
+            f"the action space is {action}: a residual needs a Box with one dimension, "
+            "continuous actions side by side"
+        )
+    if not (np.isfinite(action.low).all() and np.isfinite(action.high).all()):
+        raise UnsuitableEnvironment(
+            f"the action space {action} is unbounded: give it finite bounds, such as those "
+            "of the motors, with gymnasium.wrappers.RescaleAction or in the environment"
+        )
+    if not (action.low < action.high).all():
+        raise UnsuitableEnvironment(
+            f"the action space {action} has a component whose bounds are equal: leave it out"
+        )
+    return action
+
+
+def episode_limit(env: gymnasium.Env) -> int:
+    """The most steps an episode of the environment has.
+
+    Raises:
+        UnsuitableEnvironment: if it does not say.
+    """
+    limits = [_attribute(env, "_max_episode_steps"), _attribute(env, "max_episode_steps")]
+    limits.append(getattr(env.spec, "max_episode_steps", None))
+    known = [int(limit) for limit in limits if isinstance(limit, (int, np.integer))]
+    if not known:
+        raise UnsuitableEnvironment(
+            "the environment does not say how long an episode may last: give the limit with "
+            "--task.max-episode-steps N (max_episode_steps=N in Python)"
+        )
+    return known[0]
+
+
+def _attribute(env: gymnasium.Env, name: str) -> Any:
+    try:
+        return env.get_wrapper_attr(name)
+    except AttributeError:
+        return None
+
+
+def check_observation_space(space: gymnasium.Space) -> None:
+    """Refuses what is neither a Box of one dimension nor the three of a task with goals.
+
+    Raises:
+        UnsuitableEnvironment: naming the part.
+    """
+    parts: dict[str, gymnasium.Space] = {"observation": space}
+    if isinstance(space, gymnasium.spaces.Dict):
+        if not all(name in space.spaces for name in GOAL_PARTS):
+            raise UnsuitableEnvironment(
+                f"the observation has the parts {', '.join(space.spaces)}: a task with goals has "
+                f"{', '.join(GOAL_PARTS)}; make one array of any other with "
+                "gymnasium.wrappers.FlattenObservation"
+            )
+        parts = {name: space.spaces[name] for name in GOAL_PARTS}
+    for name, part in parts.items():
+        if not isinstance(part, gymnasium.spaces.Box) or len(part.shape) != 1:
+            raise UnsuitableEnvironment(
+                f"the observation space{'' if len(parts) == 1 else f' of {name}'} is {part}: it "
+                "must be a Box with one dimension; gymnasium.wrappers.FlattenObservation makes one"
+            )

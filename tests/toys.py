@@ -1,0 +1,142 @@
+"""Small environments and controllers of somebody's own, as users write them."""
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, Dict
+
+
+class Slide(gymnasium.Env):
+    """A point x on a line: x' = x + push, push in [-1, 3]; pays -|x'|; over beyond |x| = 10.
+
+    Plain observation (x, t). Reports no success.
+    """
+
+    def __init__(self, limit: int = 8, render_mode: str | None = None) -> None:
+        self.max_episode_steps = limit
+        self.observation_space = Box(-np.inf, np.inf, (2,), np.float32)
+        self.action_space = Box(np.array([-1.0], np.float32), np.array([3.0], np.float32))
+        self.render_mode = render_mode
+        self.metadata = {"render_modes": ["rgb_array"]}
+        self.steps_after_end = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.x, self.t, self.over = float(self.np_random.uniform(-2, 2)), 0, False
+        return self._observe(), {}
+
+    def _observe(self):
+        return np.array([self.x, self.t], np.float32)
+
+    def step(self, action):
+        assert self.action_space.contains(action), action
+        self.steps_after_end += self.over
+        self.x, self.t = self.x + float(action[0]), self.t + 1
+        terminated = abs(self.x) > 10
+        truncated = self.t >= self.max_episode_steps
+        self.over = terminated or truncated
+        return self._observe(), -abs(self.x), terminated, truncated, {}
+
+    def render(self):
+        return np.full((20, 30, 3), min(int(abs(self.x) * 20), 255), np.uint8)
+
+
+class Reach(gymnasium.Env):
+    """A point in the plane that moves by the action in [-1, 1]^2 and is to reach a goal.
+
+    Sparse: -1, or 0 within 0.5 of the goal. Reports ``success``. Ends itself at the goal if asked.
+    """
+
+    def __init__(self, ends: bool = False, limit: int = 6) -> None:
+        self.max_episode_steps, self.ends = limit, ends
+        plane = Box(-np.inf, np.inf, (2,), np.float64)
+        self.observation_space = Dict(
+            {
+                "observation": Box(-np.inf, np.inf, (3,), np.float64),
+                "achieved_goal": plane,
+                "desired_goal": plane,
+            }
+        )
+        self.action_space = Box(-1.0, 1.0, (2,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.place, self.goal = self.np_random.uniform(-3, 3, (2, 2))
+        self.t = 0
+        return self._observe(), {}
+
+    def _observe(self):
+        return {
+            "observation": np.array([*self.place, self.t], float),
+            "achieved_goal": self.place.copy(),
+            "desired_goal": self.goal.copy(),
+        }
+
+    def step(self, action):
+        self.place, self.t = self.place + action, self.t + 1
+        reward = float(self.compute_reward(self.place, self.goal, {}))
+        truncated = self.t >= self.max_episode_steps
+        return (
+            self._observe(),
+            reward,
+            self.ends and reward == 0.0,
+            truncated,
+            {"success": reward == 0.0},
+        )
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        return np.where(np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.5, 0.0, -1.0)
+
+
+def one(observation):
+    """One observation of Slide: towards 0, weakly."""
+    return [-0.5 * observation[0]]
+
+
+def batch(observation):
+    """A batch of them."""
+    return -0.5 * observation[:, :1]
+
+
+class Summing:
+    """One environment's memory: minus half the sum of all x seen in the episode."""
+
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.sum = 0.0
+
+    def __call__(self, observation):
+        self.sum += observation[0]
+        return np.array([-0.5 * self.sum])
+
+
+class SummingAll:
+    """The same for a batch."""
+
+    def reset(self, mask):
+        if not hasattr(self, "sum") or len(self.sum) != len(mask):
+            self.sum = np.zeros(len(mask))
+        self.sum[mask] = 0.0
+
+    def __call__(self, observation):
+        self.sum += observation[:, 0]
+        return -0.5 * self.sum[:, None]
+
+
+summing, summing_all = Summing(), SummingAll()
+
+
+def with_env(env, observation):
+    """Reads the environment itself: what Summing cannot know."""
+    return [-0.5 * env.unwrapped.x]
+
+
+def make_with_env(env):
+    """Makes a controller from the environment."""
+    return lambda observation: np.array([-0.5 * env.unwrapped.x])
+
+
+def to_goal(observation):
+    """Reach: a third of the way, in a batch or not."""
+    return (observation["desired_goal"] - observation["achieved_goal"]) / 3.0
