@@ -230,17 +230,22 @@ def _polyak(slow, fast, old: float):
 
 
 def _actor_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
-    return _adam(config.actor_learning_rate, config.learning_rate_halving)
+    halving, warm_up = config.learning_rate_halving, config.actor_warm_up
+    return _adam(config.actor_learning_rate, halving, warm_up)
 
 
 def _critic_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
     return _adam(config.critic_learning_rate, config.learning_rate_halving)
 
 
-def _adam(rate: float, halving: float | None) -> optax.GradientTransformation:
-    if halving is None:
-        return optax.adam(rate)
-    return optax.adam(lambda step: rate / (1.0 + step / halving))
+def _adam(rate: float, halving: float | None, warm_up: int = 0) -> optax.GradientTransformation:
+    return optax.adam(lambda step: rate * step_size_factor(step, halving, warm_up))
+
+
+def step_size_factor(step: ArrayLike, halving: float | None, warm_up: int) -> ArrayLike:
+    """What a step size is multiplied by after ``step`` gradient steps: a rise, then a decay."""
+    factor = 1.0 if halving is None else 1.0 / (1.0 + step / halving)
+    return factor * jnp.minimum(1.0, (step + 1) / warm_up) if warm_up else factor
 
 
 def _arrays(module):
