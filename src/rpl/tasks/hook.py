@@ -30,6 +30,7 @@ from rpl.tasks.lean import (
     keep_softness,
     leave_out_collisions,
     leave_out_standing_joints,
+    merge_standing_bodies,
     simplify_solver,
 )
 from rpl.tasks.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
@@ -102,6 +103,7 @@ def hook_spec(
     table = spec.body("table0")
     table.pos = TABLE_POSITION
     table.first_geom().size = TABLE_HALF_SIZE
+    table.first_geom().name = "table0"
     _add_hook(spec)
     if objects:
         for rigid in objects:
@@ -114,6 +116,7 @@ def hook_spec(
         ground = ("table0", *BUMPS.names())
         leave_out_collisions(spec, objects=("object0", "hook"), ground=ground)
         leave_out_standing_joints(spec, settle().qpos)
+        merge_standing_bodies(spec, apart=() if bumps is None else BUMPS.names())
         simplify_solver(spec)
     return spec
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import mujoco
 import numpy as np
@@ -68,6 +68,19 @@ def leave_out_standing_joints(spec: mujoco.MjSpec, positions: Mapping[str, np.nd
             # Every body on the way is parallel to the world.
             joint.parent.pos = joint.parent.pos + positions[name] * np.asarray(joint.axis)
         spec.delete(joint)
+
+
+def merge_standing_bodies(spec: mujoco.MjSpec, apart: Sequence[str] = ()) -> None:
+    """Makes bodies that cannot move one with what carries them: the same shapes, half the bodies.
+
+    Args:
+        spec: the scene.
+        apart: standing bodies to leave as they are.
+    """
+    spec.compiler.fusestatic = True
+    for name in apart:
+        # A body that something refers to is not merged; this one never meets the world anyway.
+        spec.add_exclude(bodyname1=name, bodyname2="world")
 
 
 def simplify_solver(spec: mujoco.MjSpec) -> None:
