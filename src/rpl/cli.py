@@ -10,13 +10,14 @@ import tyro
 from rich.console import Console
 
 from rpl.catalog import UnknownName
-from rpl.commands import benchmark, evaluate, plot, tasks, train, watch
+from rpl.commands import benchmark, check, evaluate, plot, tasks, train, watch
+from rpl.own import NotFound
 from rpl.residual import ControllerError
 from rpl.runs import RunError
 from rpl.tasks.rendering import RenderingError
 from rpl.train import TrainingDiverged
 
-USAGE_ERRORS = (UnknownName,)
+USAGE_ERRORS = (UnknownName, NotFound)
 OTHER_ERRORS = (RunError, ControllerError, RenderingError, TrainingDiverged, OSError, ValueError)
 
 
@@ -50,6 +51,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
         "train": train.command_for(arguments),
         "eval": evaluate.command_for(arguments),
         "watch": watch.command_for(arguments),
+        "check": check.run_check,
         "plot": plot.plot,
         "bench": benchmark.bench,
     }

@@ -60,21 +60,25 @@ def load_object(name: str) -> Any:
         NotFound: if there is no such module or attribute.
     """
     module_name, _, path = name.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
-    try:
-        found = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module_name.startswith(error.name):
-            raise NotFound(f"{module_name} needs the module {error.name}: install it") from error
-        raise NotFound(
-            f"there is no module {error.name}: it must be installed, or be in the current directory"
-        ) from error
+    found = _import(module_name)
     for part in path.split("."):
         if not hasattr(found, part):
             raise NotFound(f"{module_name} has no '{path}'")
         found = getattr(found, part)
     return found
+
+
+def _import(name: str) -> Any:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise NotFound(f"{name} needs the module {error.name}: install it") from error
+        raise NotFound(
+            f"there is no module {error.name}: it must be installed, or be in the current directory"
+        ) from error
 
 
 def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> MakeEnv:
@@ -89,11 +93,26 @@ def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> 
         NotFound: if a name leads to nothing.
     """
     if isinstance(source, str) and GYM_ID.fullmatch(source):
-        return _MakeRegistered(source, render_mode)
+        return _MakeRegistered(_registered(source), render_mode)
     factory = load_object(source) if isinstance(source, str) else source
     if not callable(factory):
         raise NotFound(f"{source} is {factory!r}: name a function that makes an environment")
     return _MakeOwn(factory, render_mode)
+
+
+def _registered(name: str) -> str:
+    """The name, once the module in front of it is imported and Gymnasium knows it."""
+    module, _, environment = name.rpartition(":")
+    if module:
+        _import(module)
+    try:
+        gymnasium.spec(environment)
+    except gymnasium.error.UnregisteredEnv as error:
+        raise NotFound(
+            f"Gymnasium knows no environment '{environment}'; put the module that registers it "
+            f"in front, as in gymnasium_robotics:{environment}"
+        ) from error
+    return name
 
 
 @dataclass(frozen=True)
@@ -107,11 +126,6 @@ class _MakeRegistered:
         try:
             # Its checks run in every first step, with warnings; `rpl check` has its own.
             return gymnasium.make(self.name, render_mode=self.render_mode, disable_env_checker=True)
-        except gymnasium.error.UnregisteredEnv as error:
-            raise NotFound(
-                f"Gymnasium knows no environment '{self.name}'; put the module that registers it "
-                f"in front: module:{self.name}"
-            ) from error
         except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
             raise NotFound(f"{self.name} cannot be made: {error}") from error
 
@@ -178,7 +192,12 @@ def own_controller(source: Any, task: Any) -> Controller:
         source: ``module:controller``, the path of an ONNX file, or the object itself.
         task: the bare task.
     """
-    if isinstance(source, (str, Path)):
-        name = str(source)
-        source = OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
-    return adapt(source, task)
+    return adapt(controller_source(source), task)
+
+
+def controller_source(source: Any) -> Any:
+    """What a name leads to: an object of a module, or an ONNX file's policy; else the object."""
+    if not isinstance(source, (str, Path)):
+        return source
+    name = str(source)
+    return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)

@@ -1,0 +1,81 @@
+"""One episode of one environment, with everything that it returned."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+
+@dataclass
+class Episode:
+    """An episode of n steps as the environment returned it, copied at once."""
+
+    observations: list[Any]
+    """n + 1 of them"""
+    rewards: list[Any] = field(default_factory=list)
+    infos: list[dict[str, Any]] = field(default_factory=list)
+    terminated: Any = False
+    truncated: Any = False
+    overwritten: bool = False
+    """A later step changed an observation that had been returned."""
+    action_written: bool = False
+    """A step changed the action it was given."""
+
+
+def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
+    """Plays (n, action_dim) actions until the episode or they end.
+
+    Raises:
+        TypeError: if reset or step return something else than Gymnasium's tuples.
+    """
+    returned = _tuple(env.reset(seed=seed), 2, "reset() must return (observation, info)")
+    observation = returned[0]
+    episode = Episode([copy.deepcopy(observation)])
+    for action in actions:
+        given = action.copy()
+        returned = _tuple(
+            env.step(given),
+            5,
+            "step() must return (observation, reward, terminated, truncated, info)",
+        )
+        episode.action_written |= not np.array_equal(given, action)
+        episode.overwritten |= not alike(observation, episode.observations[-1])
+        observation, reward, episode.terminated, episode.truncated, info = returned
+        episode.observations.append(copy.deepcopy(observation))
+        episode.rewards.append(copy.deepcopy(reward))
+        episode.infos.append(copy.deepcopy(info))
+        if episode.terminated or episode.truncated:
+            break
+    return episode
+
+
+def _tuple(returned: Any, size: int, sentence: str) -> tuple[Any, ...]:
+    if not isinstance(returned, tuple) or len(returned) != size:
+        raise TypeError(f"{sentence}, not {type(returned).__name__}")
+    return returned
+
+
+def same(one: Episode, other: Episode) -> str | None:
+    """None if two episodes are the same, else what differs first, in words."""
+    pairs = zip(one.observations, other.observations, strict=False)
+    for t, (a, b) in enumerate(pairs):
+        if not alike(a, b):
+            return f"observation at step {t}"
+        if t > 0 and not alike(one.rewards[t - 1], other.rewards[t - 1]):
+            return f"reward at step {t}"
+    if len(one.rewards) != len(other.rewards):
+        return f"end after {len(other.rewards)} steps, not {len(one.rewards)},"
+    return None
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two observations are equal, number for number."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+    a, b = np.asarray(a), np.asarray(b)
+    both_numbers = a.dtype.kind == b.dtype.kind == "f"
+    return np.array_equal(a, b, equal_nan=both_numbers)

@@ -1,0 +1,46 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Subject = Literal["environment", "controller"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, in one sentence that says what to do."""
+
+    severity: Severity
+    """error: training would fail or learn nonsense. warning: look at it. note: good to know."""
+    subject: Subject
+    name: str
+    """A short name that stays the same, such as ``not-deterministic``."""
+    sentence: str
+
+
+class Findings(list[Finding]):
+    """Findings about one subject, in the order in which they were made; each name once."""
+
+    def __init__(self, subject: Subject) -> None:
+        super().__init__()
+        self._subject: Subject = subject
+
+    def add(self, severity: Severity, name: str, sentence: str) -> None:
+        """Notes a finding, unless there is one of that name: the first says enough."""
+        if all(finding.name != name for finding in self):
+            self.append(Finding(severity, self._subject, name, sentence))
+
+    def error(self, name: str, sentence: str) -> None:
+        """Something that must be fixed."""
+        self.add("error", name, sentence)
+
+    def warning(self, name: str, sentence: str) -> None:
+        """Something to look at."""
+        self.add("warning", name, sentence)
+
+    def note(self, name: str, sentence: str) -> None:
+        """Something to know."""
+        self.add("note", name, sentence)

@@ -1,0 +1,62 @@
+"""The contract of an environment with goals: its reward follows from the goals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from rpl.check.episode import Episode
+from rpl.check.finding import Findings
+
+TOLERANCE = 1e-6
+
+
+def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> None:
+    """Compares every reward with ``compute_reward``, one by one and all at once."""
+    try:
+        compute: Any = env.get_wrapper_attr("compute_reward")
+    except AttributeError:
+        findings.error(
+            "no-compute-reward",
+            "it has goals but no compute_reward(achieved_goal, desired_goal, info), with which "
+            "hindsight pays for other goals: add it, or train with --replay.hindsight 0",
+        )
+        return
+    achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
+    desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
+    try:
+        by_hand = [float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)]
+    except Exception as error:
+        findings.error(
+            "compute-reward-raises",
+            f"compute_reward raises {type(error).__name__} ({error}) for goals and an empty info: "
+            "let it follow from the two goals alone",
+        )
+        return
+    paid = np.asarray(episode.rewards, float)
+    wrong = np.flatnonzero(np.abs(by_hand - paid) > TOLERANCE * np.maximum(1.0, np.abs(paid)))
+    if wrong.size:
+        t = int(wrong[0])
+        findings.error(
+            "reward-differs",
+            f"step {t + 1} paid {paid[t]:.6g}, but compute_reward says {by_hand[t]:.6g} for its "
+            "goals: hindsight would learn another task, so make step() call compute_reward",
+        )
+    _check_batches(findings, compute, achieved, desired, np.asarray(by_hand))
+
+
+def _check_batches(
+    findings: Findings, compute: Any, achieved: np.ndarray, desired: np.ndarray, one_by_one: Any
+) -> None:
+    try:
+        together = np.asarray(compute(achieved, desired, {}))
+    except Exception:
+        together = np.zeros(0)
+    if together.shape != one_by_one.shape or not np.allclose(together, one_by_one):
+        findings.warning(
+            "compute-reward-slow",
+            "compute_reward takes one pair of goals at a time: write it for arrays (n, goal_dim), "
+            "as with np.linalg.norm(..., axis=-1), and hindsight is many times faster",
+        )
