@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from rpl import learner
 from rpl.config import ExplorationConfig
-from rpl.learner import ddpg
-from rpl.learner.ddpg import LearnerState
+from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.residual import controller_action
 from rpl.rollout import Policy, as_goal_observation
@@ -30,26 +30,29 @@ def exploring_policy(
     """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
 
     With z uniform in [0, 1]: the controller where z < expert, a uniform action where
-    z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B). The
-    disturbances are drawn per episode beforehand, so they do not depend on how many
-    environments run at once.
+    z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B), or SAC's
+    own distribution. The disturbances are drawn per episode beforehand, so they do not depend
+    on how many environments run at once.
     """
     size = problem.sizes[2]
     shape = (count, problem.horizon, size)
-    noise = exploration.noise * generator.standard_normal(shape, np.float32)
+    # SAC's own spread takes the place of the noise's size.
+    size_of_noise = float(exploration.noise > 0) if state.stochastic else exploration.noise
+    noise = size_of_noise * generator.standard_normal(shape, np.float32)
     uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
     z = generator.random(shape[:2])
 
     def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        action = greedy_action(state, observation) + noise[episodes, step]
+        seen = _learner_input(observation)
+        action = np.array(learner.act_with_noise(state, *seen, noise[episodes, step]))
         choice = z[episodes, step]
         is_random = choice < exploration.expert + exploration.random
         action = np.where(is_random[:, None], uniform[episodes, step], action)
         by_expert = np.flatnonzero(choice < exploration.expert)
         if by_expert.size:
-            seen = jax.tree.map(lambda part: part[by_expert], observation)
+            there = jax.tree.map(lambda part: part[by_expert], observation)
             action[by_expert] = controller_action(
-                problem.controller, seen, (by_expert.size, size), clip=True
+                problem.controller, there, (by_expert.size, size), clip=True
             )
         return np.clip(action, -1.0, 1.0)
 
@@ -58,9 +61,12 @@ def exploring_policy(
 
 def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
     """f(s) without disturbance, (num_envs, action_size) float32."""
+    return np.array(learner.act(state, *_learner_input(observation)))
+
+
+def _learner_input(observation: Any) -> tuple[np.ndarray, np.ndarray]:
     parts = as_goal_observation(observation)
-    seen, goal = parts["observation"], parts["desired_goal"]
-    return np.array(ddpg.act(state, seen.astype(np.float32), goal.astype(np.float32)))
+    return parts["observation"].astype(np.float32), parts["desired_goal"].astype(np.float32)
 
 
 def greedy_policy(state: LearnerState) -> Policy:

@@ -6,14 +6,14 @@ The defaults are the paper's (appendix B) where the paper gives one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 
 
 @dataclass(frozen=True)
 class LearnerConfig:
-    """The learner: DDPG."""
+    """The learner; DDPG unless `--learner` names another, which changes some of these defaults."""
 
     hidden: tuple[int, ...] = (256, 256, 256)
     """Widths of the hidden layers of actor and critic."""
@@ -29,6 +29,8 @@ class LearnerConfig:
     """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
     updates_per_cycle: int = 40
     """Gradient steps after each cycle of episodes."""
+    updates_per_step: float | None = None
+    """Gradient steps for each step that a cycle of full episodes has; None goes by the cycle."""
     polyak: float = 0.95
     """Share of the old slow copy that remains after its one step per cycle."""
     action_l2: float = 1.0
@@ -39,6 +41,35 @@ class LearnerConfig:
     """Over a history, average what one network says of each frame; else it sees all at once."""
     zero_last: bool = True
     """Start the actor's last layer at zero, so that the policy starts as its controller."""
+    layer_norm: bool = False
+    """Normalise the critics' hidden layers."""
+    critics: int = 1
+    """Critics whose least value is the target (clipped double Q-learning); TD3 and SAC: 2."""
+    target_noise: float = 0.0
+    """Standard deviation of the noise on the target's action; TD3: 0.2."""
+    target_noise_clip: float = 0.5
+    """Most that noise may be."""
+    actor_every: int = 1
+    """Gradient steps of the critic for one of the actor; TD3: 2."""
+    stochastic: bool = False
+    """Learn a squashed Gaussian that is paid for its entropy (SAC) instead of one action."""
+    initial_std: float = 0.1
+    """SAC: the Gaussian's standard deviation at the start, before squashing."""
+    target_entropy: float = -1.0
+    """SAC: entropy that the temperature aims at, per action component; -1 is a Gaussian with
+    a standard deviation of 0.09."""
+    initial_temperature: float = 0.01
+    """SAC: what a unit of entropy is worth at first."""
+    temperature_learning_rate: float = 3e-4
+    """SAC: Adam's step size for the logarithm of the temperature."""
+    entropy_in_value: bool = True
+    """SAC: count future entropy as reward; else values are returns and keep their bounds."""
+
+    def updates(self, steps: int) -> int:
+        """Gradient steps after a cycle of ``steps`` environment steps."""
+        if self.updates_per_step is None:
+            return self.updates_per_cycle
+        return max(round(self.updates_per_step * steps), 1)
 
 
 @dataclass(frozen=True)
@@ -49,6 +80,9 @@ class ReplayConfig:
     """Transitions kept; the oldest episodes make room."""
     hindsight: float = 0.8
     """Share of sampled transitions whose goal is replaced by one reached later in the episode."""
+    n_step: int = 1
+    """Rewards summed before the critic's value takes over; more carry values back faster, but
+    count the rewards of old policies' actions."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +90,8 @@ class ExplorationConfig:
     """How actions are disturbed while training, in the space the learner acts in."""
 
     noise: float = 0.2
-    """Standard deviation of the Gaussian added to the action."""
+    """Standard deviation of the Gaussian added to the action; SAC draws from its own instead,
+    unless this is 0."""
     random: float = 0.3
     """Probability of a uniform random action instead."""
     expert: float = 0.0
@@ -114,6 +149,19 @@ class Config:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     burn_in: BurnInConfig = field(default_factory=BurnInConfig)
     residual: ResidualConfig = field(default_factory=ResidualConfig)
+
+
+LEARNERS: dict[str, dict[str, Any]] = {
+    "ddpg": {},
+    "td3": {"critics": 2, "target_noise": 0.2, "actor_every": 2},
+    "sac": {"critics": 2, "stochastic": True},
+}
+"""The learners by name: what each changes of a preset's settings."""
+
+
+def with_learner(config: Config, name: str) -> Config:
+    """The configuration with a learner of LEARNERS in place of DDPG."""
+    return replace(config, learner=replace(config.learner, **LEARNERS[name]))
 
 
 PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 
-from rpl.learner.ddpg import LearnerState
+from rpl.config import Config
+from rpl.learner import LearnerState
 from rpl.progress import Progress
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
@@ -77,7 +78,7 @@ class RunFolder:
                 f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
                 "--out names another folder"
             )
-        differences = _differences(read_config(self.path), record)
+        differences = _differences(read_config(self.path), record, _older_defaults())
         if differences:
             raise RunError(
                 f"the run in {self.path} was started with other settings "
@@ -252,16 +253,23 @@ def _lock(path: Path):
 _FREE = {"command", "versions", "commit", "machine", "config.steps", "config.num_threads"}
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+def _older_defaults() -> dict[str, Any]:
+    """What settings were before they could be set: a run may be older than a setting."""
+    return {"learner": "ddpg", "config": dataclasses.asdict(Config())}
+
+
+def _differences(
+    old: dict[str, Any], new: dict[str, Any], defaults: dict[str, Any], prefix: str = ""
+) -> list[str]:
     found = []
     new = json.loads(_json_bytes(new))
     for key in sorted(old.keys() | new.keys()):
-        name = prefix + key
-        before, after = old.get(key), new.get(key)
+        name, default = prefix + key, defaults.get(key, {})
+        before, after = old.get(key, default), new.get(key)
         if name in _FREE or before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            found += _differences(before, after, name + ".")
+            found += _differences(before, after, default, name + ".")
         else:
             found.append(f"{name} was {before}, is {after}")
     return found

@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rpl import learner
 from rpl.acting import controller_policy, exploring_policy, greedy_policy, quiet_exploration
 from rpl.config import BurnInConfig, Config
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, training_seeds
-from rpl.learner import ddpg
-from rpl.learner.ddpg import LearnerState
+from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
@@ -131,23 +131,27 @@ def learn(
     """Updates normalisers with the new episodes, then actor and critic from the replay."""
     generator = np.random.default_rng((config.seed, 3, cycle))
     hindsight = config.replay.hindsight
+    steps = config.episodes_per_cycle * problem.horizon
+    discount = config.learner.discount or 1.0 - 1.0 / problem.horizon
 
-    def sample(shape: tuple[int, ...], newest: int | None = None) -> ddpg.Batch:
-        return replay.sample(shape, generator, hindsight, problem.compute_reward, newest)
+    def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch:
+        return replay.sample(shape, generator, hindsight, problem.compute_reward, **keywords)
 
     if len(episodes):
-        fresh = sample((config.episodes_per_cycle * problem.horizon,), newest=len(episodes))
-        state = ddpg.observe(state, fresh.observation, fresh.goal)
-    discount = config.learner.discount or 1.0 - 1.0 / problem.horizon
-    bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
-    batches = sample((config.learner.updates_per_cycle, config.learner.batch_size))
-    state, losses = ddpg.update(
+        fresh = sample((steps,), newest=len(episodes))
+        state = learner.observe(state, fresh.observation, fresh.goal)
+    batches = sample(
+        (config.learner.updates(steps), config.learner.batch_size),
+        n_step=config.replay.n_step,
+        discount=discount,
+    )
+    state, losses = learner.update(
         config.learner,
         state,
         jax.tree.map(jnp.asarray, batches),
-        discount,
-        bounds,
+        problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
         not progress.burning_in,
+        jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),
     )
     return state, {name: float(value) for name, value in losses.items()}
 
@@ -217,6 +221,8 @@ def _evaluate_and_save(
     policy = evaluate(problem.evaluation_task, greedy_policy(state), seeds, problem.horizon)
     controller = levels(config.seed, count)
     row = metrics_row(progress, policy, controller)
+    if state.stochastic:
+        row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
     if progress.burning_in and progress.rows > 0:
         means = progress.epoch_means()
         progress.burning_in = not ends_burn_in(config.burn_in, progress, means)

@@ -49,7 +49,7 @@ def measure_training(physics: Physics) -> dict[str, float]:
     cores = use_cores(CORES)
     import jax
 
-    from rpl.learner import ddpg
+    from rpl import learner
     from rpl.learner.replay import Replay
     from rpl.progress import Progress
     from rpl.train import run_cycle
@@ -59,7 +59,7 @@ def measure_training(physics: Physics) -> dict[str, float]:
     )
     options = replace(TASKS["push"].options, physics=physics)
     problem = make_problem("push", "scratch", config, options)
-    state = ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     replay, progress = Replay(20_000, HORIZON, *problem.sizes), Progress()
     started = 0.0
     for cycle in range(WARM_UP_CYCLES + TIMED_CYCLES):

@@ -59,7 +59,7 @@ def measure_update(repeats: int) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    from rpl.learner import ddpg
+    from rpl import learner
 
     config = LearnerConfig()
     generator = np.random.default_rng(0)
@@ -71,19 +71,24 @@ def measure_update(repeats: int) -> dict[str, float]:
     weight = normal(width, width) / width**0.5
     square = jax.jit(lambda x: x @ x)
     layers = jax.jit(lambda x, w: jax.lax.fori_loop(0, chain, lambda i, y: y @ w, x))
-    state = ddpg.create(jax.random.key(0), 25, 3, 4, config)
+    state = learner.create(jax.random.key(0), 25, 3, 4, config)
     flops = config.updates_per_cycle * update_flops(config, 25, 3, 4)
 
     def run_update() -> float:
         nonlocal state
         lead = (config.updates_per_cycle, config.batch_size)
-        reward, alive = -jnp.ones(lead), jnp.zeros(lead)
-        batches = ddpg.Batch(
-            normal(*lead, 25), normal(*lead, 3), normal(*lead, 4), reward, normal(*lead, 25), alive
+        batches = learner.Batch(
+            observation=normal(*lead, 25),
+            goal=normal(*lead, 3),
+            action=normal(*lead, 4),
+            reward=-jnp.ones(lead),
+            next_observation=normal(*lead, 25),
+            terminated=jnp.zeros(lead),
+            discount=jnp.full(lead, 0.98),
         )
         jax.block_until_ready(batches)
         started = time.process_time()
-        state, _ = ddpg.update(config, state, batches, 0.98, (-50.0, 0.0), True)
+        state, _ = learner.update(config, state, batches, (-50.0, 0.0), True, jax.random.key(0))
         jax.block_until_ready(state)
         return flops / (time.process_time() - started) / 1e9
 

@@ -14,6 +14,7 @@ import jax
 import tyro
 from rich.console import Console
 
+from rpl import learner
 from rpl.catalog import METHODS, TASKS, find, make_problem
 from rpl.commands.options import (
     ControllerName,
@@ -24,9 +25,9 @@ from rpl.commands.options import (
     named_value,
     task_options,
 )
-from rpl.config import PRESETS, Config
+from rpl.config import LEARNERS, PRESETS, Config, with_learner
 from rpl.display import make_display
-from rpl.learner import ddpg
+from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
@@ -35,6 +36,7 @@ from rpl.train import train
 
 MethodName = Literal["rpl", "scratch", "expert-explore"]
 PresetName = Literal["fast", "paper"]
+LearnerName = Literal["ddpg", "td3", "sac"]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ class TrainOptions:
     """What is learned: the residual, the whole action, or that with the controller exploring."""
     preset: PresetName = "fast"
     """fast: tuned for two cores. paper: every setting as published."""
+    learner_name: Annotated[LearnerName, tyro.conf.arg(name="learner")] = "ddpg"
+    """The reinforcement learner: chooses the defaults of --learner.*."""
     controller_name: ControllerName = None
     out: Path | None = None
-    """The run folder; default: runs/<task>-<method>-seed<k>."""
+    """The run folder; default: runs/<task>-<method>-seed<k>, with the
+    learner after the method where it is not ddpg."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Continue the run in the folder."""
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -63,7 +68,10 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
     task = replace(task_options(name), physics=preset.physics)
     controller = controller_options(arguments, name)
+    learner_name = named_value(arguments, "--learner") or "ddpg"
     config = method.configure(preset.config)
+    if learner_name in LEARNERS:
+        config = with_learner(config, learner_name)
     options = make_dataclass(
         "Options",
         [
@@ -98,12 +106,19 @@ def run_training(options: Any, command: list[str]) -> int:
         options.controller_name,
         options.controller,
     )
-    path = options.out or Path("runs") / f"{options.task_name}-{options.method}-seed{config.seed}"
-    run = RunFolder(path, record_of(options, command), options.resume, options.overwrite)
+    run = RunFolder(options.out or default_folder(options), record_of(options, command), options.resume, options.overwrite)
     try:
         return _train_in(run, config, problem, console, command)
     finally:
         run.close()
+
+
+def default_folder(options: Any) -> Path:
+    """Where a run goes that is not told where."""
+    learned = [options.task_name, options.method]
+    if options.learner_name != "ddpg":
+        learned.append(options.learner_name)
+    return Path("runs") / f"{'-'.join(learned)}-seed{options.config.seed}"
 
 
 def record_of(options: Any, command: list[str]) -> dict[str, Any]:
@@ -111,6 +126,7 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
     return {
         "task": options.task_name,
         "method": options.method,
+        "learner": options.learner_name,
         "preset": options.preset,
         "seed": options.config.seed,
         "controller": options.controller_name or TASKS[options.task_name].controller,
@@ -122,10 +138,10 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
     }
 
 
-def new_learner(config: Config, problem: Problem) -> ddpg.LearnerState:
+def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
-    return ddpg.create(key, *problem.sizes, config.learner, problem.frames)
+    return learner.create(key, *problem.sizes, config.learner, problem.frames)
 
 
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:

@@ -1,7 +1,10 @@
-"""The actor and the critic: three hidden layers of 256 ReLU units (paper, V-C)."""
+"""Actors and critics: three hidden layers of 256 ReLU units (paper, V-C)."""
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -20,12 +23,22 @@ class MLP(eqx.Module):
         sizes: input, hidden and output widths.
         zero_last: start with a zero last layer, so that the output is exactly zero
             (paper, IV-A).
+        layer_norm: normalise every hidden layer before its ReLU.
     """
 
     weights: list[Array]
     biases: list[Array]
+    scales: list[Array]
+    """Of the normalised hidden layers; empty without normalisation, and so are the offsets."""
+    offsets: list[Array]
 
-    def __init__(self, key: Array, sizes: tuple[int, ...], zero_last: bool = False) -> None:
+    def __init__(
+        self,
+        key: Array,
+        sizes: tuple[int, ...],
+        zero_last: bool = False,
+        layer_norm: bool = False,
+    ) -> None:
         keys = jax.random.split(key, len(sizes) - 1)
         xavier = jax.nn.initializers.glorot_uniform()
         self.weights = [
@@ -35,12 +48,24 @@ class MLP(eqx.Module):
         self.biases = [jnp.zeros(width) for width in sizes[1:]]
         if zero_last:
             self.weights[-1] = jnp.zeros_like(self.weights[-1])
+        normalised = sizes[1:-1] if layer_norm else ()
+        self.scales = [jnp.ones(width) for width in normalised]
+        self.offsets = [jnp.zeros(width) for width in normalised]
 
     def __call__(self, x: Array) -> Array:
         """Outputs (..., sizes[-1]) for inputs (..., sizes[0])."""
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = jax.nn.relu(x @ weight + bias)
+        for i, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
+            x = x @ weight + bias
+            if self.scales:
+                x = self.scales[i] * standardised(x) + self.offsets[i]
+            x = jax.nn.relu(x)
         return x @ self.weights[-1] + self.biases[-1]
+
+
+def standardised(x: Array) -> Array:
+    """Each row less its mean, over its standard deviation."""
+    x = x - x.mean(axis=-1, keepdims=True)
+    return x * jax.lax.rsqrt(jnp.square(x).mean(axis=-1, keepdims=True) + 1e-5)
 
 
 class Frames(NamedTuple):
@@ -101,6 +126,83 @@ class Actor(eqx.Module):
         return jnp.tanh(self.network(self.frames.split(x))).mean(axis=-2)
 
 
+LOG_STD_BOUNDS = (-5.0, 1.0)  # of a squashed Gaussian; beyond 1 it only piles up at the bounds
+
+
+class GaussianActor(eqx.Module):
+    """A squashed Gaussian over actions, a = tanh(mu + sigma z) with z ~ N(0, I) (SAC).
+
+    Its greedy action is tanh(mu), zero at the start under ``zero_last``. Over a history, mu
+    and log sigma are the means of what one network says of each frame.
+
+    Args:
+        key: JAX random key.
+        input_size: width of the normalised observation and goal together.
+        action_size: number of action components.
+        hidden: widths of the hidden layers.
+        zero_last: start at mu = 0 and sigma = ``initial_std`` everywhere.
+        initial_std: sigma where the network says nothing; between 0.007 and 2.7.
+        frames: the history's frames.
+    """
+
+    network: MLP
+    initial_std: float = eqx.field(static=True)
+    frames: Frames = eqx.field(static=True)
+
+    def __init__(
+        self,
+        key: Array,
+        input_size: int,
+        action_size: int,
+        hidden: tuple[int, ...],
+        zero_last: bool,
+        initial_std: float,
+        frames: Frames = ONE_FRAME,
+    ) -> None:
+        low, high = LOG_STD_BOUNDS
+        if not low < math.log(initial_std) < high:
+            raise ValueError(
+                f"--learner.initial-std must lie between {math.exp(low):.3f} and "
+                f"{math.exp(high):.1f}, not at {initial_std}"
+            )
+        self.initial_std = initial_std
+        self.frames = frames
+        sizes = (frames.input_size(input_size), *hidden, 2 * action_size)
+        self.network = MLP(key, sizes, zero_last)
+
+    @property
+    def action_size(self) -> int:
+        """Number of action components."""
+        return self.network.biases[-1].shape[0] // 2
+
+    def distribution(self, x: Array) -> tuple[Array, Array]:
+        """mu and log sigma, each (..., action_size)."""
+        if self.frames.number == 1:
+            out = self.network(x)
+        else:
+            out = self.network(self.frames.split(x)).mean(axis=-2)
+        mean, spread = jnp.split(out, 2, axis=-1)
+        low, high = LOG_STD_BOUNDS
+        start = math.atanh(2.0 * (math.log(self.initial_std) - low) / (high - low) - 1.0)
+        return mean, low + 0.5 * (high - low) * (1.0 + jnp.tanh(spread + start))
+
+    def __call__(self, x: Array) -> Array:
+        """Greedy actions (..., action_size) for normalised inputs (..., input_size)."""
+        return jnp.tanh(self.distribution(x)[0])
+
+    def sample(self, x: Array, z: Array) -> tuple[Array, Array]:
+        """Actions (..., action_size) of standard normal ``z``, and their log densities (...).
+
+        log pi(a) = sum_i log N(u_i; mu_i, sigma_i) - log(1 - tanh(u_i)^2), with u = mu + sigma z
+        and 1 - tanh(u)^2 = 4 / (e^u + e^-u)^2.
+        """
+        mean, log_std = self.distribution(x)
+        u = mean + jnp.exp(log_std) * z
+        normal = -0.5 * jnp.square(z) - log_std - 0.5 * math.log(2.0 * math.pi)
+        squash = 2.0 * (math.log(2.0) - u - jax.nn.softplus(-2.0 * u))
+        return jnp.tanh(u), (normal - squash).sum(axis=-1)
+
+
 class Critic(eqx.Module):
     """Q(s, g, a): the expected discounted return of an action; averaged over frames as the actor.
 
@@ -110,6 +212,7 @@ class Critic(eqx.Module):
         action_size: number of action components.
         hidden: widths of the hidden layers.
         frames: the history's frames.
+        layer_norm: normalise the hidden layers.
     """
 
     network: MLP
@@ -122,9 +225,11 @@ class Critic(eqx.Module):
         action_size: int,
         hidden: tuple[int, ...],
         frames: Frames = ONE_FRAME,
+        layer_norm: bool = False,
     ) -> None:
         self.frames = frames
-        self.network = MLP(key, (frames.input_size(input_size) + action_size, *hidden, 1))
+        sizes = (frames.input_size(input_size) + action_size, *hidden, 1)
+        self.network = MLP(key, sizes, layer_norm=layer_norm)
 
     def __call__(self, x: Array, action: Array) -> Array:
         """Values (...) for normalised inputs (..., input_size) and actions (..., action_size)."""
@@ -133,3 +238,24 @@ class Critic(eqx.Module):
         x = self.frames.split(x)
         action = jnp.broadcast_to(action[..., None, :], (*x.shape[:-1], action.shape[-1]))
         return self.network(jnp.concatenate([x, action], axis=-1))[..., 0].mean(axis=-1)
+
+
+class Critics(eqx.Module):
+    """One critic, or several whose least value counts (clipped double Q-learning, TD3)."""
+
+    members: tuple[Critic, ...]
+
+    @staticmethod
+    def create(key: Array, count: int, make: Callable[[Array], Critic]) -> Critics:
+        """``count`` critics, each from a key of its own."""
+        keys = [key, *(jax.random.fold_in(key, i) for i in range(1, count))]
+        return Critics(tuple(make(k) for k in keys))
+
+    @property
+    def first(self) -> Critic:
+        """Q_1, which the actor climbs in TD3."""
+        return self.members[0]
+
+    def __call__(self, x: Array, action: Array) -> Array:
+        """The least of the members' values, (...)."""
+        return functools.reduce(jnp.minimum, [member(x, action) for member in self.members])

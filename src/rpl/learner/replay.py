@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rpl.learner.ddpg import Batch
+from rpl.learner.state import Batch
 from rpl.rollout import Episodes
 
 ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
@@ -95,13 +95,20 @@ class Replay:
         hindsight: float,
         compute_reward: ComputeReward,
         newest: int | None = None,
+        n_step: int = 1,
+        discount: float = 1.0,
     ) -> Batch:
         """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
 
         With probability ``hindsight`` the goal of a transition at time t becomes the goal
-        achieved at a time uniform over t + 1 .. length of the same episode, and the reward
-        is computed anew. Stored actions stay as they are, also where they are residuals on
+        achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
+        are computed anew. Stored actions stay as they are, also where they are residuals on
         a controller that would have acted differently for the new goal.
+
+        Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
+        goal, with m the least of n and what is left of the episode, and the next observation
+        is the m-th. The actions between are those of older policies with noise, and were
+        meant for the episode's own goal: with n > 1 the target is biased by as much.
 
         Args:
             shape: leading shape of the result, such as (updates, batch).
@@ -110,28 +117,57 @@ class Replay:
             compute_reward: the task's reward, called with achieved goals, desired goals and
                 ``{"observation", "action"}`` of the transitions.
             newest: draw from the newest episodes only.
+            n_step: n.
+            discount: gamma.
         """
         count = int(np.prod(shape))
         episode, t = self._draw_steps(count, generator, newest)
         at = self._arrays
         goal = at["desired_goal"][episode, t]
-        reward = at["reward"][episode, t].astype(np.float32)
         observation, action = at["observation"][episode, t], at["action"][episode, t]
-        next_observation = at["observation"][episode, t + 1]
         relabelled = generator.random(count) < hindsight
         # Drawn whether used or not, so that the share of hindsight changes nothing else.
         future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
         if goal.shape[1] > 0:
             later = at["achieved_goal"][episode, future]
             goal = np.where(relabelled[:, None], later, goal)
-            info = {"observation": next_observation, "action": action}
-            achieved = at["achieved_goal"][episode, t + 1]
-            recomputed = compute_reward(achieved, goal, info)
-            reward = np.where(relabelled, recomputed, reward).astype(np.float32)
-        last = t + 1 == at["length"][episode]
+        taken = np.minimum(n_step, at["length"][episode] - t)
+        reward = np.zeros(count, np.float32)
+        for k in range(n_step):
+            counted = np.flatnonzero(k < taken)
+            step_reward = self._rewards(
+                episode[counted], t[counted] + k, goal[counted], relabelled[counted], compute_reward
+            )
+            reward[counted] += np.float32(discount**k) * step_reward
+        end = t + taken
+        next_observation = at["observation"][episode, end]
+        last = end == at["length"][episode]
         terminated = (last & at["terminated"][episode]).astype(np.float32)
-        flat: tuple[Any, ...] = (observation, goal, action, reward, next_observation, terminated)
+        tail = np.power(discount, taken).astype(np.float32)
+        flat: tuple[Any, ...] = (
+            observation, goal, action, reward, next_observation, terminated, tail
+        )  # fmt: skip
         return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
+
+    def _rewards(
+        self,
+        episode: np.ndarray,
+        t: np.ndarray,
+        goal: np.ndarray,
+        relabelled: np.ndarray,
+        compute_reward: ComputeReward,
+    ) -> np.ndarray:
+        """The rewards (n,) of the steps at times t, anew where the goal was relabelled."""
+        at = self._arrays
+        reward = at["reward"][episode, t].astype(np.float32)
+        if goal.shape[1] == 0:
+            return reward
+        info = {
+            "observation": at["observation"][episode, t + 1],
+            "action": at["action"][episode, t],
+        }
+        recomputed = compute_reward(at["achieved_goal"][episode, t + 1], goal, info)
+        return np.where(relabelled, recomputed, reward).astype(np.float32)
 
     def _draw_steps(
         self, count: int, generator: np.random.Generator, newest: int | None
