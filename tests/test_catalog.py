@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from rpl import learner
 from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_problem
 from rpl.config import FAST, BurnInConfig
-from rpl.learner import ddpg
 from rpl.learner.replay import Replay
 from rpl.progress import Progress
 from rpl.train import run_cycle
@@ -31,7 +31,7 @@ def test_a_task_learns_from_each_of_its_controllers(task, controller):
     if CONTROLLERS[controller].plans:
         settings = replace(settings, expansions=1)
     problem = make_problem(task, "rpl", SMALL, options, controller, settings)
-    state = ddpg.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
+    state = learner.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
     replay, progress = Replay(4, problem.horizon, *problem.sizes), Progress()
     _, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
     assert steps == TASKS[task].horizon
@@ -42,7 +42,7 @@ def test_noisy_hook_shares_its_network_between_two_frames():
     options = replace(TASKS["noisy-hook"].options, physics="lean")
     problem = make_problem("noisy-hook", "rpl", SMALL, options)
     assert (problem.frames, problem.sizes) == (2, (80, 3, 4))
-    state = ddpg.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
+    state = learner.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
     assert state.actor.network.weights[0].shape == (40 + 3, 8)
 
 
@@ -61,7 +61,7 @@ def test_expert_explore_asks_a_planner_only_where_it_acts():
 def collected(num_envs):
     config = replace(SMALL, episodes_per_cycle=4, num_envs=num_envs)
     problem = make_problem("push", "rpl", config, replace(TASKS["push"].options, physics="lean"))
-    state = ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     replay, progress = Replay(4, 50, *problem.sizes), Progress()
     run_cycle(config, problem, state, replay, progress)
     return replay.sample((200,), np.random.default_rng(0), 0.0, problem.compute_reward)

@@ -44,7 +44,7 @@ def offending(paths: Iterable[Path], forbidden: Iterable[str]) -> list[str]:
     [
         ("learner", ("rpl.tasks", "rpl.controllers", "mujoco", "rpl.catalog", "rpl.train")),
         ("tasks", ("rpl.controllers", "rpl.learner", "rpl.catalog", *HEAVY_LEARNING)),
-        ("show", ("rpl.train", "rpl.learner.ddpg.update", "rpl.learner.replay", "optax")),
+        ("show", ("rpl.train", "rpl.learner.update", "rpl.learner.replay", "optax")),
         ("controllers", ("rpl.learner", "rpl.train", "rpl.catalog")),
     ],
 )

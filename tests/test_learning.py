@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from rpl import Residual
+from rpl import Residual, learner
 from rpl.acting import controller_policy, greedy_policy
 from rpl.config import BurnInConfig, Config, ExplorationConfig, LearnerConfig, ResidualConfig
 from rpl.evaluate import evaluate
-from rpl.learner import ddpg
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
@@ -124,8 +123,8 @@ def make_problem(num_envs: int = 8, task_class=PointMass) -> Problem:
     )
 
 
-def run(config: Config, problem: Problem, memory: Memory, **keywords) -> ddpg.LearnerState:
-    state = ddpg.create(jax.random.key(config.seed), 2, 2, 2, config.learner)
+def run(config: Config, problem: Problem, memory: Memory, **keywords) -> learner.LearnerState:
+    state = learner.create(jax.random.key(config.seed), 2, 2, 2, config.learner)
     replay = Replay(config.replay.capacity // HORIZON, HORIZON, 2, 2, 2)
     return train(config, problem, state, replay, Progress(), memory, memory, **keywords)
 
@@ -134,7 +133,7 @@ def without_clocks(rows: list[dict]) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in CLOCKS} for row in rows]
 
 
-def same_weights(ours: ddpg.LearnerState, theirs: ddpg.LearnerState) -> bool:
+def same_weights(ours: learner.LearnerState, theirs: learner.LearnerState) -> bool:
     pairs = zip(jax.tree.leaves(ours.actor), jax.tree.leaves(theirs.actor), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
 

@@ -10,11 +10,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpl import ControllerError, Residual, ResidualWrapper, per_env
+from rpl import ControllerError, Residual, ResidualWrapper, learner, per_env
 from rpl.acting import greedy_action
 from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
-from rpl.learner import ddpg
 from rpl.residual import deviation
 from rpl.rollout import collect
 from rpl.tasks import PUSH
@@ -61,7 +60,7 @@ def test_an_untrained_policy_acts_exactly_as_its_controller(make_task) -> None:
     task = make_task(4, replace(PUSH, physics="lean"))
     controller = ReactivePush(task.layout)
     wrapped = Residual(task, controller, scale=2.0, clip_controller=False)
-    state = ddpg.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=True))
+    state = learner.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=True))
     observation, _ = wrapped.reset(seed=0)
     acted = False
     for _ in range(20):
@@ -75,7 +74,7 @@ def test_an_untrained_policy_acts_exactly_as_its_controller(make_task) -> None:
 def test_a_last_layer_that_is_not_zero_would_be_noticed(make_task) -> None:
     task = make_task(1, replace(PUSH, physics="lean"))
     observation, _ = task.reset(seed=0)
-    state = ddpg.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=False))
+    state = learner.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=False))
     assert np.abs(greedy_action(state, observation)).max() > 0
 
 

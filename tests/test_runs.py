@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import pytest
 
+from rpl import learner
 from rpl.config import FAST, PAPER, Config, LearnerConfig
-from rpl.learner import ddpg
 from rpl.progress import Progress
 from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
 
@@ -21,7 +21,7 @@ RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl tr
 
 def small_learner(seed=0):
     config = LearnerConfig(hidden=(4,))
-    return ddpg.create(jax.random.key(seed), 3, 2, 1, config)
+    return learner.create(jax.random.key(seed), 3, 2, 1, config)
 
 
 def test_config_survives_json():

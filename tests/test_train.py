@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import rpl.train as train_module
+from rpl import learner
 from rpl.acting import controller_policy, exploring_policy, greedy_policy
 from rpl.catalog import METHODS, make_problem
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
 from rpl.evaluate import Outcome, evaluate
-from rpl.learner import ddpg
 from rpl.learner.replay import Replay
 from rpl.progress import Progress
 from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, metrics_row, run_cycle
@@ -86,7 +86,7 @@ def bare_problem():
 
 
 def learner_for(problem, config=SMALL):
-    return ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+    return learner.create(jax.random.key(0), *problem.sizes, config.learner)
 
 
 def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
@@ -139,13 +139,13 @@ def test_a_loss_that_stays_non_finite_stops_the_run(bare_problem, monkeypatch):
     config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
     state, progress = learner_for(bare_problem), Progress()
     replay = Replay(20, 50, *bare_problem.sizes)
-    real = ddpg.update
+    real = learner.update
 
     def broken(*arguments):
         learned, losses = real(*arguments)
         return learned, losses | {"critic_loss": np.nan}
 
-    monkeypatch.setattr(ddpg, "update", broken)
+    monkeypatch.setattr(learner, "update", broken)
     for _ in range(2):
         state, _, _ = run_cycle(config, bare_problem, state, replay, progress)
     with pytest.raises(TrainingDiverged, match="not finite for 3 cycles, at 600 steps"):

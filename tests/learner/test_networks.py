@@ -1,12 +1,15 @@
-"""Two frames share one network, 0.5 (f(s1) + f(s2)), and the goal goes to each."""
+"""Networks by hand; two frames share one, 0.5 (f(s1) + f(s2)), and the goal goes to each."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
+from numpy.testing import assert_allclose
 
+from rpl import learner
 from rpl.config import LearnerConfig
-from rpl.learner import ddpg
-from rpl.learner.networks import ONE_FRAME, Actor, Critic, Frames
+from rpl.learner.networks import MLP, ONE_FRAME, Actor, Critic, Critics, Frames, GaussianActor
 
 NEWEST, OLDER, GOAL = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0]), jnp.array([9.0])
 INPUT = jnp.concatenate([NEWEST, OLDER, GOAL])
@@ -40,9 +43,59 @@ def test_critic_averages_too_with_the_action_in_each_frame():
 
 def test_concatenation_is_the_other_variant():
     config = LearnerConfig(hidden=(7,), average_frames=False)
-    beside = ddpg.create(jax.random.key(0), 4, 1, 2, config, frames=2)
+    beside = learner.create(jax.random.key(0), 4, 1, 2, config, frames=2)
     assert beside.actor.frames == ONE_FRAME
     assert beside.actor.network.weights[0].shape == (5, 7)
-    shared = ddpg.create(jax.random.key(0), 4, 1, 2, LearnerConfig(hidden=(7,)), frames=2)
+    shared = learner.create(jax.random.key(0), 4, 1, 2, LearnerConfig(hidden=(7,)), frames=2)
     assert shared.actor.network.weights[0].shape == (3, 7)
-    assert shared.critic.network.weights[0].shape == (5, 7)
+    assert shared.critic.first.network.weights[0].shape == (5, 7)
+
+
+def test_a_gaussian_averages_mean_and_spread_over_the_frames():
+    key = jax.random.key(0)
+    two = GaussianActor(key, 5, 2, (7,), False, 0.1, frames=TWO)
+    one = GaussianActor(key, 3, 2, (7,), False, 0.1)
+    each = [one.network(jnp.concatenate([frame, GOAL])) for frame in (NEWEST, OLDER)]
+    mean, _ = two.distribution(INPUT[None])
+    np.testing.assert_allclose(mean[0], 0.5 * (each[0] + each[1])[:2], rtol=1e-6)
+    np.testing.assert_allclose(two(INPUT[None])[0], np.tanh(mean[0]), rtol=1e-6)
+
+
+def test_a_hidden_layer_is_rectified() -> None:
+    network = MLP(jax.random.key(0), (1, 2, 1))
+    where = lambda n: (n.weights, n.biases)  # noqa: E731
+    weights = [jnp.array([[1.0, -2.0]]), jnp.array([[10.0], [100.0]])]
+    network = eqx.tree_at(where, network, (weights, [jnp.array([0.5, 0.5]), jnp.array([7.0])]))
+    # hidden units: relu(3.5), relu(-5.5); then relu(-0.5), relu(2.5)
+    assert_allclose(network(jnp.array([[3.0], [-1.0]])), [[42.0], [257.0]])
+
+
+def test_weights_begin_xavier_uniform() -> None:
+    network = MLP(jax.random.key(0), (300, 200, 1))
+    bound = np.sqrt(6 / 500)
+    weight = np.asarray(network.weights[0])
+    assert np.abs(weight).max() <= bound
+    assert weight.std() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+    assert not np.any(network.biases[0])
+
+
+def test_a_normalised_layer_is_standardised_scaled_and_shifted_before_it_is_rectified() -> None:
+    network = MLP(jax.random.key(0), (1, 2, 1), layer_norm=True)
+    where = lambda n: (n.weights, n.biases, n.scales, n.offsets)  # noqa: E731
+    weights = [jnp.array([[1.0, -2.0]]), jnp.array([[10.0], [100.0]])]
+    biases = [jnp.array([0.5, 0.5]), jnp.array([7.0])]
+    scales, offsets = [jnp.array([2.0, 3.0])], [jnp.array([0.25, 3.5])]
+    network = eqx.tree_at(where, network, (weights, biases, scales, offsets))
+    # units 3.5 and -5.5 are 1 and -1 when standardised; then 2.25 and 0.5
+    assert_allclose(network(jnp.array([[3.0]])), [[10 * 2.25 + 100 * 0.5 + 7]], rtol=1e-5)
+
+
+def test_critics_are_unlike_each_other_and_the_first_is_the_one_that_would_be_alone() -> None:
+    key = jax.random.key(2)
+    make = lambda k: Critic(k, 3, 2, (7,))  # noqa: E731
+    alone, both = Critics.create(key, 1, make), Critics.create(key, 2, make)
+    np.testing.assert_array_equal(both.first.network.weights[0], alone.first.network.weights[0])
+    assert np.any(both.members[0].network.weights[0] != both.members[1].network.weights[0])
+    x, action = jnp.ones((1, 3)), jnp.ones((1, 2))
+    values = [member(x, action) for member in both.members]
+    np.testing.assert_array_equal(both(x, action), np.minimum(*values))

@@ -11,7 +11,7 @@ from rpl.rollout import Episodes
 
 HORIZON, LEAK = 6, -777.0
 OWN_GOAL = 1000.0  # added to the episode's number in the goals that episodes were run with
-FIELDS = ("observation", "goal", "action", "reward", "next_observation", "terminated")
+FIELDS = ("observation", "goal", "action", "reward", "next_observation", "terminated", "discount")
 
 
 def make_episodes(first: int, lengths: list[int], terminated=None) -> Episodes:
@@ -92,6 +92,40 @@ def test_samples_never_cross_episodes_and_goals_come_from_the_future(
     kept = ~relabelled
     assert_array_equal(batch.goal[kept, 0], episode[kept] + OWN_GOAL)
     np.testing.assert_allclose(batch.reward[kept], -episode[kept] - t[kept] / 100, rtol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths_of_episodes, st.integers(1, HORIZON + 2), st.floats(0, 1), st.integers(0, 99))
+def test_n_steps_are_rewarded_for_one_goal_and_stop_where_the_episode_does(
+    lengths, n, hindsight, seed
+) -> None:
+    replay = make_replay(len(lengths))
+    ends = np.arange(len(lengths)) % 2 == 0
+    replay.store(make_episodes(0, lengths, terminated=ends))
+    batch = draw(replay, 100, hindsight, seed, n_step=n, discount=0.5)
+    for i, (episode, t) in enumerate(batch.observation.astype(int)):
+        left = lengths[episode] - t
+        taken = min(n, left)
+        assert_array_equal(batch.next_observation[i], [episode, t + taken])
+        assert batch.discount[i] == 0.5**taken
+        assert batch.terminated[i] == (taken == left and ends[episode])
+        future = batch.goal[i, 1]
+        relabelled = batch.goal[i, 0] < OWN_GOAL
+        rewards = [
+            100 + future - (t + k + 1) if relabelled else -episode - (t + k) / 100
+            for k in range(taken)
+        ]
+        by_hand = sum(0.5**k * reward for k, reward in enumerate(rewards))
+        assert batch.reward[i] == pytest.approx(by_hand, rel=1e-5, abs=1e-5)
+
+
+def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -> None:
+    replay = make_replay(3)
+    replay.store(make_episodes(0, [5, 6, 2]))
+    one, three = draw(replay, discount=0.9), draw(replay, n_step=3, discount=0.9)
+    for name in ("observation", "goal", "action"):
+        assert_array_equal(getattr(one, name), getattr(three, name))
+    assert (one.discount == np.float32(0.9)).all()
 
 
 def test_every_later_time_is_equally_likely_up_to_the_very_last() -> None:
