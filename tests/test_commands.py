@@ -96,13 +96,28 @@ def test_mistakes_earn_one_sentence(words, code, sentence, capfd, tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    "words", [("train", "push", "--steps", "many"), ("train", "push", "--spets")]
+    "words",
+    [
+        ("train", "push", "--steps", "many"),
+        ("train", "push", "--spets"),
+        ("train", "push", "--learner", "dqn"),
+    ],
 )
 def test_ill_typed_and_unknown_options_exit_with_2(words, capfd):
     with pytest.raises(SystemExit) as exit_:
         run(list(words))
     assert exit_.value.code == 2
     assert words[2].lstrip("-") in capfd.readouterr().err
+
+
+def test_a_learner_brings_its_settings_and_each_can_be_changed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [*SMALL, "--steps", "200", "--learner", "td3", "--learner.critics", "3"]
+    assert run(["train", "slippery-push", *words]) == 0
+    record = json.loads((tmp_path / "runs/slippery-push-rpl-td3-seed0/config.json").read_text())
+    settings = record["config"]["learner"]
+    assert record["learner"] == "td3"
+    assert (settings["critics"], settings["actor_every"], settings["target_noise"]) == (3, 2, 0.2)
 
 
 def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):

@@ -1,5 +1,6 @@
 """The whole loop on a toy: it learns, it repeats itself, and it fails in the open."""
 
+import csv
 from dataclasses import replace
 
 import gymnasium
@@ -10,11 +11,21 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from rpl import Residual, learner
 from rpl.acting import controller_policy, greedy_policy
-from rpl.config import BurnInConfig, Config, ExplorationConfig, LearnerConfig, ResidualConfig
+from rpl.config import (
+    LEARNERS,
+    BurnInConfig,
+    Config,
+    ExplorationConfig,
+    LearnerConfig,
+    ReplayConfig,
+    ResidualConfig,
+    with_learner,
+)
 from rpl.evaluate import evaluate
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
+from rpl.runs import RunFolder
 from rpl.train import TrainingDiverged, train
 
 HORIZON = 20
@@ -123,8 +134,12 @@ def make_problem(num_envs: int = 8, task_class=PointMass) -> Problem:
     )
 
 
+def new_learner(config: Config) -> learner.LearnerState:
+    return learner.create(jax.random.key(config.seed), 2, 2, 2, config.learner)
+
+
 def run(config: Config, problem: Problem, memory: Memory, **keywords) -> learner.LearnerState:
-    state = learner.create(jax.random.key(config.seed), 2, 2, 2, config.learner)
+    state = new_learner(config)
     replay = Replay(config.replay.capacity // HORIZON, HORIZON, 2, 2, 2)
     return train(config, problem, state, replay, Progress(), memory, memory, **keywords)
 
@@ -138,9 +153,21 @@ def same_weights(ours: learner.LearnerState, theirs: learner.LearnerState) -> bo
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_a_poor_controller_is_learned_to_near_perfection() -> None:
+N_STEPS = replace(
+    CONFIG,
+    learner=replace(CONFIG.learner, layer_norm=True, updates_per_step=0.25),
+    replay=ReplayConfig(n_step=3),
+)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, with_learner(CONFIG, "td3"), with_learner(CONFIG, "sac"), N_STEPS],
+    ids=["ddpg", "td3", "sac", "three-steps-and-layer-norm"],
+)
+def test_a_poor_controller_is_learned_to_near_perfection(config) -> None:
     problem, memory = make_problem(), Memory()
-    state = run(CONFIG, problem, memory)
+    state = run(config, problem, memory)
     unseen = range(1_000_001, 1_000_201)
     policy = evaluate(problem.evaluation_task, greedy_policy(state), unseen, HORIZON)
     controller = evaluate(problem.controller_task, controller_policy(problem), unseen, HORIZON)
@@ -151,6 +178,7 @@ def test_a_poor_controller_is_learned_to_near_perfection() -> None:
     assert first["residual_size"] == 0.0
     assert last["environment_steps"] == CONFIG.steps
     assert memory.saves[-1] == (CONFIG.steps, True, True)
+    assert ("temperature" in last) == config.learner.stochastic
 
 
 SHORT = replace(CONFIG, steps=800, burn_in=BurnInConfig(rule="steps"), cycles_per_epoch=2)
@@ -183,6 +211,33 @@ def test_an_interrupted_run_stops_after_its_cycle_and_saves() -> None:
     answers = iter([False, False, True])
     run(SHORT, make_problem(), memory, interrupted=lambda: next(answers))
     assert memory.saves[-1] == (320, False, False)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_goes_on_from_its_checkpoint_to_the_same_numbers(name, tmp_path) -> None:
+    config, problem = with_learner(SHORT, name), make_problem()
+    config = replace(config, replay=ReplayConfig(capacity=9 * HORIZON))
+
+    def go_on(resume: bool, interrupted) -> learner.LearnerState:
+        folder = RunFolder(tmp_path, {"learner": name}, resume)
+        state, progress = new_learner(config), Progress()
+        replay = Replay(9, HORIZON, 2, 2, 2, slack=80, folder=folder.replay_folder)
+        if folder.resumed:
+            state, progress = folder.restore(state)
+            replay.stored = progress.stored_episodes
+        state = train(config, problem, state, replay, progress, folder, Memory(), interrupted)
+        folder.close()
+        return state
+
+    whole = Memory()
+    uninterrupted = run(config, problem, whole)
+    answers = iter([False, False, True])
+    go_on(False, lambda: next(answers))
+    assert same_weights(go_on(True, lambda: False), uninterrupted)
+    with open(tmp_path / "metrics.csv") as file:
+        rows = [{k: v for k, v in row.items() if k not in CLOCKS} for row in csv.DictReader(file)]
+    told = [{k: "" if v is None else str(v) for k, v in row.items()} for row in whole.rows]
+    assert rows == without_clocks(told)
 
 
 class LosesEpisodes(PointMass):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rpl import ControllerError, Residual, ResidualWrapper, learner, per_env
 from rpl.acting import greedy_action
-from rpl.config import LearnerConfig
+from rpl.config import LEARNERS, LearnerConfig
 from rpl.controllers.push import ReactivePush
 from rpl.residual import deviation
 from rpl.rollout import collect
@@ -56,11 +56,12 @@ def executed(controller, residual, **keywords) -> np.ndarray:
     return task.executed[0]
 
 
-def test_an_untrained_policy_acts_exactly_as_its_controller(make_task) -> None:
+@pytest.mark.parametrize("changes", LEARNERS.values(), ids=LEARNERS)
+def test_an_untrained_policy_acts_exactly_as_its_controller(make_task, changes) -> None:
     task = make_task(4, replace(PUSH, physics="lean"))
     controller = ReactivePush(task.layout)
     wrapped = Residual(task, controller, scale=2.0, clip_controller=False)
-    state = learner.create(jax.random.key(0), 25, 3, 4, LearnerConfig(zero_last=True))
+    state = learner.create(jax.random.key(0), 25, 3, 4, LearnerConfig(**changes))
     observation, _ = wrapped.reset(seed=0)
     acted = False
     for _ in range(20):

@@ -56,6 +56,19 @@ def test_resume_may_go_on_for_longer(tmp_path):
     RunFolder(tmp_path, RECORD | {"config": {"steps": 99, "seed": 0}}, resume=True).close()
 
 
+def test_a_run_older_than_a_setting_had_its_default(tmp_path):
+    config = asdict(FAST)
+    older = {k: v for k, v in config.items() if k != "num_envs"}
+    older["learner"] = {k: v for k, v in config["learner"].items() if k != "critics"}
+    RunFolder(tmp_path, RECORD | {"config": older}).close()
+    RunFolder(tmp_path, RECORD | {"config": config, "learner": "ddpg"}, resume=True).close()
+    config["learner"] |= {"critics": 2}
+    with pytest.raises(RunError, match=r"config\.learner\.critics was 1, is 2"):
+        RunFolder(tmp_path, RECORD | {"config": config, "learner": "ddpg"}, resume=True)
+    with pytest.raises(RunError, match="learner was ddpg, is sac"):
+        RunFolder(tmp_path, RECORD | {"config": asdict(FAST), "learner": "sac"}, resume=True)
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(RunError, match="no run to resume"):
         RunFolder(tmp_path, RECORD, resume=True)

@@ -106,7 +106,12 @@ def run_training(options: Any, command: list[str]) -> int:
         options.controller_name,
         options.controller,
     )
-    run = RunFolder(options.out or default_folder(options), record_of(options, command), options.resume, options.overwrite)
+    run = RunFolder(
+        options.out or default_folder(options),
+        record_of(options, command),
+        options.resume,
+        options.overwrite,
+    )
     try:
         return _train_in(run, config, problem, console, command)
     finally:
