@@ -16,9 +16,9 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from rpl import learner
 from rpl.catalog import make_problem
 from rpl.config import PRESETS, Config
-from rpl.learner import ddpg
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
@@ -62,7 +62,7 @@ def run(config: Config, cycles: int) -> float:
         replay = Replay(capacity, problem.horizon, *problem.sizes, folder=Path(folder))
         while replay.stored < capacity:
             replay.store(synthetic_episodes(problem, EPISODES_AT_ONCE, generator))
-        state = ddpg.create(jax.random.key(0), *problem.sizes, config.learner)
+        state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
         progress = Progress()
         for _ in range(cycles):
             state, _, _ = run_cycle(config, problem, state, replay, progress)
