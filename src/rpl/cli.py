@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from rpl.catalog import UnknownName
-from rpl.commands import benchmark, check, evaluate, plot, tasks, train, watch
+from rpl.commands import benchmark, check, evaluate, paper, plot, tasks, train, watch
 from rpl.own import NotFound
 from rpl.residual import ControllerError
 from rpl.runs import RunError
@@ -53,6 +53,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
         "watch": watch.command_for(arguments),
         "check": check.run_check,
         "plot": plot.plot,
+        "paper": paper.command(),
         "bench": benchmark.bench,
     }
 

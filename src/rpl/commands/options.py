@@ -29,6 +29,11 @@ def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callab
     return command
 
 
+def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
+    """The options that a subcommand made by :func:`as_command` would be run with."""
+    return tyro.cli(command.__annotations__["options"], args=arguments)
+
+
 def named_value(arguments: list[str], option: str) -> str | None:
     """The value of ``--option VALUE`` or ``--option=VALUE`` in unparsed arguments.
 

@@ -23,6 +23,7 @@ from rpl.commands.options import (
     controller_options,
     named_task,
     named_value,
+    parsed,
     task_options,
 )
 from rpl.config import LEARNERS, PRESETS, Config, with_learner
@@ -141,6 +142,11 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "command": shlex.join(command),
         **provenance(),
     }
+
+
+def record_for(arguments: list[str]) -> dict[str, Any]:
+    """What ``config.json`` says of a run with these arguments of ``rpl``."""
+    return record_of(parsed(command_for(arguments), arguments[1:]), ["rpl", *arguments])
 
 
 def new_learner(config: Config, problem: Problem) -> LearnerState:

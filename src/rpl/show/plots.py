@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from rpl.show.numbers import format_steps
+
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
     "rpl": ("RPL", "#0072B2"),
@@ -203,14 +205,6 @@ def curve(
     if quantity == "success":
         low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
     return steps, middle, low, high
-
-
-def format_steps(steps: float, position: object = None) -> str:
-    """1500000 -> 1.5M, 40000 -> 40k, 0 -> 0."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if abs(steps) >= size:
-            return f"{steps / size:g}{letter}"
-    return f"{steps:g}"
 
 
 def summary(folders: Sequence[Path], level: float = 0.95) -> list[dict[str, str | float | None]]:

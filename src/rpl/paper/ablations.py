@@ -1,0 +1,128 @@
+"""One thing changed at a time: what the paper proposes, and what it leaves open. Data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rpl.paper.matrix import Cell, cell_at
+
+STEPS = 200_000  # of the ablations on slippery-push: past where RPL has been at its level
+NOISY_STEPS = 400_000
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One thing changed at a time, against a cell that stays as it is."""
+
+    name: str
+    """Its folder below results/ablations."""
+    title: str
+    question: str
+    """What it asks, in a sentence or two."""
+    reference: Cell
+    """The cell that it changes; its runs count up to ``steps``."""
+    reference_label: str
+    """What the reference is called among the variants."""
+    steps: int
+    """How far the comparison goes."""
+    seeds: int
+    variants: tuple[tuple[str, str, tuple[str, ...]], ...]
+    """Name of the folder, name for readers, further words of ``rpl train``."""
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The runs it needs besides the reference's."""
+        return tuple(
+            replace(
+                self.reference,
+                steps=self.steps,
+                words=(*self.reference.words, *words),
+                variant=variant,
+                above=f"ablations/{self.name}",
+                seeds=self.seeds,
+            )
+            for variant, _, words in self.variants
+        )
+
+
+
+
+def _rule(name: str, threshold: float) -> str:
+    return f"--burn-in.rule {name} --burn-in.threshold {threshold} --burn-in.minimum-steps 0"
+
+
+def _slippery(
+    name: str, title: str, question: str, reference: str, *variants: tuple[str, str, str]
+) -> Ablation:
+    return Ablation(
+        name,
+        title,
+        question,
+        cell_at("slippery-push/rpl"),
+        reference,
+        STEPS,
+        3,
+        tuple((folder, label, tuple(words.split())) for folder, label, words in variants),
+    )
+
+
+ABLATIONS = (
+    _slippery(
+        "zero-initialisation",
+        "Zero initialisation",
+        "The paper starts the actor's last layer at zero, so that the policy starts as its "
+        "controller (section IV-A). What if it starts like any other network?",
+        "last layer zero",
+        ("off", "last layer random", "--learner.no-zero-last"),
+    ),
+    _slippery(
+        "burn-in",
+        "Burn-in",
+        "Only the critic learns at first (section IV-B). Here for a fixed number of steps; until "
+        "the critic's loss is below a threshold, as the paper writes; or until the mean value "
+        "moves by less than a threshold between two epochs, as its code did.",
+        "40k steps",
+        ("off", "off", "--burn-in.minimum-steps 0"),
+        ("steps-20k", "20k steps", "--burn-in.minimum-steps 20000"),
+        ("steps-80k", "80k steps", "--burn-in.minimum-steps 80000"),
+        ("loss-1", "loss below 1.0 (paper)", _rule("critic-loss", 1.0)),
+        ("loss-0.05", "loss below 0.05", _rule("critic-loss", 0.05)),
+        ("value-1", "value moves less than 1.0", _rule("q-change", 1.0)),
+        ("value-0.3", "value moves less than 0.3", _rule("q-change", 0.3)),
+    ),
+    _slippery(
+        "residual-scale",
+        "Residual scale",
+        "What a residual of 1 adds to the action: with 2 the residual can override any "
+        "controller, with less the policy stays near it.",
+        "0.5",
+        ("0.25", "0.25", "--residual.scale 0.25"),
+        ("1", "1", "--residual.scale 1"),
+        ("2", "2 (paper)", "--residual.scale 2"),
+    ),
+    _slippery(
+        "target-speed",
+        "Speed of the target networks",
+        "The share of the slow copies of actor and critic that remains after each cycle's step; "
+        "a value travels back through an episode only as fast as they follow.",
+        "0.8",
+        ("0.5", "0.5", "--learner.polyak 0.5"),
+        ("0.9", "0.9", "--learner.polyak 0.9"),
+        ("0.95", "0.95 (paper)", "--learner.polyak 0.95"),
+    ),
+    Ablation(
+        "frames",
+        "Frames under sensor noise",
+        "Two frames in place of one let the policy see through the noise. The paper averages what "
+        "one network says of each, 0.5 (f(s1) + f(s2)), and found it better than giving the "
+        "network both (section V-C).",
+        cell_at("noisy-hook/rpl"),
+        "two, averaged",
+        NOISY_STEPS,
+        1,
+        (
+            ("one", "one", ("--task.frames", "1")),
+            ("concatenated", "two, side by side", ("--learner.no-average-frames",)),
+        ),
+    ),
+)

@@ -1,0 +1,132 @@
+"""Holds results to the matrix: a row counts only if its command would make it again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rpl.paper.folders import KEPT, Run
+from rpl.paper.matrix import Cell
+
+NAMED = ("task", "method", "preset", "seed", "controller")
+CONFIGURED = ("task_options", "controller_options", "config")
+PROVENANCE = ("command", "versions", "commit")
+COLUMNS = ("environment_steps", "wall_seconds", "policy_return", "controller_return", "burning_in")
+
+# What changes speed or length but no number on the way there.
+FREE = {"config.num_threads", "config.num_envs", "config.steps", "config.seed"}
+# From scratch the controller is only the level beside the curve.
+UNUSED = {"scratch": ("controller", "controller_options"), "pets": ("controller",)}
+
+Expected = Callable[[Cell, int], Mapping[str, Any]]
+"""What config.json of a cell and seed must say, resolved."""
+Defaults = Callable[[Cell], Mapping[str, Any]]
+"""The values that settings had before they existed."""
+
+
+def check_results(
+    results: Path, cells: Sequence[Cell], expected: Expected, defaults: Defaults
+) -> tuple[int, list[str]]:
+    """Looks at every row below a folder.
+
+    Args:
+        results: the folder of results.
+        cells: the matrix, and what stands beside it.
+        expected: see :data:`Expected`.
+        defaults: see :data:`Defaults`.
+
+    Returns:
+        How many rows there are, and a sentence for everything wrong with them.
+    """
+    by_folder = {cell.folder: cell for cell in cells}
+    found = sorted(path.parent for path in results.rglob("config.json"))
+    found += sorted(
+        path.parent for path in results.rglob("metrics.csv") if path.parent not in found
+    )
+    complaints = []
+    for row in found:
+        cell = by_folder.get(row.parent.relative_to(results).as_posix())
+        run = _named_run(cell, row.name)
+        if cell is None:
+            complaints.append(f"{row}: the matrix has no such cell; add it there, or move the row")
+        elif run is None:
+            complaints.append(f"{row}: the matrix has the seeds 0 to {cell.seeds - 1}")
+        else:
+            complaints += [
+                f"{row}: {complaint}" for complaint in _row_complaints(row, run, expected, defaults)
+            ]
+    return len(found), complaints
+
+
+def _named_run(cell: Cell | None, name: str) -> Run | None:
+    number = name.removeprefix("seed")
+    if cell is None or name == number or not number.isdigit() or int(number) >= cell.seeds:
+        return None
+    return Run(cell, int(number))
+
+
+def _row_complaints(
+    row: Path, run: Run, expected: Expected, defaults: Defaults
+) -> Iterator[str]:
+    missing = [name for name in KEPT if not (row / name).is_file()]
+    if missing:
+        yield f"lacks {' and '.join(missing)}"
+        return
+    try:
+        record = json.loads((row / "config.json").read_text())
+    except json.JSONDecodeError as error:
+        yield f"config.json is damaged: {error}"
+        return
+    yield from (f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name))
+    yield from _differences(record, expected(run.cell, run.seed), defaults(run.cell), run.cell)
+    yield from _metrics_complaints(row / "metrics.csv", run.cell.steps)
+
+
+def _differences(
+    record: Mapping[str, Any], expected: Mapping[str, Any], defaults: Mapping[str, Any], cell: Cell
+) -> Iterator[str]:
+    unused = UNUSED.get(cell.method, ())
+    had, wanted, before = (
+        flat({k: part[k] for k in (*NAMED, *CONFIGURED) if k in part and k not in unused})
+        for part in (record, expected, defaults)
+    )
+    for name in sorted(wanted.keys() | had.keys()):
+        value = had.get(name, before.get(name))
+        if name in FREE or value == wanted.get(name):
+            continue
+        if name not in wanted:
+            yield f"{name} is {value}; the matrix knows no such setting"
+        else:
+            yield f"{name} is {value}; the matrix says {wanted[name]}"
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested record with dotted names, as JSON would give its values back."""
+    values = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value:
+            values |= flat(value, f"{prefix}{name}.")
+        else:
+            values[prefix + name] = json.loads(json.dumps(value))
+    return values
+
+
+def _metrics_complaints(path: Path, steps: int) -> Iterator[str]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    missing = [name for name in COLUMNS if not rows or name not in rows[0]]
+    if missing:
+        yield f"metrics.csv lacks {', '.join(missing)}"
+        return
+    try:
+        done = [float(row["environment_steps"]) for row in rows]
+    except (TypeError, ValueError):
+        yield "metrics.csv has a number of steps that is none"
+        return
+    if any(later <= earlier for earlier, later in zip(done, done[1:], strict=False)):
+        yield "the steps of metrics.csv do not rise"
+    if done[-1] < steps:
+        yield f"ends at {done[-1]:,.0f} steps; the matrix asks for {steps:,}"

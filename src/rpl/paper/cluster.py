@@ -1,0 +1,71 @@
+"""The queue on more than one machine: runs as Ray tasks (extra ``[cluster]``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rpl.paper.worker import Job, Outcome, run_job
+from rpl.runs import RunError
+
+RETRIES = 5  # times that a task begins again elsewhere when its machine is lost
+
+
+def import_ray() -> Any:
+    """Ray.
+
+    Raises:
+        RunError: if it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise RunError("--ray needs Ray: pip install 'rpl[cluster]'") from error
+    return ray
+
+
+class RayTasks:
+    """Jobs as Ray tasks, each with its cores; Ray puts them where there is room.
+
+    A task whose machine is lost begins again on another. It continues its run folder where
+    that lies on a shared disk, and starts over where it does not; its files come back to
+    who asked either way.
+
+    Args:
+        address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here.
+        threads: cores of a job.
+    """
+
+    def __init__(self, address: str, threads: int = 1) -> None:
+        self._ray = import_ray()
+        self.threads = threads
+        local = {"include_dashboard": False} if address == "local" else {}
+        try:
+            self._ray.init(address=address, log_to_driver=False, **local)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise RunError(f"no Ray cluster answers at {address}: {error}") from error
+        self._task = self._ray.remote(run_job).options(num_cpus=threads, max_retries=RETRIES)
+        self._jobs: dict[Any, Job] = {}
+
+    def submit(self, job: Job) -> None:
+        """Takes a job; it begins when some machine has room."""
+        self._jobs[self._task.remote(job)] = job
+
+    def finished(self, seconds: float) -> list[tuple[Job, Outcome]]:
+        """The jobs that ended since the last call."""
+        waiting = list(self._jobs)
+        done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
+        if done:  # and whatever else has ended meanwhile
+            done, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        return [(self._jobs.pop(reference), self._get(reference)) for reference in done]
+
+    def _get(self, reference: Any) -> Outcome:
+        try:
+            return self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            return Outcome(f"lost on the cluster: {str(error).splitlines()[0]}")
+
+    def stop(self) -> None:
+        """Ends the tasks; their processes notice, save and leave."""
+        for reference in self._jobs:
+            self._ray.cancel(reference, force=True)
+        self._ray.shutdown()

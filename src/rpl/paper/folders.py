@@ -1,0 +1,144 @@
+"""Where a run of the matrix stands: finished, running, stopped or still to begin."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rpl.paper.matrix import Cell
+
+State = Literal["done", "running", "stopped", "missing"]
+KEPT = ("config.json", "metrics.csv")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A cell and a seed."""
+
+    cell: Cell
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Where it stands, below the results and below the run folders."""
+        return f"{self.cell.folder}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a run has got."""
+
+    run: Run
+    state: State
+    steps: int = 0
+    """Environment steps done by its last evaluation."""
+    speed: float | None = None
+    """Environment steps a second so far, evaluations included."""
+
+
+class Places:
+    """The two folders of the paper's runs: where they are made, and where results are kept.
+
+    Args:
+        runs: run folders with checkpoints and replays, below it as the cells name them.
+        results: the small files that stay.
+    """
+
+    def __init__(self, runs: Path, results: Path) -> None:
+        self.runs = runs
+        self.results = results
+
+    def standing(self, run: Run) -> Standing:
+        """Where a run stands; a finished result counts wherever it was made."""
+        kept, made = self.results / run.folder, self.runs / run.folder
+        steps, speed = read_progress(kept / "metrics.csv")
+        if steps >= run.cell.steps:
+            return Standing(run, "done", steps, speed)
+        steps, speed = read_progress(made / "metrics.csv")
+        if is_in_use(made):
+            return Standing(run, "running", steps, speed)
+        if steps >= run.cell.steps:
+            return Standing(run, "done", steps, speed)
+        return Standing(run, "stopped" if steps else "missing", steps, speed)
+
+    def keep(self, run: Run) -> None:
+        """Copies the small files of a finished run to the results."""
+        target = self.results / run.folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name in KEPT:
+            (target / name).write_bytes((self.runs / run.folder / name).read_bytes())
+
+    def keep_finished(self, runs: Iterable[Run]) -> None:
+        """Copies what finished runs have not been copied yet."""
+        for run in runs:
+            steps, _ = read_progress(self.results / run.folder / "metrics.csv")
+            if steps < run.cell.steps and self.standing(run).state == "done":
+                self.keep(run)
+
+
+def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[Run]:
+    """The runs of some cells, of all seeds or the chosen ones."""
+    return [
+        Run(cell, seed)
+        for cell in cells
+        for seed in range(cell.seeds)
+        if seeds is None or seed in seeds
+    ]
+
+
+def read_progress(metrics: Path) -> tuple[int, float | None]:
+    """Environment steps and steps a second of the last whole row; (0, None) without one."""
+    if not metrics.is_file():
+        return 0, None
+    with metrics.open(newline="") as file:
+        # A row that is still being written has too few fields.
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    if not rows:
+        return 0, None
+    steps, seconds = int(float(rows[-1]["environment_steps"])), float(rows[-1]["wall_seconds"])
+    return steps, steps / seconds if seconds > 0 and steps > 0 else None
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a live process writes in a run folder."""
+    try:
+        with open(folder / "lock", "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def speeds(standings: Sequence[Standing]) -> Callable[[Cell], tuple[float, bool]]:
+    """What is known of each cell's steps a second: the speed, and whether it was measured.
+
+    Measured is the mean over the cell's runs, or over runs of the same task and preset
+    whose stated cost is the same; else the cell's stated cost speaks.
+    """
+
+    def speed(cell: Cell) -> tuple[float, bool]:
+        same = [s.speed for s in standings if s.speed and s.run.cell.folder == cell.folder]
+        alike = [
+            s.speed
+            for s in standings
+            if s.speed
+            and (s.run.cell.task, s.run.cell.preset, s.run.cell.cost)
+            == (cell.task, cell.preset, cell.cost)
+        ]
+        measured = same or alike
+        return (sum(measured) / len(measured), True) if measured else (1000.0 / cell.cost, False)
+
+    return speed
+
+
+def seconds_left(standings: Iterable[Standing], speed: Callable[[Cell], tuple[float, bool]]) -> float:
+    """Computing time of what is not done, one run at a time."""
+    return sum(
+        (s.run.cell.steps - s.steps) / speed(s.run.cell)[0] for s in standings if s.state != "done"
+    )

@@ -1,0 +1,110 @@
+"""Which runs make up the paper's figures and tables: data, and nothing else.
+
+A cell is a column of seeds of one experiment; a run is a cell and a seed, and its result is
+``results/<cell.folder>/seed<k>/{config.json,metrics.csv}``. The command of a run follows
+from its cell alone, so that it can be repeated, and a result can be held to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+SEEDS = 5
+PETS_STEPS = 15_500
+"""What the learned model has seen before CachedPETS acts: 15,000 steps and 500 to cache."""
+RETURN_TASKS = ("mbrl-pusher",)
+"""Tasks judged by their return; all others by success."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one task, with one configuration, over some seeds."""
+
+    task: str
+    """A name in the catalog."""
+    method: str
+    """A name in the catalog."""
+    steps: int
+    """Environment steps a run must reach."""
+    cost: float
+    """Milliseconds a step on one core, roughly; orders the queue until a run has measured it."""
+    words: tuple[str, ...] = ()
+    """Further options of ``rpl train``."""
+    preset: str = "fast"
+    """A name in PRESETS."""
+    variant: str = ""
+    """What tells it from another cell of the same task and method."""
+    above: str = ""
+    """The folder, below results/, that stands in for the task's."""
+    seeds: int = SEEDS
+    """Seeds 0 .. seeds - 1."""
+    charged_steps: int = 0
+    """Steps taken before the run begins, to make its controller; added on every x-axis."""
+
+    @property
+    def label(self) -> str:
+        """What ``--methods`` calls it: the method and, if there is one, the variant."""
+        return f"{self.method}-{self.variant}" if self.variant else self.method
+
+    @property
+    def folder(self) -> str:
+        """Where it stands below results/ and the run folders."""
+        return f"{self.above or self.task}/{self.label}"
+
+    def arguments(self, seed: int) -> list[str]:
+        """The arguments of ``rpl`` that make one run."""
+        names = ["train", self.task, "--method", self.method, "--preset", self.preset]
+        return [*names, *self.words, "--steps", str(self.steps), "--seed", str(seed)]
+
+    def limited(self, steps: int) -> Cell:
+        """The same cut short, judged on few episodes: to try things out, never a result."""
+        words = ("--evaluation-episodes", "10", "--final-evaluation-episodes", "10")
+        return replace(self, steps=steps, words=(*self.words, *words))
+
+
+def _methods(
+    task: str, steps: int, cost: float, baseline_steps: int | None = None, **settings
+) -> tuple[Cell, ...]:
+    """RPL, from scratch and Expert Explore on one task."""
+    rpl = Cell(task, "rpl", steps, cost, **settings)
+    baseline = replace(rpl, steps=baseline_steps or steps)
+    scratch = replace(baseline, method="scratch", words=(), charged_steps=0)
+    return rpl, scratch, replace(baseline, method="expert-explore")
+
+
+# The planner's model is lean with steps of 10 ms: its success is the exact model's, at four
+# times the speed (results/planner.csv).
+PLANNER = (
+    *("--controller", "discrete-mpc-push"),
+    *("--controller.physics", "lean", "--controller.substeps", "4"),
+)
+
+
+def _matrix() -> tuple[Cell, ...]:
+    push = _methods("push", 200_000, 15.0, 1_000_000, words=PLANNER)
+    push = (push[0], replace(push[1], cost=1.2), replace(push[2], cost=8.0))
+    reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")
+    slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
+    pick = _methods("pick-and-place", 800_000, 1.3)
+    published = tuple(
+        replace(cell, preset="paper", variant="paper", steps=steps, cost=3.5)
+        for cells, steps in ((slippery, 1_000_000), (pick, 1_500_000))
+        for cell in cells[:2]
+    )
+    noisy = _methods("noisy-hook", 400_000, 3.0)
+    complex_ = _methods("complex-hook", 400_000, 4.0)
+    pusher = _methods("mbrl-pusher", 300_000, 1.5, charged_steps=PETS_STEPS)
+    pets = Cell("mbrl-pusher", "pets", 15_000, 500.0, seeds=1)
+    return (*push, reactive, *slippery, *pick, *published, *noisy, *complex_, *pusher, pets)
+
+
+MATRIX = _matrix()
+
+
+def cell_at(folder: str) -> Cell:
+    """The cell of the matrix with this folder.
+
+    Raises:
+        KeyError: if there is none.
+    """
+    return {cell.folder: cell for cell in MATRIX}[folder]

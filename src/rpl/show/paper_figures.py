@@ -1,0 +1,153 @@
+"""The paper's figures 3 and 4, the presets side by side, and the ablations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from rpl.paper.ablations import Ablation
+from rpl.paper.matrix import Cell
+from rpl.show.numbers import format_steps
+from rpl.show.paper_results import FIGURE_TASKS, Results, cell_of
+from rpl.show.plots import METHODS, PANEL_SIZE, Run, curve
+from rpl.show.statistics import quantity_of
+
+INITIAL_COLOUR = "#444444"
+MISSING_COLOUR = "0.6"
+PETS_COLOUR = "#D55E00"
+# One hue from light to dark for what is a range, the reference on top in its own colour.
+VARIANT_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#332288")
+
+
+def draw_all(results: Results, folder: Path, ablations: Sequence[Ablation]) -> list[Path]:
+    """Draws every figure as PNG and SVG; returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, tasks in FIGURE_TASKS.items():
+        written += save(methods_figure(results, tasks), folder / name)
+    written += save(presets_figure(results), folder / "presets")
+    for ablation in ablations:
+        if any(results.runs(cell) for cell in ablation.cells):
+            written += save(ablation_figure(results, ablation), folder / f"ablation-{ablation.name}")
+    return written
+
+
+def methods_figure(results: Results, tasks: Sequence[str]) -> Figure:
+    """A panel a task: RPL, Expert Explore, from scratch, and the initial policy's level."""
+    figure, panels = _panels(len(tasks))
+    for letter, axes, task in zip("abc", panels, tasks, strict=False):
+        for method, (label, colour) in METHODS.items():
+            cell = cell_of(task, method)
+            if cell is not None:
+                draw_runs(axes, results.runs(cell), cell, label, colour)
+        _draw_initial(axes, results, task)
+        _draw_pets(axes, results, task)
+        _finish(axes, f"({letter}) {task}", quantity_of(task))
+    return figure
+
+
+def presets_figure(results: Results) -> Figure:
+    """The two presets on the tasks that have both, RPL and from scratch."""
+    tasks = ("slippery-push", "pick-and-place")
+    figure, panels = _panels(len(tasks))
+    for axes, task in zip(panels, tasks, strict=True):
+        for method in ("rpl", "scratch"):
+            for variant, style in (("", "-"), ("-paper", "--")):
+                cell = cell_of(task, method + variant)
+                assert cell is not None
+                label, colour = METHODS[method]
+                name = f"{label}, {cell.preset}"
+                draw_runs(axes, results.runs(cell), cell, name, colour, style)
+        _draw_initial(axes, results, task)
+        _finish(axes, task, quantity_of(task))
+    return figure
+
+
+def ablation_figure(results: Results, ablation: Ablation) -> Figure:
+    """One panel: the reference and its variants, up to where the comparison ends."""
+    figure, (axes,) = _panels(1, width=6.4)
+    task = ablation.reference.task
+    runs = [shortened(run, ablation.steps) for run in results.runs(ablation.reference)]
+    label, colour = f"{ablation.reference_label} (as it is)", METHODS["rpl"][1]
+    draw_runs(axes, runs[: ablation.seeds], ablation.reference, label, colour)
+    names = [label for _, label, _ in ablation.variants]
+    for cell, name, colour in zip(ablation.cells, names, VARIANT_COLOURS, strict=False):
+        draw_runs(axes, results.runs(cell), cell, name, colour)
+    _draw_initial(axes, results, task)
+    _finish(axes, f"{ablation.title} ({task})", quantity_of(task))
+    return figure
+
+
+def shortened(run: Run, steps: float) -> Run:
+    """A run as it was after so many steps."""
+    inside = run.steps <= steps
+    columns = {name: values[inside] for name, values in run.columns.items()}
+    return Run(run.folder, run.task, run.method, run.controller, run.seed, columns)
+
+
+def draw_runs(
+    axes: Axes, runs: Sequence[Run], cell: Cell, label: str, colour: str, style: str = "-"
+) -> None:
+    """A curve with its mean and standard deviation; without runs, an entry that says so."""
+    if not runs:
+        axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label=f"{label}: missing")
+        return
+    seeds = f"{len(runs)} seeds" if len(runs) > 1 else "1 seed"
+    steps, middle, low, high = curve(runs, quantity_of(cell.task))
+    x = steps + cell.charged_steps
+    axes.plot(x, middle, color=colour, linestyle=style, linewidth=1.8, label=f"{label} ({seeds})")
+    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def _draw_initial(axes: Axes, results: Results, task: str) -> None:
+    """The initial policy's level, as RPL's runs on the task met it."""
+    cell = cell_of(task, "rpl")
+    initial = results.summary(cell).initial if cell else None
+    if initial is not None:
+        axes.axhline(initial, color=INITIAL_COLOUR, linewidth=1.4, label="Initial")
+
+
+def _draw_pets(axes: Axes, results: Results, task: str) -> None:
+    cell = cell_of(task, "pets")
+    if cell is None:
+        return
+    level = results.summary(cell).final
+    if level is None:
+        axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="PETS: missing")
+    else:
+        axes.axhline(level, color=PETS_COLOUR, linestyle="--", linewidth=1.4, label="PETS")
+
+
+def _panels(count: int, width: float = PANEL_SIZE[0]) -> tuple[Figure, np.ndarray]:
+    figure = Figure((width * count, PANEL_SIZE[1]), layout="constrained")
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
+def _finish(axes: Axes, title: str, quantity: str) -> None:
+    axes.set_title(title, fontsize=11)
+    axes.set_xlabel("environment steps", fontsize=10)
+    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=10)
+    if quantity == "success":
+        axes.set_ylim(-0.02, 1.02)
+    if not any(len(line.get_xdata()) > 2 for line in axes.lines):  # type: ignore[arg-type]
+        axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center", color="0.4")
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Writes a figure as PNG and SVG, the same bytes for the same figure."""
+    with matplotlib.rc_context({"svg.hashsalt": "rpl", "svg.fonttype": "none"}):
+        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+        figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
+    return [stem.with_suffix(".png"), stem.with_suffix(".svg")]

@@ -1,0 +1,51 @@
+"""The results that there are, by cell of the matrix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rpl.paper.folders import KEPT
+from rpl.paper.matrix import MATRIX, Cell
+from rpl.show.plots import Run, read_run
+from rpl.show.statistics import Summary, summarise
+
+FIGURE_TASKS = {
+    "figure3": ("push", "slippery-push", "pick-and-place"),
+    "figure4": ("noisy-hook", "complex-hook", "mbrl-pusher"),
+}
+TASKS = tuple(task for tasks in FIGURE_TASKS.values() for task in tasks)
+
+
+class Results:
+    """Reads rows of results once.
+
+    Args:
+        folder: the folder of results.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._runs: dict[str, list[Run]] = {}
+
+    def runs(self, cell: Cell) -> list[Run]:
+        """The finished runs of a cell, in the order of their seeds; rows cut short do not count."""
+        if cell.folder not in self._runs:
+            folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
+            rows = [read_run(f) for f in folders if all((f / name).is_file() for name in KEPT)]
+            self._runs[cell.folder] = [run for run in rows if run.steps[-1] >= cell.steps]
+        return self._runs[cell.folder]
+
+    def summary(self, cell: Cell) -> Summary:
+        """A cell in numbers; areas are taken over what RPL gets on the task."""
+        horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
+        return summarise(cell, self.runs(cell), horizon)
+
+
+def cells_of(task: str) -> list[Cell]:
+    """The matrix's cells of a task, in its order."""
+    return [cell for cell in MATRIX if cell.task == task]
+
+
+def cell_of(task: str, label: str) -> Cell | None:
+    """A task's cell by its label."""
+    return next((cell for cell in cells_of(task) if cell.label == label), None)
