@@ -15,6 +15,7 @@ train: $(VENV)/.installed
 	$(BIN)/rpl watch $(RUN) --video $(RUN)/film.mp4
 
 test: $(VENV)/.installed-dev check
+	$(BIN)/rpl paper check
 	nice $(BIN)/pytest -n 2
 
 check: lint type

@@ -47,7 +47,7 @@ def standings_table(standings: Sequence[Standing], colour: bool = True) -> Table
 def _entry(standing: Standing | None, colour: bool) -> Text:
     if standing is None:
         return Text("")
-    text = {"missing": "–", "done": "done"}.get(standing.state, format_steps(standing.steps))
+    text = {"missing": "-", "done": "done"}.get(standing.state, format_steps(standing.steps))
     if standing.state == "running":
         text += " …"
     return Text(text, style=STYLES[standing.state] if colour else "")

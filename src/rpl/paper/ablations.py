@@ -45,8 +45,6 @@ class Ablation:
         )
 
 
-
-
 def _rule(name: str, threshold: float) -> str:
     return f"--burn-in.rule {name} --burn-in.threshold {threshold} --burn-in.minimum-steps 0"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -68,9 +69,7 @@ def _named_run(cell: Cell | None, name: str) -> Run | None:
     return Run(cell, int(number))
 
 
-def _row_complaints(
-    row: Path, run: Run, expected: Expected, defaults: Defaults
-) -> Iterator[str]:
+def _row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) -> Iterator[str]:
     missing = [name for name in KEPT if not (row / name).is_file()]
     if missing:
         yield f"lacks {' and '.join(missing)}"
@@ -80,7 +79,9 @@ def _row_complaints(
     except json.JSONDecodeError as error:
         yield f"config.json is damaged: {error}"
         return
-    yield from (f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name))
+    yield from (
+        f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name)
+    )
     yield from _differences(record, expected(run.cell, run.seed), defaults(run.cell), run.cell)
     yield from _metrics_complaints(row / "metrics.csv", run.cell.steps)
 
@@ -126,7 +127,7 @@ def _metrics_complaints(path: Path, steps: int) -> Iterator[str]:
     except (TypeError, ValueError):
         yield "metrics.csv has a number of steps that is none"
         return
-    if any(later <= earlier for earlier, later in zip(done, done[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(done)):
         yield "the steps of metrics.csv do not rise"
     if done[-1] < steps:
         yield f"ends at {done[-1]:,.0f} steps; the matrix asks for {steps:,}"

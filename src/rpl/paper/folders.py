@@ -137,7 +137,9 @@ def speeds(standings: Sequence[Standing]) -> Callable[[Cell], tuple[float, bool]
     return speed
 
 
-def seconds_left(standings: Iterable[Standing], speed: Callable[[Cell], tuple[float, bool]]) -> float:
+def seconds_left(
+    standings: Iterable[Standing], speed: Callable[[Cell], tuple[float, bool]]
+) -> float:
     """Computing time of what is not done, one run at a time."""
     return sum(
         (s.run.cell.steps - s.steps) / speed(s.run.cell)[0] for s in standings if s.state != "done"

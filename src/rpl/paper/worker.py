@@ -21,7 +21,7 @@ import rpl
 from rpl.paper.folders import is_in_use
 
 PROGRAM = (sys.executable, "-c", "from rpl.paper.worker import main; main()")
-POLITENESS = ("nice", "-n", "10")
+POLITENESS = ("nice", "-n", "10") if shutil.which("nice") else ()
 SENT_BACK = ("config.json", "metrics.csv", "checkpoint/last.eqx", "checkpoint/best.eqx")
 LOCK_PATIENCE = 120.0  # seconds that a run which was abandoned may take to save and leave
 
@@ -57,7 +57,13 @@ def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
         job: the run.
         stopped: asked now and then; when true the run saves and leaves.
     """
-    folder = Path(job.root) / job.folder
+    try:
+        return _run(job, Path(job.root) / job.folder, stopped)
+    except OSError as error:
+        return Outcome(f"cannot run in {job.root}: {error.strerror or error}")
+
+
+def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> Outcome:
     if not _wait_for_lock(folder, stopped):
         return Outcome(f"{folder} is in use by another process")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -80,10 +86,9 @@ def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
 
 
 def _command(job: Job, resume: bool) -> list[str]:
-    polite = POLITENESS if shutil.which(POLITENESS[0]) else ()
     threads = ("--num-threads", str(job.threads))
     own = ("--out", job.folder, *(("--resume",) if resume else ()))
-    return [*polite, *PROGRAM, *job.arguments, *threads, *own]
+    return [*POLITENESS, *PROGRAM, *job.arguments, *threads, *own]
 
 
 def _environment(threads: int) -> dict[str, str]:

@@ -34,7 +34,9 @@ def draw_all(results: Results, folder: Path, ablations: Sequence[Ablation]) -> l
     written += save(presets_figure(results), folder / "presets")
     for ablation in ablations:
         if any(results.runs(cell) for cell in ablation.cells):
-            written += save(ablation_figure(results, ablation), folder / f"ablation-{ablation.name}")
+            written += save(
+                ablation_figure(results, ablation), folder / f"ablation-{ablation.name}"
+            )
     return written
 
 
@@ -43,13 +45,21 @@ def methods_figure(results: Results, tasks: Sequence[str]) -> Figure:
     figure, panels = _panels(len(tasks))
     for letter, axes, task in zip("abc", panels, tasks, strict=False):
         for method, (label, colour) in METHODS.items():
-            cell = cell_of(task, method)
-            if cell is not None:
-                draw_runs(axes, results.runs(cell), cell, label, colour)
+            for cell, suffix in _drawn(results, task, method):
+                draw_runs(axes, results.runs(cell), cell, label + suffix, colour)
         _draw_initial(axes, results, task)
         _draw_pets(axes, results, task)
         _finish(axes, f"({letter}) {task}", quantity_of(task))
     return figure
+
+
+def _drawn(results: Results, task: str, method: str) -> list[tuple[Cell, str]]:
+    """The method's cell; while it has no runs, the earlier setting's beside its gap."""
+    plain, earlier = cell_of(task, method), cell_of(task, f"{method}-at-once")
+    drawn = [(plain, "")] if plain else []
+    if earlier and plain and not results.runs(plain) and results.runs(earlier):
+        drawn.append((earlier, ", no slow rise"))
+    return drawn
 
 
 def presets_figure(results: Results) -> Figure:
@@ -106,9 +116,8 @@ def draw_runs(
 
 
 def _draw_initial(axes: Axes, results: Results, task: str) -> None:
-    """The initial policy's level, as RPL's runs on the task met it."""
-    cell = cell_of(task, "rpl")
-    initial = results.summary(cell).initial if cell else None
+    """The initial policy's level, as the runs that use it met it."""
+    initial = results.initial(task)
     if initial is not None:
         axes.axhline(initial, color=INITIAL_COLOUR, linewidth=1.4, label="Initial")
 
@@ -135,8 +144,12 @@ def _finish(axes: Axes, title: str, quantity: str) -> None:
     axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=10)
     if quantity == "success":
         axes.set_ylim(-0.02, 1.02)
-    if not any(len(line.get_xdata()) > 2 for line in axes.lines):  # type: ignore[arg-type]
+    if not any(len(line.get_xdata()) for line in axes.lines):  # type: ignore[arg-type]
         axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center", color="0.4")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        return
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(format_steps))

@@ -40,6 +40,14 @@ class Results:
         horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
         return summarise(cell, self.runs(cell), horizon)
 
+    def initial(self, task: str) -> float | None:
+        """The level of the initial policy: the controller of RPL's runs on the task."""
+        for label in ("rpl", "expert-explore", "rpl-at-once"):
+            cell = cell_of(task, label)
+            if cell is not None and self.runs(cell):
+                return self.summary(cell).initial
+        return None
+
 
 def cells_of(task: str) -> list[Cell]:
     """The matrix's cells of a task, in its order."""

@@ -142,7 +142,7 @@ def _pooled_interval(runs: Sequence[Run], rates: np.ndarray, quantity: str) -> I
 
 def _lowest(runs: Sequence[Run], column: str) -> float | None:
     """The lowest value after burn-in; None for methods without one."""
-    if not all(run.burn_in_end > 0 for run in runs):
+    if not all(run.columns["burning_in"].any() for run in runs):
         return None
     after = [run.columns[column][run.steps > run.burn_in_end] for run in runs]
     return float(min(values.min() for values in after)) if all(map(len, after)) else None
