@@ -221,6 +221,7 @@ def default_record(cell: Cell) -> Mapping[str, Any]:
     """The defaults, which stand for settings that a row does not have yet."""
     entry = TASKS[cell.task]
     return {
+        "learner": "ddpg",
         "task_options": as_record(entry.options),
         "controller_options": as_record(without_task(entry.controller)),
         "config": asdict(Config()),

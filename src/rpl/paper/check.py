@@ -12,7 +12,7 @@ from typing import Any
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
 
-NAMED = ("task", "method", "preset", "seed", "controller")
+NAMED = ("task", "method", "learner", "preset", "seed", "controller")
 CONFIGURED = ("task_options", "controller_options", "config")
 PROVENANCE = ("command", "versions", "commit")
 COLUMNS = ("environment_steps", "wall_seconds", "policy_return", "controller_return", "burning_in")
