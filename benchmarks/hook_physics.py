@@ -34,7 +34,7 @@ def episode_costs(task: HookTask, seed: int) -> tuple[float, float, float]:
     started = time.process_time()
     task.batch.step = timed
     for _ in range(task.max_episode_steps):
-        action = controller_action(controller, seen, task.action_space.shape, clip=True)
+        action = controller_action(controller, seen, (task.num_envs, 4), clip=True)
         seen, *_ = task.step(action)
     task.batch.step = step
     return started - begin, physics, time.process_time() - started
@@ -42,7 +42,7 @@ def episode_costs(task: HookTask, seed: int) -> tuple[float, float, float]:
 
 def main() -> None:
     """Prints one line per figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What complex-hook costs.")
     parser.add_argument("--episodes", type=int, default=32, help="simulations side by side")
     parser.add_argument("--turns", type=int, default=4)
     options = parser.parse_args()

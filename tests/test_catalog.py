@@ -8,7 +8,8 @@ import pytest
 
 from rpl import learner
 from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_problem
-from rpl.config import FAST, BurnInConfig
+from rpl.commands.train import named_preset
+from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
 from rpl.learner.replay import Replay
 from rpl.progress import Progress
 from rpl.train import run_cycle
@@ -36,6 +37,18 @@ def test_a_task_learns_from_each_of_its_controllers(task, controller):
     _, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
     assert steps == TASKS[task].horizon
     assert all(np.isfinite(value) for value in metrics.values())
+
+
+def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
+    for task in ("hook", "noisy-hook", "complex-hook"):
+        published = named_preset("paper", TASKS[task].published).config
+        assert published.episodes_per_cycle == 4
+        assert published.learner.batch_size == 256
+        assert published.exploration == ExplorationConfig(noise=0.1, random=0.3)
+        scratch = METHODS["scratch"].configure(FAST, published)
+        assert scratch.exploration == published.exploration
+    assert named_preset("paper", TASKS["push"].published).config == PAPER
+    assert named_preset("fast", TASKS["hook"].published).config == FAST
 
 
 def test_noisy_hook_shares_its_network_between_two_frames():

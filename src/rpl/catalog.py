@@ -9,7 +9,7 @@ from typing import Any
 
 from gymnasium.vector import VectorEnv
 
-from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.config import PAPER, PAPER_HOOK, BurnInConfig, Config, ExplorationConfig
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
@@ -40,6 +40,8 @@ class TaskEntry:
     controller: str
     """The paper's controller for it."""
     horizon: int
+    published: Config = PAPER
+    """What the preset ``paper`` is on it."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,24 @@ class Method:
     """Learn the residual on the controller; else the whole action."""
     exploration: ExplorationConfig | None = None
     """In place of the preset's."""
+    published_exploration: bool = False
+    """Explore as published for the task, whatever the preset."""
     burn_in: BurnInConfig | None = None
     """In place of the preset's."""
     learner: tuple[tuple[str, Any], ...] = ()
     """Learner settings in place of the preset's."""
 
-    def configure(self, config: Config) -> Config:
-        """The preset's configuration with this method's differences."""
+    def configure(self, config: Config, published: Config = PAPER) -> Config:
+        """The preset's configuration with this method's differences.
+
+        Args:
+            config: the preset's.
+            published: the task's published one.
+        """
+        usual = published.exploration if self.published_exploration else config.exploration
         return replace(
             config,
-            exploration=self.exploration or config.exploration,
+            exploration=self.exploration or usual,
             burn_in=self.burn_in or config.burn_in,
             learner=replace(config.learner, **dict(self.learner)),
         )
@@ -95,10 +105,20 @@ TASKS: dict[str, TaskEntry] = {
         50,
     ),
     "hook": TaskEntry(
-        "drag a cube that is out of reach with a hook", HOOK, make_hook_task, "reactive-hook", 100
+        "drag a cube that is out of reach with a hook",
+        HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+        PAPER_HOOK,
     ),
     "noisy-hook": TaskEntry(
-        "the same under sensor noise", NOISY_HOOK, make_hook_task, "reactive-hook", 100
+        "the same under sensor noise",
+        NOISY_HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+        PAPER_HOOK,
     ),
     "complex-hook": TaskEntry(
         "the same with other objects, over bumps that are not observed",
@@ -106,6 +126,7 @@ TASKS: dict[str, TaskEntry] = {
         make_hook_task,
         "reactive-hook",
         100,
+        PAPER_HOOK,
     ),
 }
 
@@ -148,7 +169,7 @@ METHODS: dict[str, Method] = {
     "scratch": Method(
         "DDPG and HER without the controller",
         residual=False,
-        exploration=ExplorationConfig(noise=0.2, random=0.3),
+        published_exploration=True,
         burn_in=NO_BURN_IN,
         learner=FROM_SCRATCH,
     ),

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from rpl.catalog import UnknownName
-from rpl.commands import benchmark, check, evaluate, paper, plot, tasks, train, watch
+from rpl.commands import benchmark, check, evaluate, objects, paper, plot, tasks, train, watch
 from rpl.own import NotFound
 from rpl.residual import ControllerError
 from rpl.runs import RunError
@@ -48,6 +48,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
     """The subcommands; some have options that depend on the task named in the arguments."""
     return {
         "tasks": tasks.tasks,
+        "objects": objects.objects,
         "train": train.command_for(arguments),
         "eval": evaluate.command_for(arguments),
         "watch": watch.command_for(arguments),

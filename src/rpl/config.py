@@ -165,6 +165,8 @@ def with_learner(config: Config, name: str) -> Config:
 
 
 PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
+# The hook tasks had one worker with four episodes a cycle, and less noise.
+PAPER_HOOK = Config(episodes_per_cycle=4, exploration=ExplorationConfig(noise=0.1))
 
 FAST = Config(
     steps=400_000,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, make_dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -12,13 +13,22 @@ from rich.console import Console
 from rich.table import Table
 
 from rpl.acting import controller_policy
+from rpl.commands.by_object import (
+    category_counts,
+    episode_objects,
+    object_options,
+    on_split,
+    print_categories,
+    splits_to_judge,
+    training_categories,
+)
 from rpl.commands.loading import Subject, load_subject
 from rpl.commands.options import (
     ControllerName,
     as_command,
     controller_options,
     named_task,
-    task_options,
+    recorded_task,
 )
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference
 
@@ -42,6 +52,8 @@ class EvaluateOptions:
     """Which of the run's policies."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
+    picture: Path | None = None
+    """Where episodes differ in objects: draw success by kind of object, as .png or .svg."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
@@ -53,7 +65,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def options_for(base: type, arguments: list[str]) -> type:
     """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
     name = named_task(arguments)
-    task, controller = task_options(name), controller_options(arguments, name)
+    task, controller = recorded_task(arguments), controller_options(arguments, name)
     given = any(word.startswith("--task.") for word in arguments)
     spoken = any(word.startswith("--controller") for word in arguments)
     return make_dataclass(
@@ -90,8 +102,21 @@ def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
     if options.episodes < 1:
         raise ValueError(f"--episodes must be at least 1, not {options.episodes}")
-    subject = load_for(options, min(options.episodes, LARGEST_ROUND))
-    report = evaluation_report(subject, options.episodes, options.seed)
+    num_envs = min(options.episodes, LARGEST_ROUND)
+    subject = load_for(options, num_envs)
+
+    def with_task(task: Any) -> Subject:
+        return load_for(replace(options, task=task, task_given=True), num_envs)
+
+    if options.picture is not None and object_options(subject) is None:
+        raise ValueError(
+            f"--picture shows success by kind of object, and {subject.name} has one object only"
+        )
+    report = full_report(subject, options.episodes, options.seed, with_task)
+    if options.picture is not None:
+        from rpl.show.by_object import success_by_category  # matplotlib is slow to import
+
+        success_by_category(report["splits"], options.picture)
     if options.json:
         print(json.dumps(report))
     else:
@@ -99,8 +124,29 @@ def run_evaluation(options: Any) -> int:
     return 0
 
 
+def full_report(
+    subject: Subject, episodes: int, seed: int, with_task: Callable[[Any], Subject]
+) -> dict[str, Any]:
+    """What ``--json`` prints; training and held-out objects apart where there are objects.
+
+    Args:
+        subject: what to evaluate.
+        episodes: their number, of each split.
+        seed: chooses them.
+        with_task: the same subject with other options of the task.
+    """
+    options = object_options(subject)
+    if options is None:
+        return evaluation_report(subject, episodes, seed)
+    splits = {
+        split: evaluation_report(on_split(subject, split, with_task), episodes, seed)
+        for split in splits_to_judge(options)
+    }
+    return {**next(iter(splits.values())), "splits": splits}
+
+
 def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, Any]:
-    """The outcome of policy and controller on the same episodes, as ``--json`` prints it."""
+    """The outcome of policy and controller on the same episodes."""
     problem = subject.problem
     seeds = evaluation_seeds(seed, episodes)
     controller = evaluate(
@@ -109,7 +155,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
     policy: Outcome | None = None
     if subject.policy is not None:
         policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
-    return {
+    report = {
         "task": subject.name,
         "method": subject.method,
         "episodes": episodes,
@@ -118,11 +164,27 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "policy": None if policy is None else policy.summary(),
         "difference": None if policy is None else paired_difference(policy, controller),
     }
+    if object_options(subject) is not None:
+        outcomes = {"controller": controller, "policy": policy}
+        report["categories"] = category_counts(
+            episode_objects(subject, seeds), outcomes, training_categories(subject)
+        )
+    return report
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
-    """The report as a table."""
-    table = Table(title=f"{report['task']}: {report['episodes']} unseen episodes")
+    """The report as tables: one, or one for training and one for held-out objects."""
+    if "splits" not in report:
+        print_outcomes(report, f"{report['episodes']} unseen episodes", console)
+        return
+    for split, part in report["splits"].items():
+        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects", console)
+    print_categories(report["splits"], console)
+
+
+def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
+    """Controller, policy and their difference as a table."""
+    table = Table(title=f"{report['task']}: {title}")
     for column in ("", "success", "95 % interval", "return", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
     rows = [("controller", report["controller"])]

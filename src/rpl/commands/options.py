@@ -62,6 +62,15 @@ def task_options(task: str | None) -> Any:
     return TASKS[task if task in TASKS else "push"].options
 
 
+def recorded_task(arguments: list[str]) -> Any:
+    """The default of ``--task.*`` for a task, or those that a run folder records."""
+    name = named_task(arguments)
+    for argument in arguments[1:]:
+        if argument not in TASKS and (Path(argument) / "config.json").exists():
+            return from_record(task_options(name), read_config(Path(argument))["task_options"])
+    return task_options(name)
+
+
 def controller_options(arguments: list[str], task: str | None) -> Any:
     """The default of ``--controller.*``: a controller without its task."""
     name = named_value(arguments, "--controller")

@@ -26,7 +26,7 @@ from rpl.commands.options import (
     parsed,
     task_options,
 )
-from rpl.config import LEARNERS, PRESETS, Config, with_learner
+from rpl.config import LEARNERS, PAPER, PRESETS, Config, Preset, with_learner
 from rpl.display import make_display
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
@@ -65,12 +65,13 @@ class TrainOptions:
 def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the defaults of the preset, task and controller in the arguments."""
     name = named_task(arguments)
-    preset = PRESETS.get(named_value(arguments, "--preset") or "fast", PRESETS["fast"])
+    published = TASKS[name].published if name in TASKS else PAPER
+    preset = named_preset(named_value(arguments, "--preset"), published)
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
     task = replace(task_options(name), physics=preset.physics)
     controller = controller_options(arguments, name)
     learner_name = named_value(arguments, "--learner") or "ddpg"
-    config = method.configure(preset.config)
+    config = method.configure(preset.config, published)
     if learner_name in LEARNERS:
         config = with_learner(config, learner_name)
     options = make_dataclass(
@@ -92,6 +93,12 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         return run_training(options, ["rpl", *arguments])
 
     return as_command(run, options, "Trains a policy and writes a run folder.")
+
+
+def named_preset(name: str | None, published: Config) -> Preset:
+    """The preset of a name, by default ``fast``; ``paper`` is what was published for the task."""
+    preset = PRESETS.get(name or "fast", PRESETS["fast"])
+    return replace(preset, config=published) if preset.config is PAPER else preset
 
 
 def run_training(options: Any, command: list[str]) -> int:

@@ -79,6 +79,12 @@ def chosen_seeds(options: Any) -> list[int]:
     )
     policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
     gain = policy.success.astype(int) - controller.success
+    Console(stderr=True).print(
+        f"of {len(seeds)} episodes the policy solves {(gain > 0).sum()} that the controller fails, "
+        f"and fails {(gain < 0).sum()} that the controller solves",
+        highlight=False,
+        soft_wrap=True,
+    )
     return [seeds[i] for i in np.argsort(-gain, kind="stable")[: options.episodes]]
 
 

@@ -84,6 +84,10 @@ def folder_objects(folder: str) -> tuple[RigidObject, ...]:
         MeshError: if a file cannot be used, or the folder holds none.
     """
     root = Path(folder).expanduser()
+    if not root.is_dir():
+        raise MeshError(
+            f"there is no folder {folder}; wanted: one with {' or '.join(MESH_SUFFIXES)} files"
+        )
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in MESH_SUFFIXES)
     if not paths:
         raise MeshError(f"{folder} holds no {' or '.join(MESH_SUFFIXES)} files")
