@@ -41,6 +41,7 @@ def exploring_policy(
     noise = size_of_noise * generator.standard_normal(shape, np.float32)
     uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
     z = generator.random(shape[:2])
+    controller = problem.exploring_controller or problem.controller
 
     def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
         seen = _learner_input(observation)
@@ -49,10 +50,14 @@ def exploring_policy(
         is_random = choice < exploration.expert + exploration.random
         action = np.where(is_random[:, None], uniform[episodes, step], action)
         by_expert = np.flatnonzero(choice < exploration.expert)
-        if by_expert.size:
+        if hasattr(controller, "reset"):  # a memory must see every step
+            _reset_at_start(controller, step, len(episodes))
+            proposed = controller_action(controller, observation, action.shape, clip=True)
+            action[by_expert] = proposed[by_expert]
+        elif by_expert.size:
             there = jax.tree.map(lambda part: part[by_expert], observation)
             action[by_expert] = controller_action(
-                problem.controller, there, (by_expert.size, size), clip=True
+                controller, there, (by_expert.size, size), clip=True
             )
         return np.clip(action, -1.0, 1.0)
 
@@ -77,6 +82,15 @@ def greedy_policy(state: LearnerState) -> Policy:
 def controller_policy(problem: Problem) -> Policy:
     """The controller alone."""
     shape = (problem.controller_task.num_envs, problem.sizes[2])
-    return lambda observation, episodes, step: controller_action(
-        problem.controller, observation, shape, clip=True
-    )
+
+    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        _reset_at_start(problem.controller, step, len(episodes))
+        return controller_action(problem.controller, observation, shape, clip=True)
+
+    return policy
+
+
+def _reset_at_start(controller: Any, step: int, count: int) -> None:
+    """Clears a controller's memory where a round of episodes begins."""
+    if step == 0 and hasattr(controller, "reset"):
+        controller.reset(np.ones(count, bool))

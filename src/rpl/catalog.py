@@ -14,6 +14,8 @@ from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
+from rpl.own import OwnOptions, is_own_controller, is_own_task, own_controller
+from rpl.own_problem import own_problem
 from rpl.problem import Problem
 from rpl.residual import Controller, Residual
 from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
@@ -196,8 +198,54 @@ def find(kind: str, entries: dict[str, Any], name: str) -> Any:
     return entries[name]
 
 
+def check_task(name: str) -> None:
+    """Refuses a name that is neither in TASKS nor one of somebody's own environment.
+
+    Raises:
+        UnknownName: with the names there are.
+    """
+    if name not in TASKS and not is_own_task(name):
+        raise UnknownName(
+            f"there is no task '{name}'; choose one of {', '.join(TASKS)}, or name your own: a "
+            "Gymnasium id, or module:function that makes one"
+        )
+
+
+def task_options_of(name: str) -> Any:
+    """The default variations of a task, or how one's own environment becomes one."""
+    return TASKS[name].options if name in TASKS else OwnOptions()
+
+
+def controller_name(task: str, given: str | None, method: str) -> str | None:
+    """The controller that a run uses; None if it is to do nothing.
+
+    Raises:
+        UnknownName: if somebody's own environment goes without, or the name is unknown.
+    """
+    if task in TASKS:
+        given = given or TASKS[task].controller
+    elif given is None:
+        if method == "scratch":
+            return None
+        raise UnknownName(
+            f"{task} has no controller of its own: name yours with --controller, as "
+            "module:controller or an ONNX file"
+        )
+    if is_own_controller(given):
+        return given
+    entry = find("controller", CONTROLLERS, given)
+    if task not in TASKS:
+        raise UnknownName(
+            f"'{given}' is a controller for {', '.join(entry.tasks)}: name your own as "
+            "module:controller or an ONNX file"
+        )
+    return given
+
+
 def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controller:
     """A controller for a task, with ``options`` (an instance without a layout) if given."""
+    if is_own_controller(name):
+        return own_controller(name, task)
     cls = find("controller", CONTROLLERS, name).make
     values = {}
     if options is not None:
@@ -218,18 +266,23 @@ def make_problem(
     """Builds what a run learns.
 
     Args:
-        task: a name in TASKS.
+        task: a name in TASKS, a Gymnasium id, or ``module:factory``.
         method: a name in METHODS.
         config: the run's configuration.
         task_options: the task's variations; None for its own.
-        controller: a name in CONTROLLERS; None for the task's.
+        controller: a name in CONTROLLERS, ``module:controller``, or an ONNX file; None for
+            the task's.
         controller_options: a controller instance whose settings to use.
         render_mode: of the evaluation task.
     """
-    entry = find("task", TASKS, task)
-    options = entry.options if task_options is None else task_options
-    name = controller or entry.controller
-    plans = find("controller", CONTROLLERS, name).plans
+    check_task(task)
+    residual = find("method", METHODS, method).residual
+    options = task_options_of(task) if task_options is None else task_options
+    name = controller_name(task, controller, method)
+    if task not in TASKS or name is None:
+        return own_problem(task, name, config, options, residual, render_mode)
+    entry = TASKS[task]
+    plans = name in CONTROLLERS and CONTROLLERS[name].plans
 
     def make(num_envs: int, **keywords: Any) -> GoalTask:
         return entry.make(
@@ -239,16 +292,19 @@ def make_problem(
     bare = make(config.evaluation_episodes, render_mode=render_mode)
     acting = make_controller(name, bare, controller_options)
 
-    def prepared(bare_task: GoalTask) -> VectorEnv:
-        if not find("method", METHODS, method).residual:
-            return bare_task
-        return Residual(bare_task, acting, config.residual.scale, config.residual.clip_controller)
+    def prepared(bare_task: GoalTask) -> tuple[VectorEnv, Controller]:
+        # One's own may have a memory for each simulation, and so has to be made for each task.
+        here = acting if name in CONTROLLERS else make_controller(name, bare_task)
+        scale, clip = config.residual.scale, config.residual.clip_controller
+        return Residual(bare_task, here, scale, clip) if residual else bare_task, here
 
+    collecting, exploring = prepared(make(config.num_envs or config.episodes_per_cycle))
     return Problem(
-        task=prepared(make(config.num_envs or config.episodes_per_cycle)),
-        evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode)),
+        task=collecting,
+        evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode))[0],
         controller_task=bare,
         controller=acting,
+        exploring_controller=exploring,
         horizon=entry.horizon,
         compute_reward=bare.compute_reward,
     )

@@ -10,7 +10,18 @@ import tyro
 from rich.console import Console
 
 from rpl.catalog import UnknownName
-from rpl.commands import benchmark, check, evaluate, objects, paper, plot, tasks, train, watch
+from rpl.commands import (
+    benchmark,
+    check,
+    evaluate,
+    export,
+    objects,
+    paper,
+    plot,
+    tasks,
+    train,
+    watch,
+)
 from rpl.own import NotFound
 from rpl.residual import ControllerError
 from rpl.runs import RunError
@@ -53,6 +64,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
         "eval": evaluate.command_for(arguments),
         "watch": watch.command_for(arguments),
         "check": check.run_check,
+        "export": export.export,
         "plot": plot.plot,
         "paper": paper.command(),
         "bench": benchmark.bench,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.residual import Controller
+
+JudgedBy = Literal["success", "return"]
 
 
 @dataclass
@@ -30,6 +32,10 @@ class Problem:
     """The task's reward, for hindsight."""
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
+    judged_by: JudgedBy = "success"
+    """What makes one policy better than another."""
+    exploring_controller: Controller | None = None
+    """The controller of ``task``, where each task has one of its own; None is ``controller``."""
 
     @property
     def frames(self) -> int:

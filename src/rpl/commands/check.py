@@ -13,9 +13,9 @@ import tyro
 from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
-from rpl.catalog import CONTROLLERS, TASKS, UnknownName, find, make_controller
+from rpl.catalog import CONTROLLERS, TASKS, check_task, controller_name, make_controller
 from rpl.check import Finding, check
-from rpl.own import controller_source, environment_maker, is_own_controller, is_own_task
+from rpl.own import controller_source, environment_maker
 from rpl.tasks.single_task import SingleTask
 
 MARKS = {
@@ -60,22 +60,14 @@ def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
 
 def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnasium.Env], Any]:
     """What makes the environment, and the controller in a form that the check takes."""
-    source: Any = None
-    if controller is not None and is_own_controller(controller):
-        source = controller_source(controller)
-    elif controller is not None:
-        plans = find("controller", CONTROLLERS, controller).plans
-        if environment not in TASKS:
-            raise UnknownName(
-                f"'{controller}' is a controller for {', '.join(CONTROLLERS[controller].tasks)}: "
-                "name your own as module:controller or as an ONNX file"
-            )
-        source = _BoundToTask(controller)
-        return partial(_paper_environment, environment, plans), source
+    check_task(environment)
+    source, plans = None, False
+    if controller is not None:
+        name = controller_name(environment, controller, "rpl")
+        plans = name in CONTROLLERS and CONTROLLERS[name].plans
+        source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
     if environment in TASKS:
-        return partial(_paper_environment, environment, False), source
-    if not is_own_task(environment):
-        find("task", TASKS, environment)
+        return partial(_paper_environment, environment, plans), source
     return environment_maker(environment), source
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from rpl.acting import greedy_policy
-from rpl.catalog import TASKS, find, make_problem
-from rpl.commands.options import from_record, without_task
+from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, make_problem, task_options_of
+from rpl.commands.options import OwnSettings, from_record, without_task
 from rpl.commands.train import new_learner
 from rpl.config import Config
+from rpl.own import OwnOptions
+from rpl.own_problem import own_problem
+from rpl.policy import Policy
 from rpl.problem import Problem
-from rpl.rollout import Policy
+from rpl.rollout import Policy as ActingPolicy
 from rpl.runs import RunError, from_dict, load_checkpoint, read_config
 
 
@@ -23,7 +26,9 @@ class Subject:
     name: str
     method: str | None
     problem: Problem
-    policy: Policy | None
+    policy: ActingPolicy | None
+    state: Any = None
+    """The learner behind the policy."""
 
 
 def load_subject(
@@ -48,7 +53,7 @@ def load_subject(
     """
     path = Path(run_or_task)
     if run_or_task in TASKS or not path.exists():
-        find("task", TASKS, run_or_task)
+        check_task(run_or_task)
         config = Config(evaluation_episodes=num_envs, episodes_per_cycle=1)
         problem = make_problem(
             run_or_task,
@@ -63,19 +68,46 @@ def load_subject(
     record = read_config(path)
     if controller is not None and controller != record["controller"]:
         raise RunError(f"{path} learned on {record['controller']}, not on {controller}")
-    config = replace(
-        from_dict(Config, record["config"]), evaluation_episodes=num_envs, episodes_per_cycle=1
-    )
-    entry = TASKS[record["task"]]
+    config = _config(record, num_envs)
+    settings = OwnSettings()
+    if record["controller"] in CONTROLLERS:
+        settings = without_task(record["controller"])
     problem = make_problem(
         record["task"],
         record["method"],
         config,
-        task_options or from_record(entry.options, record["task_options"]),
+        task_options or from_record(task_options_of(record["task"]), record["task_options"]),
         record["controller"],
-        controller_options
-        or from_record(without_task(record["controller"]), record["controller_options"]),
+        controller_options or from_record(settings, record["controller_options"]),
         render_mode,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
-    return Subject(record["task"], record["method"], problem, greedy_policy(state))
+    return Subject(record["task"], record["method"], problem, greedy_policy(state), state)
+
+
+def load_policy(
+    path: Path, checkpoint: str, num_envs: int, make_env: Any = None, controller: Any = None
+) -> Policy:
+    """A run's policy to call; see :func:`rpl.load`."""
+    if make_env is None and controller is None:
+        subject = load_subject(str(path), None, num_envs, None, None, checkpoint)
+        return Policy(subject.state, subject.problem, read_config(path))
+    record = read_config(path)
+    config = _config(record, num_envs)
+    options = from_record(OwnOptions(), record["task_options"])
+    problem = own_problem(
+        make_env or record["task"],
+        controller or record["controller"],
+        config,
+        # Nothing is judged here, so no episode needs to be run to find out by what.
+        replace(options, judged_by="return"),
+        METHODS[record["method"]].residual,
+    )
+    state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
+    return Policy(state, problem, record)
+
+
+def _config(record: dict[str, Any], num_envs: int) -> Config:
+    """The run's configuration with as many environments at once as are wanted now."""
+    config = from_dict(Config, record["config"])
+    return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from rpl.catalog import CONTROLLERS, TASKS, find
+from rpl.catalog import CONTROLLERS, TASKS, find, task_options_of
+from rpl.own import is_own_controller, is_own_task
 from rpl.runs import read_config
 
 ControllerName = Annotated[
     str | None,
-    tyro.conf.arg(name="controller", metavar="NAME", help="The controller; default: the task's."),
+    tyro.conf.arg(
+        name="controller",
+        metavar="NAME",
+        help="The controller; default: the task's. Your own: module:controller, or an ONNX file.",
+    ),
 ]
 
 
@@ -49,8 +55,8 @@ def named_value(arguments: list[str], option: str) -> str | None:
 
 def named_task(arguments: list[str]) -> str | None:
     """The first task, or run folder's task, among unparsed arguments."""
-    for argument in arguments[1:]:
-        if argument in TASKS:
+    for before, argument in pairwise(arguments):
+        if argument in TASKS or (is_own_task(argument) and before != "--controller"):
             return argument
         if (Path(argument) / "config.json").exists():
             return read_config(Path(argument)).get("task")
@@ -59,7 +65,7 @@ def named_task(arguments: list[str]) -> str | None:
 
 def task_options(task: str | None) -> Any:
     """The default of ``--task.*`` for a task."""
-    return TASKS[task if task in TASKS else "push"].options
+    return task_options_of(task or "push")
 
 
 def recorded_task(arguments: list[str]) -> Any:
@@ -74,6 +80,8 @@ def recorded_task(arguments: list[str]) -> Any:
 def controller_options(arguments: list[str], task: str | None) -> Any:
     """The default of ``--controller.*``: a controller without its task."""
     name = named_value(arguments, "--controller")
+    if is_own_task(task or "") or is_own_controller(name or ""):
+        return OwnSettings()
     if name not in CONTROLLERS:
         name = TASKS[task].controller if task in TASKS else next(iter(CONTROLLERS))
     return without_task(name)
@@ -88,6 +96,11 @@ def without_task(controller: str) -> Any:
         make.__name__, [(first, hidden, None)], bases=(make,), frozen=True
     )
     return settings()
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnSettings:
+    """Somebody's own controller has its settings in its own code."""
 
 
 def as_record(options: Any) -> dict[str, Any]:

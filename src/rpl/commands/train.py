@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import sys
@@ -15,7 +16,7 @@ import tyro
 from rich.console import Console
 
 from rpl import learner
-from rpl.catalog import METHODS, TASKS, find, make_problem
+from rpl.catalog import METHODS, TASKS, check_task, controller_name, make_problem
 from rpl.commands.options import (
     ControllerName,
     as_command,
@@ -30,6 +31,7 @@ from rpl.config import LEARNERS, PAPER, PRESETS, Config, Preset, with_learner
 from rpl.display import make_display
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
+from rpl.own_problem import horizon_of, own_config
 from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.runs import RunFolder, provenance
@@ -45,7 +47,8 @@ class TrainOptions:
     """What ``rpl train`` takes besides the options that depend on the task."""
 
     task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
-    """The task; `rpl tasks` lists them."""
+    """The task; `rpl tasks` lists them. Your own: a Gymnasium id, or module:function that
+    makes one."""
     method: MethodName = "rpl"
     """What is learned: the residual, the whole action, or that with the controller exploring."""
     preset: PresetName = "fast"
@@ -68,12 +71,14 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     published = TASKS[name].published if name in TASKS else PAPER
     preset = named_preset(named_value(arguments, "--preset"), published)
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
-    task = replace(task_options(name), physics=preset.physics)
+    task = with_physics(task_options(name), preset.physics)
     controller = controller_options(arguments, name)
     learner_name = named_value(arguments, "--learner") or "ddpg"
     config = method.configure(preset.config, published)
     if learner_name in LEARNERS:
         config = with_learner(config, learner_name)
+    if name is not None and name not in TASKS:
+        config = config_for_own(name, arguments, config)
     options = make_dataclass(
         "Options",
         [
@@ -101,9 +106,24 @@ def named_preset(name: str | None, published: Config) -> Preset:
     return replace(preset, config=published) if preset.config is PAPER else preset
 
 
+def with_physics(task: Any, physics: str) -> Any:
+    """The task's options with the preset's physics, where the task leaves a choice."""
+    return replace(task, physics=physics) if hasattr(task, "physics") else task
+
+
+def config_for_own(name: str, arguments: list[str], config: Config) -> Config:
+    """The preset in the rhythm of one's own environment."""
+    limit, processes = (
+        named_value(arguments, f"--task.{option}") or ""
+        for option in ("max-episode-steps", "processes")
+    )
+    horizon = horizon_of(name, int(limit) if limit.isdecimal() else None)
+    return own_config(config, horizon, int(processes) if processes.isdecimal() else 1)
+
+
 def run_training(options: Any, command: list[str]) -> int:
     """Trains as told; see :class:`TrainOptions`."""
-    find("task", TASKS, options.task_name)
+    check_task(options.task_name)
     config: Config = options.config
     console = Console()
     problem = make_problem(
@@ -121,14 +141,14 @@ def run_training(options: Any, command: list[str]) -> int:
         options.overwrite,
     )
     try:
-        return _train_in(run, config, problem, console, command)
+        return train_in(run, config, problem, console, command)
     finally:
         run.close()
 
 
 def default_folder(options: Any) -> Path:
     """Where a run goes that is not told where."""
-    learned = [options.task_name, options.method]
+    learned = [re.sub(r"[^\w.-]+", "-", options.task_name), options.method]
     if options.learner_name != "ddpg":
         learned.append(options.learner_name)
     return Path("runs") / f"{'-'.join(learned)}-seed{options.config.seed}"
@@ -142,7 +162,7 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "learner": options.learner_name,
         "preset": options.preset,
         "seed": options.config.seed,
-        "controller": options.controller_name or TASKS[options.task_name].controller,
+        "controller": controller_name(options.task_name, options.controller_name, options.method),
         "task_options": as_record(options.task),
         "controller_options": as_record(options.controller),
         "config": asdict(options.config),
@@ -169,9 +189,10 @@ def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
     return Replay(episodes, problem.horizon, *problem.sizes, slack=slack, folder=folder)
 
 
-def _train_in(
+def train_in(
     run: RunFolder, config: Config, problem: Problem, console: Console, command: list[str]
 ) -> int:
+    """Trains in a run folder from where it stands; returns the exit code."""
     state, progress = new_learner(config, problem), Progress()
     replay = new_replay(config, problem, run.replay_folder)
     if run.resumed:

@@ -1,0 +1,36 @@
+"""``rpl export``: a policy as one ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+
+def export(
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")],
+    checkpoint: Literal["best", "last"] = "best",
+) -> int:
+    """Writes a run's policy as an ONNX file: it needs neither this project nor its simulator.
+
+    Args:
+        run: The run folder.
+        out: The file to write.
+        checkpoint: Which of the run's policies.
+    """
+    from rpl.export import export as write
+    from rpl.policy import load
+
+    policy = load(run, checkpoint)
+    difference = write(policy, out)
+    inputs = "observation" + (", desired_goal" if policy.sizes[1] else "")
+    inputs += ", controller_action" if policy.is_residual else ""
+    Console().print(
+        f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return 0

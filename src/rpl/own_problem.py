@@ -1,0 +1,183 @@
+"""What is learned on somebody's own environment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.acting import controller_policy
+from rpl.config import BurnInConfig, Config
+from rpl.evaluate import evaluation_seeds
+from rpl.own import OwnOptions, environment_maker, own_controller, own_task
+from rpl.problem import Problem
+from rpl.residual import Controller, Residual
+from rpl.rollout import collect
+from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
+from rpl.tasks.suitable import UnsuitableEnvironment, episode_limit
+
+ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+
+MOST_ENVS = 10  # of evaluations, in one process
+# The rhythm of the fast preset, counted in steps: one's own episodes have any length.
+STEPS_PER_CYCLE = 400
+STEPS_PER_EPOCH = 10_000
+STEPS_PER_UPDATE = 4
+LONGEST_VIEW = 100  # steps: a discount of 0.99, also where episodes are longer
+
+
+def horizon_of(source: str | MakeEnv, max_episode_steps: int | None) -> int:
+    """The most steps of an episode of an environment."""
+    if max_episode_steps is not None:
+        return max_episode_steps
+    env = environment_maker(source)()
+    try:
+        return episode_limit(env)
+    finally:
+        env.close()
+
+
+def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
+    """A preset in the rhythm of episodes of ``horizon`` steps.
+
+    Args:
+        config: the preset's.
+        horizon: T, the most steps of an episode.
+        processes: environments at once; cycles are filled up to a multiple.
+    """
+    episodes = max(round(STEPS_PER_CYCLE / horizon), 1)
+    episodes = math.ceil(episodes / processes) * processes
+    steps = episodes * horizon
+    updates = max(steps // STEPS_PER_UPDATE, 1)
+    return replace(
+        config,
+        steps=100_000,
+        episodes_per_cycle=episodes,
+        cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
+        evaluation_episodes=20,
+        final_evaluation_episodes=100,
+        learner=replace(
+            config.learner,
+            discount=1.0 - 1.0 / min(horizon, LONGEST_VIEW),
+            updates_per_cycle=updates,
+            # The slow copies move once a cycle: as far as in as many cycles of the preset.
+            polyak=config.learner.polyak ** (updates / config.learner.updates_per_cycle),
+        ),
+        burn_in=BurnInConfig(rule="steps", minimum_steps=10_000),
+    )
+
+
+def own_problem(
+    source: str | MakeEnv,
+    controller: Any,
+    config: Config,
+    options: OwnOptions,
+    residual: bool = True,
+    render_mode: str | None = None,
+) -> Problem:
+    """Builds what a run on one's own environment learns.
+
+    Args:
+        source: see :func:`rpl.own.environment_maker`.
+        controller: see :func:`rpl.own.own_controller`; None does nothing, in the middle of
+            the action range.
+        config: the run's configuration.
+        options: how the environment becomes a task.
+        residual: learn the residual on the controller; else the whole action.
+        render_mode: of the environments that evaluations use.
+    """
+    scale, clip = config.residual.scale, config.residual.clip_controller
+
+    def prepared(bare: GymnasiumTask) -> tuple[VectorEnv, Controller]:
+        acting = own_controller(idle(bare) if controller is None else controller, bare)
+        return Residual(bare, acting, scale, clip) if residual else bare, acting
+
+    bare = own_task(source, options, min(config.evaluation_episodes, MOST_ENVS), render_mode)
+    evaluation_task, acting = prepared(bare)
+    task, exploring = evaluation_task, acting
+    if not bare.parallel:  # processes serve both: every round of episodes resets all of them
+        count = config.num_envs or config.episodes_per_cycle
+        task, exploring = prepared(own_task(source, options, count))
+    problem = Problem(
+        task=task,
+        evaluation_task=evaluation_task,
+        controller_task=bare,
+        controller=acting,
+        exploring_controller=exploring,
+        horizon=bare.max_episode_steps,
+        compute_reward=goal_reward(bare, config.replay.hindsight),
+        value_bounds=_value_bounds(config, options, bare.max_episode_steps),
+    )
+    problem.judged_by = _judged_by(options, problem, bare)
+    return problem
+
+
+def _judged_by(options: OwnOptions, problem: Problem, bare: GymnasiumTask) -> Any:
+    """Success if the environment reports it, in an episode of the controller, else the return."""
+    if options.judged_by != "auto":
+        return options.judged_by
+    seeds = evaluation_seeds(0, bare.num_envs)
+    collect(bare, controller_policy(problem), seeds, problem.horizon)
+    return "success" if bare.reports_success else "return"
+
+
+def _value_bounds(config: Config, options: OwnOptions, horizon: int) -> tuple[float, float]:
+    """What discounted sums of rewards within the bounds can be; an episode may end at any time."""
+    if options.reward_bounds is None:
+        return -math.inf, math.inf
+    low, high = options.reward_bounds
+    discount = config.learner.discount or 1.0 - 1.0 / horizon
+    return min(low, 0.0) / (1.0 - discount), max(high, 0.0) / (1.0 - discount)
+
+
+def idle(task: GymnasiumTask) -> Callable[[Any], np.ndarray]:
+    """A controller that stays in the middle of the action range."""
+    return lambda observation: task.action_middle
+
+
+def goal_reward(task: GymnasiumTask, hindsight: float) -> ComputeReward:
+    """The environment's ``compute_reward`` for arrays of goals, whether it takes arrays or not.
+
+    Args:
+        task: any; without goals there is nothing to relabel.
+        hindsight: the share of transitions that are relabelled.
+
+    Raises:
+        UnsuitableEnvironment: if there are goals to relabel but no ``compute_reward``.
+    """
+    spaces = getattr(task.single_observation_space, "spaces", None)
+    if spaces is None or hindsight == 0.0:
+        return _nothing
+    try:
+        compute = task.envs[0].get_wrapper_attr("compute_reward")
+    except AttributeError as error:
+        raise UnsuitableEnvironment(
+            "the environment has goals but no compute_reward, without which hindsight cannot pay "
+            "for other goals: add compute_reward(achieved_goal, desired_goal, info), or train "
+            "with --replay.hindsight 0"
+        ) from error
+    generator = np.random.default_rng(0)
+    shape = (7, *spaces["achieved_goal"].shape)
+    achieved, desired = generator.standard_normal((2, *shape))
+
+    def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
+
+    def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        return np.asarray(compute(achieved, desired, info), np.float64)
+
+    try:
+        rewards = together(achieved, desired, {})
+        fits = rewards.shape == (7,) and np.allclose(rewards, one_by_one(achieved, desired, {}))
+    except Exception:
+        return one_by_one
+    return together if fits else one_by_one
+
+
+def _nothing(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+    """Where no reward is ever used."""
+    return np.zeros(len(achieved))

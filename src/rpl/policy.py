@@ -1,0 +1,146 @@
+"""A trained policy in Python: from observations to actions, in the environment's units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpl import residual
+from rpl.acting import greedy_action
+from rpl.problem import Problem
+from rpl.residual import controller_action
+from rpl.rollout import as_goal_observation
+from rpl.tasks.gymnasium_task import GymnasiumTask
+
+
+class Policy:
+    """Controller plus learned residual, as it is deployed.
+
+    ``policy(observation)`` takes what the task observes, one observation or a batch of
+    them, and returns actions of the same number in the environment's units. Where the
+    controller has a memory, call ``reset()`` where an episode begins.
+
+    Args:
+        state: the learner.
+        problem: what it was learned on.
+        record: the run's ``config.json``.
+    """
+
+    def __init__(self, state: Any, problem: Problem, record: Mapping[str, Any]) -> None:
+        self.state = state
+        self.problem = problem
+        self.task_name: str = record["task"]
+        self.method: str = record["method"]
+        self.controller_name: str = record["controller"]
+        self.controller = problem.controller
+        self.frames = problem.frames
+        self.sizes = problem.sizes
+        wrapped = problem.evaluation_task
+        self.is_residual = isinstance(wrapped, residual.Residual)
+        """Whether the learner adds to the controller, or acts alone."""
+        self.scale = getattr(wrapped, "scale", np.ones(()))
+        """What a residual of 1 adds, in halves of the action range; () or (action_dim,)."""
+        self.clip_controller: bool = getattr(wrapped, "clip_controller", False)
+        bare = problem.controller_task.unwrapped
+        ones = np.ones(self.sizes[2])
+        own = isinstance(bare, GymnasiumTask)
+        self.action_low = bare.action_low if own else -ones
+        """(action_dim,) the environment's bounds."""
+        self.action_high = bare.action_high if own else ones
+
+    def __call__(self, observation: Any) -> np.ndarray:
+        """Actions, (n, action_dim) for n observations or (action_dim,) for one."""
+        if _is_single(observation):
+            return self(_batch_of_one(observation))[0]
+        said = self.residual(observation)
+        if not self.is_residual:
+            return self._from_unit(said)
+        proposed = controller_action(
+            self.controller, observation, said.shape, clip=self.clip_controller
+        )
+        return self._from_unit(residual.combine(proposed, said, self.scale)[0])
+
+    def reset(self, mask: np.ndarray | None = None) -> None:
+        """Clears the controller's memory, of the environments in ``mask`` or of all."""
+        if hasattr(self.controller, "reset"):
+            count = self.problem.controller_task.num_envs
+            self.controller.reset(np.ones(count, bool) if mask is None else mask)  # type: ignore[attr-defined]
+
+    def residual(self, observation: Any) -> np.ndarray:
+        """f(s, g), (n, action_dim) in [-1, 1], for n observations."""
+        return greedy_action(self.state, observation)
+
+    def combine(self, proposed: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """Actions from the controller's, in the environment's units, and the residual's."""
+        if not self.is_residual:
+            return self._from_unit(said)
+        middle, reach = self._middle_and_reach
+        base = (proposed - middle) / reach
+        if self.clip_controller:
+            base = np.clip(base, -1.0, 1.0)
+        return self._from_unit(residual.combine(base, said, self.scale)[0])
+
+    @property
+    def _middle_and_reach(self) -> tuple[np.ndarray, np.ndarray]:
+        low, high = self.action_low, self.action_high
+        return (high + low) / 2.0, (high - low) / 2.0
+
+    def _from_unit(self, action: np.ndarray) -> np.ndarray:
+        middle, reach = self._middle_and_reach
+        return np.clip(middle + reach * action, self.action_low, self.action_high)
+
+    def random_observations(self, count: int, generator: np.random.Generator) -> Any:
+        """Observations as wide as those seen in training, and wider: (count, ...)."""
+        parts = {}
+        for name, normalizer in (
+            ("observation", self.state.observation_normalizer),
+            ("desired_goal", self.state.goal_normalizer),
+        ):
+            mean, std = np.asarray(normalizer.mean), np.asarray(normalizer.std)
+            parts[name] = mean + 3.0 * std * generator.standard_normal((count, len(mean)))
+        if not self.sizes[1]:
+            return parts["observation"]
+        return {**parts, "achieved_goal": parts["desired_goal"]}
+
+    def real_observations(self, steps: int = 20) -> Iterator[Any]:
+        """Batched observations of the task, as the policy acts in it."""
+        task = self.problem.evaluation_task
+        observation, _ = task.reset(seed=0)
+        for _ in range(steps):
+            yield observation
+            said = self.residual(observation)
+            observation = task.step(said)[0]
+
+
+def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: Any) -> Policy:
+    """The policy of a run folder.
+
+    Args:
+        run: the folder.
+        checkpoint: ``best`` or ``last``.
+        num_envs: how many environments it is asked for at once, where its controller has a
+            memory for each.
+        own: ``make_env`` and ``controller`` themselves, where the run was made with objects
+            that no module holds under a name.
+
+    Raises:
+        RunError: if there is no policy, or the objects it was made with cannot be found.
+    """
+    from rpl.commands.loading import load_policy
+
+    return load_policy(Path(run), checkpoint, num_envs, **own)
+
+
+def _is_single(observation: Any) -> bool:
+    if isinstance(observation, Mapping):
+        return np.ndim(as_goal_observation(observation)["observation"]) == 1
+    return np.ndim(observation) == 1
+
+
+def _batch_of_one(observation: Any) -> Any:
+    if isinstance(observation, Mapping):
+        return {name: np.asarray(part)[None] for name, part in observation.items()}
+    return np.asarray(observation)[None]
