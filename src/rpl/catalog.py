@@ -304,7 +304,7 @@ def make_problem(
         evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode))[0],
         controller_task=bare,
         controller=acting,
-        exploring_controller=exploring,
+        exploring_controller=None if exploring is acting else exploring,
         horizon=entry.horizon,
         compute_reward=bare.compute_reward,
     )
