@@ -161,7 +161,6 @@ FROM_SCRATCH = (
     ("zero_last", False),
     ("actor_learning_rate", 1e-3),
     ("learning_rate_halving", None),
-    ("actor_warm_up", 0),
     ("polyak", 0.95),
 )
 EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B

@@ -23,8 +23,6 @@ class LearnerConfig:
     """Adam's step size for the critic."""
     learning_rate_halving: float | None = None
     """Gradient steps N after which step sizes have halved: lr / (1 + n / N); None keeps them."""
-    actor_warm_up: int = 0
-    """Gradient steps over which the actor's step size rises from zero."""
     batch_size: int = 256
     """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
     updates_per_cycle: int = 40
@@ -175,7 +173,6 @@ FAST = Config(
         LearnerConfig(),
         actor_learning_rate=1e-4,
         learning_rate_halving=10_000,
-        actor_warm_up=4_000,
         polyak=0.8,
         action_l2=0.1,
     ),

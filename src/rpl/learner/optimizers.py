@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import equinox as eqx
-import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
@@ -16,8 +15,7 @@ Module = TypeVar("Module")
 
 def actor_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
     """The actor's."""
-    halving, warm_up = config.learning_rate_halving, config.actor_warm_up
-    return _adam(config.actor_learning_rate, halving, warm_up)
+    return _adam(config.actor_learning_rate, config.learning_rate_halving)
 
 
 def critic_optimizer(config: LearnerConfig) -> optax.GradientTransformation:
@@ -41,11 +39,10 @@ def descend(
     return eqx.apply_updates(module, updates), optimizer_state
 
 
-def _adam(rate: float, halving: float | None, warm_up: int = 0) -> optax.GradientTransformation:
-    return optax.adam(lambda step: rate * step_size_factor(step, halving, warm_up))
+def _adam(rate: float, halving: float | None) -> optax.GradientTransformation:
+    return optax.adam(lambda step: rate * step_size_factor(step, halving))
 
 
-def step_size_factor(step: ArrayLike, halving: float | None, warm_up: int) -> ArrayLike:
-    """What a step size is multiplied by after ``step`` gradient steps: a rise, then a decay."""
-    factor = 1.0 if halving is None else 1.0 / (1.0 + step / halving)
-    return factor * jnp.minimum(1.0, (step + 1) / warm_up) if warm_up else factor
+def step_size_factor(step: ArrayLike, halving: float | None) -> ArrayLike:
+    """What a step size is multiplied by after ``step`` gradient steps."""
+    return 1.0 if halving is None else 1.0 / (1.0 + step / halving)
