@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import gymnasium
+import mujoco
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from rpl.tasks import COMPLEX_HOOK, HOOK, NOISY_HOOK, History, HookTask, make_hook_task
-from rpl.tasks.hook import BUMPS
+from rpl.tasks.fetch_arm import hold_weld_at_gripper
+from rpl.tasks.hook import BUMPS, hook_spec, settle
 from rpl.tasks.lean import STANDING_JOINTS
 
 LEAN = replace(HOOK, physics="lean")
@@ -213,3 +215,21 @@ def test_a_picture_shows_hook_goal_and_this_simulations_object(make) -> None:
         assert ((red > 150) & (green > 60) & (blue < 60)).sum() > 200, "the hook"
         assert ((blue > 90) & (red < 60) & (green < 110)).sum() > 10, "the object"
     assert not np.array_equal(*frames)
+
+
+def test_merging_bodies_that_stand_still_changes_nothing_that_moves() -> None:
+    merged, apart = hook_spec("lean"), hook_spec("lean")
+    apart.compiler.fusestatic = False
+    ends = []
+    for spec in (merged, apart):
+        model = spec.compile()
+        hold_weld_at_gripper(model)
+        data = mujoco.MjData(model)
+        data.qpos[:], data.qvel[:] = settle().state(model)
+        mujoco.mj_forward(model, data)
+        data.mocap_pos[0] = np.add(data.body("robot0:gripper_link").xpos, (0.03, -0.05, -0.02))
+        data.mocap_quat[0] = data.body("robot0:gripper_link").xquat
+        mujoco.mj_step(model, data, nstep=100)
+        ends.append((model.nbody, data.qpos.copy()))
+    assert ends[0][0] < ends[1][0]
+    assert_allclose(ends[0][1], ends[1][1], atol=1e-6)
