@@ -80,17 +80,12 @@ PLANNER = (
 )
 
 
-# `fast` as it was before the actor's step size rose slowly after burn-in (docs/presets.md).
-AT_ONCE = {"variant": "at-once", "words": ("--learner.actor-warm-up", "0"), "seeds": 3}
-
-
 def _matrix() -> tuple[Cell, ...]:
     push = _methods("push", 200_000, 15.0, 1_000_000, words=PLANNER)
     push = (push[0], replace(push[1], cost=1.2), replace(push[2], cost=8.0))
     reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")
     slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
     pick = _methods("pick-and-place", 800_000, 1.3)
-    at_once = tuple(replace(cells[0], **AT_ONCE) for cells in (slippery, pick))
     published = tuple(
         replace(cell, preset="paper", variant="paper", steps=steps, cost=3.5)
         for cells, steps in ((slippery, 1_000_000), (pick, 1_500_000))
@@ -105,7 +100,6 @@ def _matrix() -> tuple[Cell, ...]:
         reactive,
         *slippery,
         *pick,
-        *at_once,
         *published,
         *noisy,
         *complex_,

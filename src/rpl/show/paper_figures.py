@@ -45,21 +45,13 @@ def methods_figure(results: Results, tasks: Sequence[str]) -> Figure:
     figure, panels = _panels(len(tasks))
     for letter, axes, task in zip("abc", panels, tasks, strict=False):
         for method, (label, colour) in METHODS.items():
-            for cell, suffix in _drawn(results, task, method):
-                draw_runs(axes, results.runs(cell), cell, label + suffix, colour)
+            cell = cell_of(task, method)
+            if cell is not None:
+                draw_runs(axes, results.runs(cell), cell, label, colour)
         _draw_initial(axes, results, task)
         _draw_pets(axes, results, task)
         _finish(axes, f"({letter}) {task}", quantity_of(task))
     return figure
-
-
-def _drawn(results: Results, task: str, method: str) -> list[tuple[Cell, str]]:
-    """The method's cell; while it has no runs, the earlier setting's beside its gap."""
-    plain, earlier = cell_of(task, method), cell_of(task, f"{method}-at-once")
-    drawn = [(plain, "")] if plain else []
-    if earlier and plain and not results.runs(plain) and results.runs(earlier):
-        drawn.append((earlier, ", no slow rise"))
-    return drawn
 
 
 def presets_figure(results: Results) -> Figure:

@@ -14,8 +14,6 @@ from rpl.show.paper_tables import MISSING, NOTHING, markdown, number, with_inter
 from rpl.show.plots import Run
 from rpl.show.statistics import LEVEL, Summary, quantity_of, steps_to, summarise
 
-EARLIER = "rpl-at-once"  # counts for RPL while RPL has no runs of its own
-
 
 def first_claim(results: Results) -> str:
     """RPL improves on initial policies."""
@@ -94,11 +92,10 @@ def second_claim(results: Results) -> str:
 
 
 def rpl_summary(results: Results, task: str) -> Summary:
-    """RPL's cell of a task, or the earlier preset's while that has no runs."""
-    plain, earlier = cell_of(task, "rpl"), cell_of(task, EARLIER)
-    assert plain is not None
-    chosen = earlier if earlier and results.runs(earlier) and not results.runs(plain) else plain
-    return results.summary(chosen)
+    """RPL's cell of a task."""
+    cell = cell_of(task, "rpl")
+    assert cell is not None
+    return results.summary(cell)
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:

@@ -42,7 +42,7 @@ class Results:
 
     def initial(self, task: str) -> float | None:
         """The level of the initial policy: the controller of RPL's runs on the task."""
-        for label in ("rpl", "expert-explore", "rpl-at-once"):
+        for label in ("rpl", "expert-explore"):
             cell = cell_of(task, label)
             if cell is not None and self.runs(cell):
                 return self.summary(cell).initial
