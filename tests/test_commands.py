@@ -124,7 +124,8 @@ def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):
     assert run(["eval", "push", "--episodes", "3", "--task.physics", "lean", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert set(report) == {
-        "task", "method", "episodes", "seed", "controller", "policy", "difference"
+        "task", "method", "episodes", "seed", "controller", "policy", "difference", "verdict",
+        "largest_deviation", "judged_by",
     }  # fmt: skip
     assert set(report["controller"]) == {
         "success_rate", "success_interval", "mean_return", "return_interval"

@@ -5,12 +5,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference, training_seeds
+from rpl.evaluate import (
+    Outcome,
+    evaluate,
+    evaluation_seeds,
+    paired_difference,
+    training_seeds,
+    verdict,
+)
 
 
 def outcome(success, returns=None) -> Outcome:
     success = np.asarray(success, bool)
     return Outcome(success, np.zeros(len(success)) if returns is None else np.asarray(returns))
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [
+        ((0.01, 0.2), "better"),
+        ((-0.2, -0.01), "worse"),
+        ((-0.01, 0.2), "no difference shown"),
+        ((0.0, 0.2), "no difference shown"),
+        ((0.0, 0.0), "no difference shown"),
+    ],
+)
+def test_a_policy_is_better_only_if_the_interval_leaves_out_zero(interval, says) -> None:
+    assert verdict(interval) == says
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 20), (7, 20), (96, 100), (100, 100)])

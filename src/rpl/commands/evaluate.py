@@ -30,11 +30,18 @@ from rpl.commands.options import (
     named_task,
     recorded_task,
 )
-from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference
+from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference, verdict
+from rpl.problem import Problem
+from rpl.residual import Residual
 
 # Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
 UNSEEN_SEED = 1_000_000
 LARGEST_ROUND = 100
+VERDICTS = {
+    "better": "better (the paired interval lies above zero)",
+    "worse": "worse (the paired interval lies below zero)",
+    "no difference shown": "no difference shown (the paired interval includes zero)",
+}
 
 
 @dataclass(frozen=True)
@@ -160,9 +167,10 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "method": subject.method,
         "episodes": episodes,
         "seed": seed,
+        "judged_by": problem.judged_by,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
-        "difference": None if policy is None else paired_difference(policy, controller),
+        **judgement(problem, policy, controller),
     }
     if object_options(subject) is not None:
         outcomes = {"controller": controller, "policy": policy}
@@ -170,6 +178,19 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
             episode_objects(subject, seeds), outcomes, training_categories(subject)
         )
     return report
+
+
+def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> dict[str, Any]:
+    """The paired difference, what it allows to say, and how far from the controller it went."""
+    if policy is None:
+        return {"difference": None, "verdict": None, "largest_deviation": None}
+    difference = paired_difference(policy, controller)
+    adds = isinstance(problem.evaluation_task, Residual)
+    return {
+        "difference": difference,
+        "verdict": verdict(difference[f"{problem.judged_by}_interval"]),  # type: ignore[arg-type]
+        "largest_deviation": list(policy.largest_deviation) if adds else None,
+    }
 
 
 def print_report(report: dict[str, Any], console: Console) -> None:
@@ -185,7 +206,10 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
     """Controller, policy and their difference as a table."""
     table = Table(title=f"{report['task']}: {title}")
-    for column in ("", "success", "95 % interval", "return", "95 % interval"):
+    # Where success says little, it is not shown.
+    by_success = report["judged_by"] == "success"
+    columns = ("success", "95 % interval") if by_success else ()
+    for column in ("", *columns, "return", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
     rows = [("controller", report["controller"])]
     if report["policy"] is not None:
@@ -195,11 +219,17 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         sign = "+" if name.startswith("difference") else ""
         low, high = numbers["success_interval"]
         return_low, return_high = numbers["return_interval"]
-        table.add_row(
-            name,
-            f"{numbers['success_rate']:{sign}.3f}",
-            f"[{low:{sign}.3f}, {high:{sign}.3f}]".replace("[", "\\["),
-            f"{numbers['mean_return']:{sign}.2f}",
-            f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]".replace("[", "\\["),
-        )
+        success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
+        earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
+        cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
+        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
     console.print(table)
+    if report["verdict"] is not None:
+        console.print(f"policy against controller: {VERDICTS[report['verdict']]}", soft_wrap=True)
+    if report["largest_deviation"]:
+        console.print(
+            "largest deviation from the controller, in halves of the action range: "
+            + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -68,6 +68,11 @@ def load_subject(
     record = read_config(path)
     if controller is not None and controller != record["controller"]:
         raise RunError(f"{path} learned on {record['controller']}, not on {controller}")
+    if any("<" in str(record[name]) for name in ("task", "controller")):
+        raise RunError(
+            f"{path} was made with objects that no module holds under a name: load it in Python "
+            "with rpl.load(run, make_env=..., controller=...)"
+        )
     config = _config(record, num_envs)
     settings = OwnSettings()
     if record["controller"] in CONTROLLERS:

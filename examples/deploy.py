@@ -1,0 +1,106 @@
+"""Controller plus residual on a robot's computer: NumPy and onnxruntime, nothing else.
+
+    rpl export runs/Pendulum-v1-rpl-td3-seed0 policy.onnx
+    python examples/deploy.py policy.onnx examples.pendulum:controller
+
+Copy :class:`Deployed` to the robot. The file holds the normalisers, the network, the sum with
+the controller and every clip, so that what acts is what was trained, and no action is further
+from the controller's than the scale it was trained with.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+
+class Deployed:
+    """A policy for one robot.
+
+    Args:
+        path: what ``rpl export`` wrote.
+        controller: from one observation, as the robot sees it now, to one action in its own
+            units; unused where the policy was learned from scratch.
+    """
+
+    def __init__(self, path: str | Path, controller: Callable[[Any], Any]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        providers = ["CPUExecutionProvider"]
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        self.controller = controller
+        stored = self.session.get_modelmeta().custom_metadata_map
+        self.facts = {name: json.loads(value) for name, value in stored.items()}
+        self.inputs = [entry.name for entry in self.session.get_inputs()]
+        self.sizes = {entry.name: entry.shape[1] for entry in self.session.get_inputs()}
+        self.frames: list[np.ndarray] = []
+
+    def reset(self) -> None:
+        """Call it where an episode begins: forgets the frames, and resets the controller."""
+        self.frames = []
+        if hasattr(self.controller, "reset"):
+            self.controller.reset()
+
+    def __call__(self, observation: Any) -> np.ndarray:
+        """The action (action_dim,) for one observation: an array, or a dict with the goal."""
+        parts = observation if isinstance(observation, Mapping) else {"observation": observation}
+        feed = {"observation": self._with_history(np.asarray(parts["observation"], np.float32))}
+        if "desired_goal" in self.inputs:
+            feed["desired_goal"] = np.asarray(parts["desired_goal"], np.float32)[None]
+        if "controller_action" in self.inputs:
+            feed["controller_action"] = self._ask_controller(observation)
+        return self.session.run(["action"], feed)[0][0]
+
+    def _with_history(self, frame: np.ndarray) -> np.ndarray:
+        """The newest frame first; before there are enough, the first one stands for the rest."""
+        count = self.facts["frames"]
+        self.frames = [frame, *(self.frames or [frame] * count)][:count]
+        return np.concatenate(self.frames)[None]
+
+    def _ask_controller(self, observation: Any) -> np.ndarray:
+        """The controller's action, (1, action_dim); one of a batch gets a batch of one."""
+        try:
+            action = np.asarray(self.controller(observation), np.float32)
+        except (ValueError, IndexError):
+            action = np.asarray(self.controller(np.asarray(observation)[None]), np.float32)
+        return action.reshape(1, -1)
+
+
+def main(path: str, controller_name: str) -> None:
+    """Measures how often a second the policy can act on one core."""
+    sys.path.insert(0, str(Path.cwd()))
+    module, _, name = controller_name.partition(":")
+    policy = Deployed(path, getattr(importlib.import_module(module), name))
+    sizes = {name: policy.sizes.get(name, 0) for name in ("observation", "desired_goal")}
+    generator = np.random.default_rng(0)
+    observation: Any = generator.standard_normal(sizes["observation"] // policy.facts["frames"])
+    if sizes["desired_goal"]:
+        goals = generator.standard_normal((2, sizes["desired_goal"]))
+        observation = dict(
+            zip(
+                ("observation", "achieved_goal", "desired_goal"), (observation, *goals), strict=True
+            )
+        )
+    times = []
+    for _ in range(2000):
+        started = time.perf_counter()
+        policy(observation)
+        times.append(time.perf_counter() - started)
+    median, slowest = np.median(times), np.quantile(times, 0.99)
+    print(
+        f"{1.0 / median:,.0f} actions a second ({median * 1e6:.0f} us; 99 %: {slowest * 1e6:.0f})"
+    )
+    unwanted = {"jax", "mujoco", "rpl", "gymnasium"} & set(sys.modules)
+    print(f"imported beside NumPy and onnxruntime: {', '.join(sorted(unwanted)) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

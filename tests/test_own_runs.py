@@ -1,0 +1,309 @@
+"""Somebody's own environment and controller from training to deployment."""
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rpl
+import toys
+from rpl.acting import controller_policy
+from rpl.catalog import make_problem
+from rpl.cli import run
+from rpl.config import PRESETS
+from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.own import OwnOptions
+from rpl.own_problem import own_config, own_problem
+from rpl.rollout import collect
+from rpl.tasks.gymnasium_task import GymnasiumTask
+from toys import Reach, Slide
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SMALL = (  # noqa: SIM905
+    "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "
+    "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
+    "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01"
+).split()
+
+
+def small_config(horizon=8):
+    config = own_config(PRESETS["fast"].config, horizon)
+    words = dict(zip(SMALL[::2], SMALL[1::2], strict=True))
+    return dataclasses.replace(
+        config,
+        episodes_per_cycle=int(words["--episodes-per-cycle"]),
+        cycles_per_epoch=3,
+        evaluation_episodes=3,
+        final_evaluation_episodes=4,
+        learner=dataclasses.replace(
+            config.learner,
+            hidden=(16,),
+            batch_size=16,
+            updates_per_cycle=8,
+            actor_learning_rate=1e-2,
+        ),
+        burn_in=dataclasses.replace(config.burn_in, minimum_steps=50),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run on Slide with a controller that has a memory, made on the command line."""
+    folder = tmp_path_factory.mktemp("own") / "run"
+    words = ["train", "toys:Slide", "--controller", "toys:Summing", *SMALL]
+    assert run([*words, "--residual.scale", "0.3", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_with_goals(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("own") / "goals"
+    words = ["train", "toys:Reach", "--controller", "toys:to_goal", "--learner", "sac", *SMALL]
+    assert run([*words, "--residual.scale", "0.2", "0.0", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
+    record = json.loads((trained / "config.json").read_text())
+    assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
+    assert run(["eval", str(trained), "--episodes", "5", "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["task"] == "toys:Slide"
+    assert report["policy"]["mean_return"] != report["controller"]["mean_return"]
+    assert report["verdict"] in ("better", "worse", "no difference shown")
+    assert 0.0 < report["largest_deviation"][0] <= 0.3 + 1e-9
+    assert run(["eval", str(trained), "--episodes", "5"]) == 0
+    printed = capfd.readouterr().out
+    assert f"policy against controller: {report['verdict']} (the paired interval" in printed
+    assert f"in halves of the action range: {report['largest_deviation'][0]:.3f}" in printed
+
+
+def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
+    words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
+    assert run(words) == 0
+    by_command = json.loads(capfd.readouterr().out)["controller"]["mean_return"]
+    problem = own_problem("toys:Slide", toys.one, small_config(), OwnOptions())
+    seeds = evaluation_seeds(1_000_000, 5)
+    outcome = evaluate(problem.controller_task, controller_policy(problem), seeds, 8)
+    assert by_command == pytest.approx(outcome.mean_return)
+
+
+def test_the_loaded_policy_acts_as_the_evaluated_one(trained) -> None:
+    policy = rpl.load(trained, num_envs=3)
+    task = rpl.load(trained, num_envs=3).problem.evaluation_task
+    observation, _ = task.reset(seed=[1, 3, 5])
+    policy.reset()
+    for _ in range(5):
+        acted = policy(observation)
+        observation, _, _, _, info = task.step(policy.residual(observation))
+        native = task.unwrapped.from_unit(info["executed_action"])
+        np.testing.assert_allclose(acted, native, atol=1e-6)
+        middle = task.unwrapped.to_unit(acted)
+        assert (np.abs(middle - np.clip(info["controller_action"], -1, 1)) <= 0.3 + 1e-6).all()
+
+
+def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
+    policy = rpl.load(trained_with_goals)
+    observation, _ = Reach().reset(seed=4)
+    batch = {name: np.stack([part] * 3) for name, part in observation.items()}
+    np.testing.assert_allclose(policy(batch), np.stack([policy(observation)] * 3), atol=1e-6)
+    by_controller = np.clip(toys.to_goal(observation), -1, 1)
+    assert policy(observation)[1] == pytest.approx(by_controller[1])  # its scale is 0
+    assert abs(policy(observation)[0] - by_controller[0]) <= 0.2 + 1e-6
+
+
+@pytest.mark.parametrize("which", ["trained", "trained_with_goals"])
+def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, capfd) -> None:
+    pytest.importorskip("onnx")
+    folder, path = request.getfixturevalue(which), tmp_path / "policy.onnx"
+    assert run(["export", str(folder), str(path)]) == 0
+    assert "-> action; at most" in capfd.readouterr().out
+    session = __import__("onnxruntime").InferenceSession(str(path))
+    policy = rpl.load(folder, num_envs=4)
+    make = Slide if which == "trained" else Reach
+    task = GymnasiumTask(make, 4)
+    observation, _ = task.reset(seed=9)
+    policy.reset()
+    expected = policy(observation)
+    policy.reset()
+    proposed = policy.controller.controller(observation)
+    feed = {"controller_action": proposed.astype(np.float32)}
+    if which == "trained":
+        feed["observation"] = observation.astype(np.float32)
+    else:
+        feed |= {k: observation[k].astype(np.float32) for k in ("observation", "desired_goal")}
+    np.testing.assert_allclose(session.run(["action"], feed)[0], expected, atol=2e-5)
+
+
+def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnx")
+    from rpl import export
+
+    policy = rpl.load(trained)
+    real = policy.residual
+    monkeypatch.setattr(policy, "residual", lambda observation: real(observation) + 1e-3)
+    with pytest.raises(rpl.runs.RunError, match=r"differs from the learner by 1\.0e-03"):
+        export.export(policy, tmp_path / "policy.onnx")
+
+
+def test_history_and_the_paper_tasks_are_exported(tmp_path) -> None:
+    """A fresh learner with a random last layer, on a task of two frames."""
+    pytest.importorskip("onnx")
+    import jax
+
+    from rpl import learner
+    from rpl.config import FAST
+    from rpl.export import export
+    from rpl.policy import Policy
+
+    settings = dataclasses.replace(FAST.learner, hidden=(16, 16), zero_last=False)
+    config = dataclasses.replace(
+        FAST, learner=settings, evaluation_episodes=2, episodes_per_cycle=1, num_threads=1
+    )
+    problem = make_problem("noisy-hook", "rpl", config)
+    state = learner.create(jax.random.key(0), *problem.sizes, settings, problem.frames)
+    seen = np.random.default_rng(0).standard_normal((50, problem.sizes[0])).astype(np.float32)
+    state = learner.observe(state, seen, seen[:, : problem.sizes[1]])
+    record = {"task": "noisy-hook", "method": "rpl", "controller": "reactive-hook"}
+    policy = Policy(state, problem, record)
+    assert policy.frames == 2
+    assert export(policy, tmp_path / "hook.onnx") <= 1e-5
+
+
+def test_what_is_deployed_acts_as_the_policy(trained, tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.export import export
+
+    path = tmp_path / "policy.onnx"
+    export(rpl.load(trained), path)
+    deployed = load_example("deploy").Deployed(path, toys.Summing())
+    policy = rpl.load(trained)
+    for seed in (2, 4):
+        env = Slide()
+        observation, _ = env.reset(seed=seed)
+        deployed.reset()
+        policy.reset()
+        for _ in range(5):
+            action = deployed(observation)
+            np.testing.assert_allclose(action, policy(observation), atol=2e-5)
+            observation = env.step(np.clip(action, -1, 3).astype(np.float32))[0]
+
+
+def test_the_deployed_policy_needs_nothing_but_onnxruntime(trained, tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.export import export
+
+    export(rpl.load(trained), tmp_path / "policy.onnx")
+    (tmp_path / "mine.py").write_text(
+        "def controller(observation):\n    return -0.5 * observation[:1]\n"
+    )
+    command = [sys.executable, str(EXAMPLES / "deploy.py"), "policy.onnx", "mine:controller"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "imported beside NumPy and onnxruntime: nothing" in done.stdout
+
+
+def load_example(name: str):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_improving_takes_the_objects_themselves(tmp_path) -> None:
+    folder = tmp_path / "run"
+    policy = rpl.improve(
+        lambda: Slide(limit=8),
+        lambda observation: [-0.2 * observation[0]],
+        steps=300,
+        scale=0.4,
+        out=folder,
+        config=small_config(),
+        quiet=True,
+    )
+    assert policy(np.zeros(2, np.float32)).shape == (1,)
+    again = rpl.load(folder, make_env=lambda: Slide(), controller=lambda o: [-0.2 * o[0]])
+    seen = np.ones((4, 2), np.float32)
+    np.testing.assert_array_equal(again(seen), policy(seen))
+    with pytest.raises(rpl.runs.RunError, match=r"rpl\.load\(run, make_env="):
+        rpl.load(folder)
+
+
+def test_a_policy_stored_as_onnx_is_a_controller(trained_with_goals, tmp_path, capfd) -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    gain = numpy_helper.from_array(np.float32([[-0.5], [0.0]]), "gain")
+    seen = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])
+    acted = helper.make_tensor_value_info("a", TensorProto.FLOAT, ["n", 1])
+    nodes = [helper.make_node("MatMul", ["x", "gain"], ["a"])]
+    graph = helper.make_graph(nodes, "g", [seen], [acted], [gain])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "p.onnx")
+    levels = []
+    for name in ("toys:one", str(tmp_path / "p.onnx")):
+        words = ["eval", "toys:Slide", "--controller", name, "--episodes", "4", "--json"]
+        assert run(words) == 0
+        levels.append(json.loads(capfd.readouterr().out)["controller"]["mean_return"])
+    assert levels[0] == pytest.approx(levels[1], rel=1e-4)
+    words = ["eval", "toys:Reach", "--controller", str(tmp_path / "p.onnx"), "--json"]
+    assert run(words) == 1
+    assert "wants an input 'x' of width 2" in capfd.readouterr().err
+
+
+def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:
+    config = small_config()
+    problem = own_problem("toys:Slide", toys.Summing, config, OwnOptions())
+    assert problem.judged_by == "return"
+    assert problem.exploring_controller is not problem.controller
+    twice = [
+        collect(problem.controller_task, controller_policy(problem), [1, 3, 5], 8).returns
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*twice)
+    reach = own_problem("toys:Reach", toys.to_goal, config, OwnOptions(reward_bounds=(-1.0, 0.0)))
+    assert reach.judged_by == "success"
+    discount = config.learner.discount
+    assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
+    assert problem.value_bounds == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(("horizon", "episodes", "updates"), [(50, 8, 100), (1000, 1, 250)])
+def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None:
+    config = own_config(PRESETS["fast"].config, horizon)
+    assert (config.episodes_per_cycle, config.learner.updates_per_cycle) == (episodes, updates)
+    per_update = config.learner.polyak ** (1 / updates)
+    assert per_update == pytest.approx(0.8 ** (1 / 40))
+    assert own_config(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["toys:Slide"], "toys:Slide has no controller of its own: name yours with --controller"),
+        (["Pendulum-v1", "--controller", "reactive-push"], "is a controller for push"),
+        (["toys:Nothing", "--controller", "toys:one"], "toys has no 'Nothing'"),
+        (["Pendulum-v1", "--controller", "toys:nobody"], "toys has no 'nobody'"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(words, sentence, capfd, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", *words]) == 2
+    error = capfd.readouterr().err.strip()
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+
+
+def test_importing_the_package_does_not_import_the_learner() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import rpl, sys; print('jax' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
