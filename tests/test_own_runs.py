@@ -29,6 +29,8 @@ SMALL = (  # noqa: SIM905
     "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
     "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01"
 ).split()
+# The best policy of so short a run may be the untrained one.
+LAST = ("--checkpoint", "last")
 
 
 def small_config(horizon=8):
@@ -71,13 +73,13 @@ def trained_with_goals(tmp_path_factory) -> Path:
 def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
     record = json.loads((trained / "config.json").read_text())
     assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
-    assert run(["eval", str(trained), "--episodes", "5", "--json"]) == 0
+    assert run(["eval", str(trained), *LAST, "--episodes", "5", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["task"] == "toys:Slide"
     assert report["policy"]["mean_return"] != report["controller"]["mean_return"]
     assert report["verdict"] in ("better", "worse", "no difference shown")
     assert 0.0 < report["largest_deviation"][0] <= 0.3 + 1e-9
-    assert run(["eval", str(trained), "--episodes", "5"]) == 0
+    assert run(["eval", str(trained), *LAST, "--episodes", "5"]) == 0
     printed = capfd.readouterr().out
     assert f"policy against controller: {report['verdict']} (the paired interval" in printed
     assert f"in halves of the action range: {report['largest_deviation'][0]:.3f}" in printed
@@ -94,8 +96,8 @@ def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
 
 
 def test_the_loaded_policy_acts_as_the_evaluated_one(trained) -> None:
-    policy = rpl.load(trained, num_envs=3)
-    task = rpl.load(trained, num_envs=3).problem.evaluation_task
+    policy = rpl.load(trained, "last", num_envs=3)
+    task = rpl.load(trained, "last", num_envs=3).problem.evaluation_task
     observation, _ = task.reset(seed=[1, 3, 5])
     policy.reset()
     for _ in range(5):
@@ -108,7 +110,7 @@ def test_the_loaded_policy_acts_as_the_evaluated_one(trained) -> None:
 
 
 def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
-    policy = rpl.load(trained_with_goals)
+    policy = rpl.load(trained_with_goals, "last")
     observation, _ = Reach().reset(seed=4)
     batch = {name: np.stack([part] * 3) for name, part in observation.items()}
     np.testing.assert_allclose(policy(batch), np.stack([policy(observation)] * 3), atol=1e-6)
@@ -121,10 +123,10 @@ def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
 def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, capfd) -> None:
     pytest.importorskip("onnx")
     folder, path = request.getfixturevalue(which), tmp_path / "policy.onnx"
-    assert run(["export", str(folder), str(path)]) == 0
+    assert run(["export", str(folder), str(path), *LAST]) == 0
     assert "-> action; at most" in capfd.readouterr().out
     session = __import__("onnxruntime").InferenceSession(str(path))
-    policy = rpl.load(folder, num_envs=4)
+    policy = rpl.load(folder, "last", num_envs=4)
     make = Slide if which == "trained" else Reach
     task = GymnasiumTask(make, 4)
     observation, _ = task.reset(seed=9)
@@ -144,7 +146,7 @@ def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monke
     pytest.importorskip("onnx")
     from rpl import export
 
-    policy = rpl.load(trained)
+    policy = rpl.load(trained, "last")
     real = policy.residual
     monkeypatch.setattr(policy, "residual", lambda observation: real(observation) + 1e-3)
     with pytest.raises(rpl.runs.RunError, match=r"differs from the learner by 1\.0e-03"):
@@ -180,9 +182,9 @@ def test_what_is_deployed_acts_as_the_policy(trained, tmp_path) -> None:
     from rpl.export import export
 
     path = tmp_path / "policy.onnx"
-    export(rpl.load(trained), path)
+    export(rpl.load(trained, "last"), path)
     deployed = load_example("deploy").Deployed(path, toys.Summing())
-    policy = rpl.load(trained)
+    policy = rpl.load(trained, "last")
     for seed in (2, 4):
         env = Slide()
         observation, _ = env.reset(seed=seed)
@@ -198,7 +200,7 @@ def test_the_deployed_policy_needs_nothing_but_onnxruntime(trained, tmp_path) ->
     pytest.importorskip("onnx")
     from rpl.export import export
 
-    export(rpl.load(trained), tmp_path / "policy.onnx")
+    export(rpl.load(trained, "last"), tmp_path / "policy.onnx")
     (tmp_path / "mine.py").write_text(
         "def controller(observation):\n    return -0.5 * observation[:1]\n"
     )
