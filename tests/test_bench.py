@@ -12,8 +12,10 @@ import pytest
 from rich.console import Console
 
 from rpl import bench
-from rpl.bench import environment, measure, peers, training, update
+from rpl.bench import environment, measure, peers, planning, training, update
 from rpl.config import LearnerConfig
+from rpl.controllers.dynamics import ModelConfig
+from rpl.controllers.pets import OFFICIAL
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask
 
 MakeTask = Callable[..., FetchTask]
@@ -57,6 +59,11 @@ def test_flops_of_an_update_counted_by_hand() -> None:
     actor = (8 + 4) + (8 + 4) + 4
     assert update.update_flops(config, 1, 1, 1) == target + critic + through_critic + actor
     assert update.update_flops(LearnerConfig(), 25, 3, 4) == pytest.approx(0.71e9, rel=0.02)
+
+
+def test_flops_of_a_planned_action_counted_by_hand() -> None:
+    layers = 2 * (27 * 200 + 200 * 200 + 200 * 200 + 200 * 40)
+    assert planning.plan_flops(OFFICIAL, ModelConfig()) == 5 * 500 * 20 * 25 * layers
 
 
 def test_contenders_take_turns_and_keep_their_best() -> None:

@@ -13,6 +13,7 @@ SMALL = {
     "train": "--steps 400 --episodes-per-cycle 2 --evaluation-episodes 2 "
     "--final-evaluation-episodes 2 --replay.capacity 1000",
     "eval": "--episodes 2",
+    "cache": "--states 20",
     "watch": "--episodes 1 --no-contrast",
 }
 

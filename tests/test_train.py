@@ -13,8 +13,9 @@ from rpl.catalog import METHODS, make_problem
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
 from rpl.evaluate import Outcome, evaluate
 from rpl.learner.replay import Replay
+from rpl.metrics import is_best, metrics_row
 from rpl.progress import Progress
-from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, metrics_row, run_cycle
+from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, run_cycle
 
 
 def test_steps_rule_burns_in_for_its_steps_and_no_longer():
@@ -161,16 +162,28 @@ def test_one_bad_cycle_is_forgotten(bare_problem, monkeypatch):
     assert after is not before
 
 
-def test_row_says_what_happened():
+def test_row_says_what_happened(bare_problem):
     progress = Progress(environment_steps=50, burning_in=False, dropped_episodes=2)
     progress.add_cycle({"critic_loss": 1.0}, steps=25, seconds=0.5)
     progress.add_cycle({"critic_loss": 3.0, "actor_loss": 5.0}, steps=25, seconds=0.5)
     policy = Outcome(np.array([True, True, False, True]), np.array([-1.0, -2.0, -3.0, -2.0]))
     controller = Outcome(np.zeros(4, bool), np.full(4, -4.0))
-    row = metrics_row(progress, policy, controller)
+    row = metrics_row(bare_problem, progress, policy, controller)
     assert row["critic_loss"] == 2.0
     assert row["actor_loss"] == 5.0
     assert row["mean_q"] is None
     assert (row["policy_success"], row["policy_return"]) == (0.75, -2.0)
     assert (row["controller_success"], row["controller_return"]) == (0.0, -4.0)
     assert (row["burning_in"], row["dropped_episodes"], row["steps_per_second"]) == (0, 2, 50.0)
+    assert "policy_return_low" not in row
+    by_return = metrics_row(replace(bare_problem, judged_by="return"), progress, policy, controller)
+    assert by_return["policy_return_low"] <= -2.0 <= by_return["policy_return_high"]
+
+
+@pytest.mark.parametrize(("judged_by", "better"), [("success", False), ("return", True)])
+def test_the_best_policy_is_that_of_the_most_successes_or_the_highest_return(
+    bare_problem, judged_by, better
+):
+    progress = Progress(best_success=0.5, best_return=-3.0)
+    policy = Outcome(np.array([False, False]), np.array([-2.0, -2.0]))
+    assert is_best(replace(bare_problem, judged_by=judged_by), progress, policy) == better

@@ -11,7 +11,7 @@ from rpl import learner
 from rpl.config import ExplorationConfig
 from rpl.learner import LearnerState
 from rpl.problem import Problem
-from rpl.residual import controller_action
+from rpl.residual import Residual, combine, controller_action
 from rpl.rollout import Policy, as_goal_observation
 
 
@@ -77,6 +77,23 @@ def _learner_input(observation: Any) -> tuple[np.ndarray, np.ndarray]:
 def greedy_policy(state: LearnerState) -> Policy:
     """The learned policy as it is deployed."""
     return lambda observation, episodes, step: greedy_action(state, observation)
+
+
+def whole_policy(problem: Problem, policy: Policy) -> Policy:
+    """The policy for the bare task: where ``policy`` says residuals, what is executed for them."""
+    residual = problem.evaluation_task
+    if not isinstance(residual, Residual):
+        return policy
+
+    def whole(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        _reset_at_start(residual.controller, step, len(episodes))
+        added = policy(observation, episodes, step)
+        proposed = controller_action(
+            residual.controller, observation, added.shape, residual.clip_controller
+        )
+        return combine(proposed, added, residual.scale)[0]
+
+    return whole
 
 
 def controller_policy(problem: Problem) -> Policy:

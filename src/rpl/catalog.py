@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,17 +11,19 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from rpl.config import PAPER, PAPER_HOOK, BurnInConfig, Config, ExplorationConfig
+from rpl.controllers.cached import CachedPETS, CachedPolicy
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.own import OwnOptions, is_own_controller, is_own_task, own_controller
 from rpl.own_problem import own_problem
-from rpl.problem import Problem
+from rpl.problem import JudgedBy, Problem, relabelled_by_difference
 from rpl.residual import Controller, Residual
 from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, make_hook_task
+from rpl.tasks.pusher import MBRL_PUSHER, PusherTask
 
 
 class UnknownName(KeyError):
@@ -44,6 +47,12 @@ class TaskEntry:
     horizon: int
     published: Config = PAPER
     """What the preset ``paper`` is on it."""
+    value_bounds: tuple[float, float] | None = None
+    """What discounted returns can be; None derives it from rewards of -1 and 0."""
+    judged_by: JudgedBy = "success"
+    """Which outcome of an episode says how good it was."""
+    fast: tuple[tuple[str, Any], ...] = ()
+    """Settings in place of the preset fast's."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +61,20 @@ class ControllerEntry:
 
     summary: str
     make: type
-    """A dataclass whose first field is ``layout``, the task's, or ``task``, for planners."""
+    """A dataclass; a field ``layout`` is filled with the task's, ``task`` with the task itself."""
     tasks: tuple[str, ...]
     """Where it makes sense."""
 
     @property
+    def from_task(self) -> tuple[str, ...]:
+        """The fields that the task fills; the others are the controller's settings."""
+        names = [field.name for field in dataclasses.fields(self.make)]
+        return tuple(name for name in ("layout", "task") if name in names)
+
+    @property
     def plans(self) -> bool:
         """Whether it continues copies of the task's simulation."""
-        return dataclasses.fields(self.make)[0].name == "task"
+        return "task" in self.from_task
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,18 @@ TASKS: dict[str, TaskEntry] = {
         100,
         PAPER_HOOK,
     ),
+    "mbrl-pusher": TaskEntry(
+        "push a cylinder to a place with the torques of seven joints; dense reward",
+        MBRL_PUSHER,
+        PusherTask,
+        "cached-pets",
+        150,
+        PAPER_HOOK,
+        value_bounds=(-math.inf, 0.0),
+        judged_by="return",
+        # About as many steps a cycle as on the shorter tasks: values travel back with cycles.
+        fast=(("episodes_per_cycle", 2), ("cycles_per_epoch", 40)),
+    ),
 }
 
 CONTROLLERS: dict[str, ControllerEntry] = {
@@ -153,7 +180,19 @@ CONTROLLERS: dict[str, ControllerEntry] = {
         DiscreteMPCPush,
         ("push", "slippery-push"),
     ),
+    "cached-pets": ControllerEntry(
+        "does what a planner with a learned model did in the nearest of 500 states",
+        CachedPETS,
+        ("mbrl-pusher",),
+    ),
+    "cached": ControllerEntry(
+        "the same for any policy that `rpl cache` saved: --controller.path FILE",
+        CachedPolicy,
+        tuple(TASKS),
+    ),
 }
+
+PETS_SUMMARY = "learns a model of the task and plans with it; needs no controller"
 
 NO_BURN_IN = BurnInConfig(rule="steps", minimum_steps=0)
 # A fresh actor must be able to take any first action; a residual must not (paper, IV-A).
@@ -242,15 +281,17 @@ def controller_name(task: str, given: str | None, method: str) -> str | None:
 
 
 def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controller:
-    """A controller for a task, with ``options`` (an instance without a layout) if given."""
+    """A controller for a task, with the settings of ``options``, an instance, if given."""
     if is_own_controller(name):
         return own_controller(name, task)
-    cls = find("controller", CONTROLLERS, name).make
-    values = {}
-    if options is not None:
-        values = {f.name: getattr(options, f.name) for f in dataclasses.fields(cls)[1:]}
+    entry: ControllerEntry = find("controller", CONTROLLERS, name)
     bare: Any = task.unwrapped
-    return cls(bare if CONTROLLERS[name].plans else bare.layout, **values)
+    values = {"layout": bare.layout, "task": bare}
+    if options is not None:
+        values = vars(options) | values
+    return entry.make(
+        **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}
+    )
 
 
 def make_problem(
@@ -305,5 +346,11 @@ def make_problem(
         controller=acting,
         exploring_controller=None if exploring is acting else exploring,
         horizon=entry.horizon,
-        compute_reward=bare.compute_reward,
+        compute_reward=(
+            relabelled_by_difference(bare.compute_reward)
+            if bare.reward_needs_action
+            else bare.compute_reward
+        ),
+        value_bounds=entry.value_bounds,
+        judged_by=entry.judged_by,
     )

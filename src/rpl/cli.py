@@ -12,6 +12,7 @@ from rich.console import Console
 from rpl.catalog import UnknownName
 from rpl.commands import (
     benchmark,
+    cache,
     check,
     evaluate,
     export,
@@ -63,6 +64,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
         "train": train.command_for(arguments),
         "eval": evaluate.command_for(arguments),
         "watch": watch.command_for(arguments),
+        "cache": cache.command_for(arguments),
         "check": check.run_check,
         "export": export.export,
         "plot": plot.plot,

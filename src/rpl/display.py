@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from rpl.problem import JudgedBy
 from rpl.progress import Progress as RunProgress
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -18,9 +19,10 @@ SECONDS_BETWEEN_LINES = 15.0
 class PlainDisplay:
     """One line now and then, for logs and pipes."""
 
-    def __init__(self, console: Console, total_steps: int) -> None:
+    def __init__(self, console: Console, total_steps: int, judged_by: JudgedBy) -> None:
         self._console = console
         self._total = total_steps
+        self._judged_by: JudgedBy = judged_by
         self._speed = Speed()
         self._printed = 0.0
 
@@ -41,7 +43,7 @@ class PlainDisplay:
         self._console.print(
             f"step {progress.environment_steps:,} of {self._total:,}{phase}  "
             f"{self._speed.value:.0f} steps/s  {clock(left)} left  "
-            f"exploring {metrics.get('exploring_success', 0.0):.2f}  "
+            f"exploring {metrics.get(f'exploring_{self._judged_by}', 0.0):.2f}  "
             f"critic loss {metrics.get('critic_loss', float('nan')):.3f}  "
             f"Q {metrics.get('mean_q', float('nan')):.2f}",
             highlight=False,
@@ -50,22 +52,16 @@ class PlainDisplay:
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation."""
-        self._console.print(evaluation_line(row), markup=False, highlight=False, soft_wrap=True)
+        line = evaluation_line(row, self._judged_by)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveDisplay:
     """A progress bar and the latest numbers, redrawn in place; evaluations scroll above it."""
 
-    def __init__(self, console: Console, total_steps: int) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f} / {task.total:,.0f} steps"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            console=console,
-        )
+    def __init__(self, console: Console, total_steps: int, judged_by: JudgedBy) -> None:
+        self._judged_by: JudgedBy = judged_by
+        self._bar = make_bar(console)
         self._task = self._bar.add_task("training", total=total_steps)
         self._speed = Speed()
         self._numbers: dict[str, str] = {}
@@ -93,7 +89,7 @@ class LiveDisplay:
         phase = "burn-in" if progress.burning_in else "training"
         self._bar.update(self._task, completed=progress.environment_steps, description=phase)
         self._numbers |= {
-            "exploring": f"{metrics.get('exploring_success', 0.0):.2f}",
+            "exploring": f"{metrics.get(f'exploring_{self._judged_by}', 0.0):.2f}",
             "critic loss": f"{metrics.get('critic_loss', float('nan')):.3f}",
             "actor loss": f"{metrics.get('actor_loss', float('nan')):.3f}",
             "mean Q": f"{metrics.get('mean_q', float('nan')):.2f}",
@@ -104,11 +100,73 @@ class LiveDisplay:
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation above the bar."""
         self._numbers = {
-            "policy": f"[bold green]{row['policy_success']:.2f}[/]",
-            "controller": f"{row['controller_success']:.2f}",
+            "policy": f"[bold green]{row[f'policy_{self._judged_by}']:.2f}[/]",
+            "controller": f"{row[f'controller_{self._judged_by}']:.2f}",
         } | {k: v for k, v in self._numbers.items() if k not in ("policy", "controller")}
-        self._live.console.print(evaluation_line(row), markup=False, highlight=False)
+        line = evaluation_line(row, self._judged_by)
+        self._live.console.print(line, markup=False, highlight=False)
         self._live.update(self._view())
+
+
+class TrialDisplay:
+    """Where a run of few, slow episodes stands: a line a trial, and within it now and then.
+
+    On a terminal the running trial is a bar.
+    """
+
+    def __init__(self, console: Console, trials: int, horizon: int) -> None:
+        self._console, self._trials, self._horizon = console, trials, horizon
+        self._speed = Speed()
+        self._printed = time.monotonic()
+        self._bar = make_bar(console)
+        self._task = self._bar.add_task("planning", total=trials * horizon)
+
+    def __enter__(self) -> TrialDisplay:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_step(self, environment_steps: int) -> None:
+        """Moves the bar, or prints a line if the last one is some time ago."""
+        self._speed.update(environment_steps)
+        self._bar.update(self._task, completed=environment_steps)
+        quiet = time.monotonic() - self._printed < SECONDS_BETWEEN_LINES
+        if self._console.is_terminal or quiet:
+            return
+        total = self._trials * self._horizon
+        left = clock(self._speed.seconds_for(total - environment_steps))
+        self._print(
+            f"step {environment_steps:,} of {total:,}  {self._speed.value:.1f} steps/s  {left} left"
+        )
+
+    def on_trial(self, row: dict[str, Any]) -> None:
+        """Prints what the trial earned."""
+        earned = "diverged" if row["policy_return"] is None else f"{row['policy_return']:.1f}"
+        error = float("nan") if row["model_error"] is None else row["model_error"]
+        self._print(
+            f"trial {row['epoch'] + 1} of {self._trials}: return {earned}, "
+            f"best {row['best_return']:.1f}, model error {error:.2g}"
+        )
+
+    def _print(self, line: str) -> None:
+        self._printed = time.monotonic()
+        self._console.print(line, highlight=False, soft_wrap=True)
+
+
+def make_bar(console: Console) -> Progress:
+    """A bar of environment steps with the time that is left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} / {task.total:,.0f} steps"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        console=console,
+    )
 
 
 class Speed:
@@ -131,18 +189,29 @@ class Speed:
         return steps / self.value if self.value > 0 else None
 
 
-def make_display(console: Console, total_steps: int) -> LiveDisplay | PlainDisplay:
-    """The display for where the output goes."""
+def make_display(
+    console: Console, total_steps: int, judged_by: JudgedBy
+) -> LiveDisplay | PlainDisplay:
+    """The display for where the output goes, with the numbers that the task is judged by."""
     display = LiveDisplay if console.is_terminal else PlainDisplay
-    return display(console, total_steps)
+    return display(console, total_steps, judged_by)
 
 
-def evaluation_line(row: dict[str, Any]) -> str:
+def evaluation_line(row: dict[str, Any], judged_by: JudgedBy) -> str:
     """An evaluation in one line."""
+    policy, low, high, controller = (
+        row[f"{name}_{judged_by}{end}"]
+        for name, end in (
+            ("policy", ""),
+            ("policy", "_low"),
+            ("policy", "_high"),
+            ("controller", ""),
+        )
+    )
+    fine, coarse = (".3f", ".2f") if judged_by == "success" else (".2f", ".1f")
     return (
-        f"{row['environment_steps']:>9,} steps: policy {row['policy_success']:.3f} "
-        f"[{row['policy_success_low']:.2f}, {row['policy_success_high']:.2f}], "
-        f"controller {row['controller_success']:.3f} "
+        f"{row['environment_steps']:>9,} steps: policy {policy:{fine}} "
+        f"[{low:{coarse}}, {high:{coarse}}], controller {controller:{fine}} "
         f"({row['evaluation_episodes']} episodes{', burn-in' if row['burning_in'] else ''})"
     )
 

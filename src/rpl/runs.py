@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 import equinox as eqx
 
 from rpl.config import Config
-from rpl.learner import LearnerState
 from rpl.progress import Progress
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 
 T = TypeVar("T")
+State = TypeVar("State")
 
 
 class RunError(Exception):
@@ -116,7 +116,7 @@ class RunFolder:
                 self._events.add_scalar(name, value, row["environment_steps"])
         self._events.flush()
 
-    def save(self, state: LearnerState, progress: Progress, best: bool) -> None:
+    def save(self, state: Any, progress: Any, best: bool) -> None:
         """Writes the last checkpoint, and the best one if told so; each appears whole or not."""
         buffer = io.BytesIO()
         buffer.write(json.dumps(dataclasses.asdict(progress)).encode() + b"\n")
@@ -124,9 +124,14 @@ class RunFolder:
         for name in ("last", "best") if best else ("last",):
             write_durably(self.path / "checkpoint" / f"{name}.eqx", buffer.getvalue())
 
-    def restore(self, like: LearnerState) -> tuple[LearnerState, Progress]:
-        """The last checkpoint; rows of ``metrics.csv`` written after it are taken back."""
-        state, progress = load_checkpoint(self.path, like)
+    def restore(self, like: State, kind: type = Progress) -> tuple[State, Any]:
+        """The last checkpoint; rows of ``metrics.csv`` written after it are taken back.
+
+        Args:
+            like: a learner of the same shapes.
+            kind: the dataclass of the run's progress.
+        """
+        state, progress = load_checkpoint(self.path, like, kind=kind)
         self._resumed_at = progress.environment_steps
         _keep_rows(self.path / "metrics.csv", progress.rows)
         return state, progress
@@ -158,14 +163,15 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def load_checkpoint(
-    path: Path, like: LearnerState, name: str = "last"
-) -> tuple[LearnerState, Progress]:
-    """A checkpoint, ``last`` or ``best``.
+    path: Path, like: State, name: str = "last", kind: type = Progress
+) -> tuple[State, Any]:
+    """A checkpoint, ``last`` or ``best``: what was learned, and where the run stood.
 
     Args:
         path: the run folder.
         like: a learner of the same shapes.
         name: which checkpoint.
+        kind: the dataclass of the run's progress.
 
     Raises:
         RunError: if it is missing or cannot be read.
@@ -173,8 +179,8 @@ def load_checkpoint(
     file_path = path / "checkpoint" / f"{name}.eqx"
     try:
         with open(file_path, "rb") as file:
-            progress = Progress(**json.loads(file.readline()))
-            return eqx.tree_deserialise_leaves(file, like), progress
+            stood = kind(**json.loads(file.readline()))
+            return eqx.tree_deserialise_leaves(file, like), stood
     except FileNotFoundError as error:
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     except (ValueError, TypeError, RuntimeError, EOFError) as error:

@@ -16,6 +16,7 @@ from rpl.config import BurnInConfig, Config
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds, training_seeds
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
+from rpl.metrics import exploring_metrics, is_best, metrics_row
 from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.rollout import Episodes, collect
@@ -102,7 +103,7 @@ def run_cycle(
     progress.environment_steps += steps
     replay.store(episodes)
     progress.stored_episodes = replay.stored
-    metrics = {"exploring_success": float(episodes.success.mean())} if len(episodes) else {}
+    metrics = exploring_metrics(problem, episodes)
     if len(replay):
         learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
         metrics |= losses
@@ -220,17 +221,14 @@ def _evaluate_and_save(
     seeds = evaluation_seeds(config.seed, count)
     policy = evaluate(problem.evaluation_task, greedy_policy(state), seeds, problem.horizon)
     controller = levels(config.seed, count)
-    row = metrics_row(progress, policy, controller)
+    row = metrics_row(problem, progress, policy, controller)
     if state.stochastic:
         row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
     if progress.burning_in and progress.rows > 0:
         means = progress.epoch_means()
         progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
         progress.last_mean_q = means.get("mean_q")
-    best = (policy.success_rate, policy.mean_return) >= (
-        progress.best_success,
-        progress.best_return,
-    )
+    best = is_best(problem, progress, policy)
     if best:
         progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
     progress.wall_seconds += time.perf_counter() - started
@@ -241,31 +239,3 @@ def _evaluate_and_save(
     replay.flush()
     keeper.save(state, progress, best)
     observer.on_evaluation(row)
-
-
-def metrics_row(progress: Progress, policy: Outcome, controller: Outcome) -> dict[str, Any]:
-    """One row of ``metrics.csv``; losses are blank before the first cycle."""
-    means = progress.epoch_means()
-    low, high = policy.success_interval
-    speed = progress.epoch_steps / progress.epoch_seconds if progress.epoch_seconds else 0.0
-    return {
-        "environment_steps": progress.environment_steps,
-        "wall_seconds": round(progress.wall_seconds, 1),
-        "epoch": progress.epoch,
-        "policy_success": policy.success_rate,
-        "policy_success_low": low,
-        "policy_success_high": high,
-        "policy_return": policy.mean_return,
-        "controller_success": controller.success_rate,
-        "controller_return": controller.mean_return,
-        "critic_loss": means.get("critic_loss"),
-        "actor_loss": means.get("actor_loss"),
-        "mean_q": means.get("mean_q"),
-        "residual_size": policy.residual_size,
-        "clipped_share": policy.clipped_share,
-        "exploring_success": means.get("exploring_success"),
-        "burning_in": int(progress.burning_in),
-        "dropped_episodes": progress.dropped_episodes,
-        "evaluation_episodes": len(policy.success),
-        "steps_per_second": round(speed, 1),
-    }

@@ -63,10 +63,16 @@ PROBLEM = PETSProblem(Slider(), cost, HORIZON)
 
 
 class Memory:
-    """Keeps rows, and checkpoints as bytes, like a run folder."""
+    """Keeps rows, and checkpoints as bytes, like a run folder; watches the steps too."""
 
     def __init__(self) -> None:
-        self.rows, self.saved = [], {}
+        self.rows, self.saved, self.steps, self.trials = [], {}, [], 0
+
+    def on_step(self, environment_steps) -> None:
+        self.steps.append(environment_steps)
+
+    def on_trial(self, row) -> None:
+        self.trials += 1
 
     def append(self, row) -> None:
         self.rows.append({k: v for k, v in row.items() if k != "wall_seconds"})
@@ -81,9 +87,7 @@ class Memory:
 def whole() -> Memory:
     """A run from beginning to end."""
     memory = Memory()
-    train_pets(
-        CONFIG, PROBLEM, create_state(CONFIG, PROBLEM), PETSProgress(), memory, lambda row: None
-    )
+    train_pets(CONFIG, PROBLEM, create_state(CONFIG, PROBLEM), PETSProgress(), memory, memory)
     return memory
 
 
@@ -97,12 +101,14 @@ def test_it_learns_to_plan(whole) -> None:
     assert [row["best_return"] for row in whole.rows] == list(np.maximum.accumulate(returns))
     assert whole.rows[-1]["model_error"] < 0.01
     assert whole.saved["last"][1]["finished"]
+    assert whole.trials == 5
+    assert whole.steps == list(range(60))
 
 
 def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(whole) -> None:
     memory, stops = Memory(), iter([False, False, True])
     fresh = create_state(CONFIG, PROBLEM)
-    arguments = (memory, lambda row: None)
+    arguments = (memory, memory)
     train_pets(CONFIG, PROBLEM, fresh, PETSProgress(), *arguments, lambda: next(stops))
     assert len(memory.rows) == 2
     data, progress = memory.saved["last"]
@@ -114,7 +120,5 @@ def test_a_resumed_run_goes_on_as_if_it_had_not_been_stopped(whole) -> None:
 
 def test_another_seed_is_another_run(whole) -> None:
     memory, config = Memory(), replace(CONFIG, seed=1, trials=0)
-    train_pets(
-        config, PROBLEM, create_state(config, PROBLEM), PETSProgress(), memory, lambda row: None
-    )
+    train_pets(config, PROBLEM, create_state(config, PROBLEM), PETSProgress(), memory, memory)
     assert memory.rows[0]["policy_return"] != whole.rows[0]["policy_return"]

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from rpl.paper.ablations import ABLATIONS
-from rpl.paper.matrix import PETS_STEPS, Cell, cell_at
+from rpl.paper.matrix import Cell, cell_at
 from rpl.show.paper import rewrite_sections, write_all
 from rpl.show.paper_figures import shortened
-from rpl.show.paper_pages import first_claim, second_claim
+from rpl.show.paper_pages import comparison_level, first_claim, second_claim
 from rpl.show.paper_results import Results
 from rpl.show.paper_tables import full_table, short_table
 from rpl.show.statistics import interquartile_mean, mean_until, summarise
@@ -117,11 +117,30 @@ def test_claims_are_answered_with_numbers(results):
 
 def test_steps_that_made_the_controller_are_charged(results):
     cell = cell_at("mbrl-pusher/rpl")
-    assert cell.charged_steps == PETS_STEPS
+    path = results / cell.folder / "seed0" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"charged_steps": 15_500}))
     (run,) = Results(results).runs(cell)
-    area = mean_until(run, "policy_return", cell.steps - PETS_STEPS)
+    assert run.steps[0] == 15_500
+    assert run.steps[-1] == cell.steps + 15_500
+    area = mean_until(run, "policy_return", cell.steps)
     assert Results(results).summary(cell).area == area
     assert Results(results).summary(cell).final_interval is None
+
+
+def test_a_planner_is_summed_up_by_its_last_trials(results):
+    cell = cell_at("mbrl-pusher/pets")
+    folder = results / cell.folder / "seed0"
+    folder.mkdir(parents=True)
+    record = {"task": "mbrl-pusher", "method": "pets", "seed": 0, "controller": None}
+    (folder / "config.json").write_text(json.dumps(record))
+    rows = [f"{150 * (i + 1)},{-200.0 if i < 91 else -80.0}" for i in range(101)]
+    (folder / "metrics.csv").write_text("\n".join(["environment_steps,policy_return", *rows]))
+    summary = Results(results).summary(cell)
+    assert (summary.final, summary.initial) == (-80.0, None)
+    assert (
+        comparison_level(Results(results), Results(results).summary(cell_at("mbrl-pusher/rpl")))
+        == -80
+    )
 
 
 def test_everything_is_written_twice_the_same_and_ablations_only_with_runs(results, tmp_path):

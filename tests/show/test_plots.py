@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from rpl.show.plots import curve, format_steps, learning_curves, read_run, summary
+from rpl.show.plots import curve, draw_task, format_steps, learning_curves, summary
+from rpl.show.reading import read_run
 
 COLUMNS = (
     "environment_steps,policy_success,policy_success_low,policy_success_high,policy_return,"
@@ -73,6 +75,42 @@ def test_the_picture_names_methods_controller_and_every_task(tmp_path: Path) -> 
     assert "<!-- 50k -->" in svg
     learning_curves(folders[:1], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def make_planner_run(folder: Path, returns: list[float]) -> Path:
+    make_run(folder, [], task="mbrl-pusher", method="pets")
+    rows = [f"{150 * (i + 1)},{earned}" for i, earned in enumerate(returns)]
+    (folder / "metrics.csv").write_text(
+        "\n".join(["environment_steps,policy_return", *rows]) + "\n"
+    )
+    return folder
+
+
+def test_steps_that_a_learned_controller_cost_are_charged(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", [row(0, 0.4, 1), row(100, 0.5, 1), row(200, 0.8)])
+    record = json.loads((folder / "config.json").read_text())
+    facts = {"charged_steps": 15_500, "judged_by": "return", "task": "mbrl-pusher"}
+    (folder / "config.json").write_text(json.dumps(record | facts))
+    run = read_run(folder)
+    assert run.steps.tolist() == [15_500, 15_600, 15_700]
+    assert run.burn_in_end == 15_600
+    (line,) = summary([folder])
+    assert (line["quantity"], line["environment_steps"]) == ("return", 15_700)
+
+
+def test_a_planner_is_a_line_of_its_trials_and_a_level(tmp_path: Path) -> None:
+    planner = make_planner_run(tmp_path / "p", [-300.0] * 5 + [-80.0] * 5 + [-70.0] * 5)
+    learner = make_run(tmp_path / "a", [row(0, 0.4), row(3000, 0.5)], task="mbrl-pusher")
+    figure = Figure()
+    axes = figure.subplots()
+    draw_task(axes, "mbrl-pusher", [read_run(planner), read_run(learner)])
+    levels = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    assert levels["PETS (mean of its last 10 trials)"] == [-75.0, -75.0]
+    assert axes.get_ylabel() == "return"
+    trials = next(line for line in axes.get_lines() if len(line.get_xdata()) == 15)
+    assert trials.get_xdata()[-1] == 2250
+    learning_curves([planner], tmp_path / "alone.png")
+    assert (tmp_path / "alone.png").stat().st_size > 10_000
 
 
 def test_a_level_is_reached_when_three_evaluations_average_it(tmp_path: Path) -> None:

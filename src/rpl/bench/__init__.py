@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rpl.bench.environment import environment_rows
 from rpl.bench.measure import Row
+from rpl.bench.planning import planning_rows
 from rpl.bench.training import training_rows
 from rpl.bench.update import update_rows
 
@@ -29,6 +30,7 @@ def run_benchmarks(announce: Callable[[str], None] = lambda section: None) -> li
     for section, measure in (
         ("environment", environment_rows),
         ("update", update_rows),
+        ("planning", planning_rows),
         ("training", training_rows),
     ):
         announce(section)

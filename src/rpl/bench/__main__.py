@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from rpl.bench.peers import measure_stable_baselines3
+from rpl.bench.planning import measure_planning
 from rpl.bench.training import measure_training
 from rpl.bench.update import measure_update
 
 MEASURES: dict[str, Callable[..., Any]] = {
     "update": lambda repeats: measure_update(int(repeats)),
+    "planning": lambda repeats: measure_planning(int(repeats)),
     "training": measure_training,
     "stable-baselines3": measure_stable_baselines3,
 }

@@ -22,7 +22,7 @@ from rpl.commands.by_object import (
     splits_to_judge,
     training_categories,
 )
-from rpl.commands.loading import Subject, load_subject
+from rpl.commands.loading import Subject, is_planner, load_subject
 from rpl.commands.options import (
     ControllerName,
     as_command,
@@ -37,6 +37,7 @@ from rpl.residual import Residual
 # Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
 UNSEEN_SEED = 1_000_000
 LARGEST_ROUND = 100
+USUAL_EPISODES, USUAL_EPISODES_OF_PLANNERS = 200, 10
 VERDICTS = {
     "better": "better (the paired interval lies above zero)",
     "worse": "worse (the paired interval lies below zero)",
@@ -51,8 +52,8 @@ class EvaluateOptions:
     run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
     """A run folder, or a task to evaluate a controller on."""
     controller_name: ControllerName = None
-    episodes: int = 200
-    """Episodes, the same for policy and controller."""
+    episodes: int | None = None
+    """Episodes, the same for policy and controller; default: 200, or 10 for a run of PETS."""
     seed: int = UNSEEN_SEED
     """Chooses the episodes."""
     checkpoint: Literal["best", "last"] = "best"
@@ -107,9 +108,11 @@ def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Sub
 
 def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
-    if options.episodes < 1:
-        raise ValueError(f"--episodes must be at least 1, not {options.episodes}")
-    num_envs = min(options.episodes, LARGEST_ROUND)
+    usual = USUAL_EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else USUAL_EPISODES
+    episodes = usual if options.episodes is None else options.episodes
+    if episodes < 1:
+        raise ValueError(f"--episodes must be at least 1, not {episodes}")
+    num_envs = min(episodes, LARGEST_ROUND)
     subject = load_for(options, num_envs)
 
     def with_task(task: Any) -> Subject:
@@ -119,7 +122,8 @@ def run_evaluation(options: Any) -> int:
         raise ValueError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
-    report = full_report(subject, options.episodes, options.seed, with_task)
+    with Console(stderr=True).status(f"{episodes} episodes"):
+        report = full_report(subject, episodes, options.seed, with_task)
     if options.picture is not None:
         from rpl.show.by_object import success_by_category  # matplotlib is slow to import
 

@@ -10,7 +10,15 @@ from rpl.acting import greedy_policy
 from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, make_problem, task_options_of
 from rpl.commands.options import OwnSettings, from_record, without_task
 from rpl.commands.train import new_learner
+from rpl.commands.train_pets import pets_problem
 from rpl.config import Config
+from rpl.controllers.train_pets import (
+    PETSConfig,
+    PETSProgress,
+    create_state,
+    make_pets,
+    planning_policy,
+)
 from rpl.own import OwnOptions
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
@@ -29,6 +37,16 @@ class Subject:
     policy: ActingPolicy | None
     state: Any = None
     """The learner behind the policy."""
+    charged_steps: int = 0
+    """Environment steps that it was learned from, those of its controller included."""
+    record: dict[str, Any] | None = None
+    """The run's config.json."""
+
+
+def is_planner(run_or_task: str) -> bool:
+    """Whether it names a run of PETS, whose policy is thousands of times slower than others."""
+    path = Path(run_or_task)
+    return (path / "config.json").exists() and read_config(path).get("method") == "pets"
 
 
 def load_subject(
@@ -64,8 +82,19 @@ def load_subject(
             controller_options,
             render_mode,
         )
-        return Subject(run_or_task, None, problem, None)
+        return Subject(run_or_task, None, problem, None, charged_steps=problem.charged_steps)
     record = read_config(path)
+    if record["method"] == "pets":
+        return _load_pets(
+            path,
+            record,
+            controller,
+            num_envs,
+            task_options,
+            controller_options,
+            checkpoint,
+            render_mode,
+        )
     if controller is not None and controller != record["controller"]:
         raise RunError(f"{path} learned on {record['controller']}, not on {controller}")
     if any("<" in str(record[name]) for name in ("task", "controller")):
@@ -86,8 +115,16 @@ def load_subject(
         controller_options or from_record(settings, record["controller_options"]),
         render_mode,
     )
-    state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
-    return Subject(record["task"], record["method"], problem, greedy_policy(state), state)
+    state, progress = load_checkpoint(path, new_learner(config, problem), checkpoint)
+    return Subject(
+        record["task"],
+        record["method"],
+        problem,
+        greedy_policy(state),
+        state,
+        progress.environment_steps + record.get("charged_steps", 0),
+        record,
+    )
 
 
 def load_policy(
@@ -116,3 +153,33 @@ def _config(record: dict[str, Any], num_envs: int) -> Config:
     """The run's configuration with as many environments at once as are wanted now."""
     config = from_dict(Config, record["config"])
     return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None)
+
+
+def _load_pets(
+    path: Path,
+    record: dict[str, Any],
+    controller: str | None,
+    num_envs: int,
+    task_options: Any,
+    controller_options: Any,
+    checkpoint: str,
+    render_mode: str | None,
+) -> Subject:
+    """A planner with its learned model, beside the task's usual controller."""
+    task = record["task"]
+    problem = make_problem(
+        task,
+        "scratch",
+        Config(evaluation_episodes=num_envs, episodes_per_cycle=1),
+        task_options or from_record(TASKS[task].options, record["task_options"]),
+        controller,
+        controller_options,
+        render_mode,
+    )
+    config = from_dict(PETSConfig, record["config"])
+    planned = pets_problem(task, problem.controller_task)
+    like = create_state(config, planned)
+    state, progress = load_checkpoint(path, like, checkpoint, PETSProgress)
+    policy = planning_policy(make_pets(config, planned, state, config.seed))
+    steps = progress.environment_steps
+    return Subject(task, record["method"], problem, policy, state, steps, record)

@@ -88,12 +88,14 @@ def controller_options(arguments: list[str], task: str | None) -> Any:
 
 
 def without_task(controller: str) -> Any:
-    """The settings of a controller, which gets its first field from the task."""
-    make = find("controller", CONTROLLERS, controller).make
+    """The settings of a controller, without the fields that the task fills."""
+    entry = find("controller", CONTROLLERS, controller)
     hidden = tyro.conf.Suppress[tyro.conf.Fixed[Any]]
-    first = dataclasses.fields(make)[0].name
     settings = dataclasses.make_dataclass(
-        make.__name__, [(first, hidden, None)], bases=(make,), frozen=True
+        entry.make.__name__,
+        [(name, hidden, None) for name in entry.from_task],
+        bases=(entry.make,),
+        frozen=True,
     )
     return settings()
 

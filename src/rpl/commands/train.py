@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, make_dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from rich.console import Console
 
 from rpl import learner
 from rpl.catalog import METHODS, TASKS, check_task, controller_name, make_problem
+from rpl.commands import train_pets
 from rpl.commands.options import (
     ControllerName,
     as_command,
@@ -27,6 +26,7 @@ from rpl.commands.options import (
     parsed,
     task_options,
 )
+from rpl.commands.running import Interruption, RunOptions, say_end
 from rpl.config import LEARNERS, PAPER, PRESETS, Config, Preset, with_learner
 from rpl.display import make_display
 from rpl.learner import LearnerState
@@ -37,36 +37,25 @@ from rpl.progress import Progress
 from rpl.runs import RunFolder, provenance
 from rpl.train import train
 
-MethodName = Literal["rpl", "scratch", "expert-explore"]
 PresetName = Literal["fast", "paper"]
 LearnerName = Literal["ddpg", "td3", "sac"]
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(RunOptions):
     """What ``rpl train`` takes besides the options that depend on the task."""
 
-    task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
-    """The task; `rpl tasks` lists them. Your own: a Gymnasium id, or module:function that
-    makes one."""
-    method: MethodName = "rpl"
-    """What is learned: the residual, the whole action, or that with the controller exploring."""
     preset: PresetName = "fast"
     """fast: tuned for two cores. paper: every setting as published."""
     learner_name: Annotated[LearnerName, tyro.conf.arg(name="learner")] = "ddpg"
     """The reinforcement learner: chooses the defaults of --learner.*."""
     controller_name: ControllerName = None
-    out: Path | None = None
-    """The run folder; default: runs/<task>-<method>-seed<k>, with the
-    learner after the method where it is not ddpg."""
-    resume: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Continue the run in the folder."""
-    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Replace the run in the folder."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
-    """The command, with the defaults of the preset, task and controller in the arguments."""
+    """The command, with the defaults of what the arguments name."""
+    if named_value(arguments, "--method") == "pets":
+        return train_pets.command_for(arguments)
     name = named_task(arguments)
     published = TASKS[name].published if name in TASKS else PAPER
     preset = named_preset(named_value(arguments, "--preset"), published)
@@ -79,6 +68,8 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         config = with_learner(config, learner_name)
     if name is not None and name not in TASKS:
         config = config_for_own(name, arguments, config)
+    if preset is PRESETS["fast"] and name in TASKS:
+        config = replace(config, **dict(TASKS[name].fast))
     options = make_dataclass(
         "Options",
         [
@@ -134,12 +125,9 @@ def run_training(options: Any, command: list[str]) -> int:
         options.controller_name,
         options.controller,
     )
-    run = RunFolder(
-        options.out or default_folder(options),
-        record_of(options, command),
-        options.resume,
-        options.overwrite,
-    )
+    record = record_of(options, command)
+    folder = options.out or default_folder(options)
+    run = RunFolder(folder, record, options.resume, options.overwrite)
     try:
         return train_in(run, config, problem, console, command)
     finally:
@@ -167,13 +155,30 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "controller_options": as_record(options.controller),
         "config": asdict(options.config),
         "command": shlex.join(command),
+        **peculiarities(options),
         **provenance(),
     }
 
 
 def record_for(arguments: list[str]) -> dict[str, Any]:
     """What ``config.json`` says of a run with these arguments of ``rpl``."""
-    return record_of(parsed(command_for(arguments), arguments[1:]), ["rpl", *arguments])
+    planned = named_value(arguments, "--method") == "pets"
+    describe = train_pets.record_of if planned else record_of
+    return describe(parsed(command_for(arguments), arguments[1:]), ["rpl", *arguments])
+
+
+def peculiarities(options: Any) -> dict[str, Any]:
+    """What pictures need to know of a run that is not like the others.
+
+    The steps that a learned controller cost are charged to whoever acts with it.
+    """
+    facts: dict[str, Any] = {}
+    if options.task_name in TASKS and TASKS[options.task_name].judged_by == "return":
+        facts["judged_by"] = "return"
+    acts = METHODS[options.method].residual or options.config.exploration.expert > 0
+    if charged := getattr(options.controller, "charged_steps", 0) if acts else 0:
+        facts["charged_steps"] = charged
+    return facts
 
 
 def new_learner(config: Config, problem: Problem) -> LearnerState:
@@ -201,41 +206,9 @@ def train_in(
         if progress.environment_steps >= config.steps:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0
-    with Interruption() as interruption, make_display(console, config.steps) as display:
+    display = make_display(console, config.steps, problem.judged_by)
+    with Interruption("cycle") as interruption, display:
         train(config, problem, state, replay, progress, run, display, interruption)
-    if progress.environment_steps < config.steps:
-        resume = [word for word in command if word not in ("--resume", "--overwrite")]
-        console.print(
-            f"stopped at {progress.environment_steps:,} of {config.steps:,} steps and saved; "
-            f"continue with: {shlex.join([*resume, '--resume'])}",
-            soft_wrap=True,
-        )
-        return 1
-    console.print(f"done: {run.path}", soft_wrap=True)
-    return 0
-
-
-class Interruption:
-    """Turns SIGINT and SIGTERM into a question the loop asks; a second one ends at once."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        self._previous: dict[int, Any] = {}
-
-    def __call__(self) -> bool:
-        return self._asked
-
-    def __enter__(self) -> Interruption:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._ask)
-        return self
-
-    def _ask(self, number: int, frame: Any) -> None:
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
-        print("stopping after this cycle; press again to stop at once", file=sys.stderr)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+    done = f"{progress.environment_steps:,} of {config.steps:,} steps"
+    finished = progress.environment_steps >= config.steps
+    return say_end(console, command, run.path, None if finished else done)

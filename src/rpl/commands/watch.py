@@ -14,7 +14,7 @@ from rich.progress import track
 
 from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
-from rpl.commands.loading import Subject
+from rpl.commands.loading import Subject, is_planner
 from rpl.commands.options import ControllerName, as_command
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.rollout import collect
@@ -69,8 +69,9 @@ def chosen_seeds(options: Any) -> list[int]:
     """Seeds of the episodes to show, those with the greatest contrast first."""
     if not options.contrast:
         return evaluation_seeds(options.seed, options.episodes)
-    subject = load_for(options, LARGEST_ROUND)
-    seeds = evaluation_seeds(options.seed, LARGEST_ROUND)
+    looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
+    subject = load_for(options, looked_at)
+    seeds = evaluation_seeds(options.seed, looked_at)
     problem = subject.problem
     if subject.policy is None:
         return seeds[: options.episodes]
@@ -78,10 +79,16 @@ def chosen_seeds(options: Any) -> list[int]:
         problem.controller_task, controller_policy(problem), seeds, problem.horizon
     )
     policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
-    gain = policy.success.astype(int) - controller.success
+    by_success = problem.judged_by == "success"
+    gain = policy.returns - controller.returns
+    if by_success:
+        gain = policy.success.astype(int) - controller.success
+    better, worse = int((gain > 0).sum()), int((gain < 0).sum())
     Console(stderr=True).print(
-        f"of {len(seeds)} episodes the policy solves {(gain > 0).sum()} that the controller fails, "
-        f"and fails {(gain < 0).sum()} that the controller solves",
+        f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
+        f"and fails {worse} that the controller solves"
+        if by_success
+        else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
         highlight=False,
         soft_wrap=True,
     )
@@ -97,7 +104,10 @@ def _record(subject: Subject, seeds: list[int]) -> list[list[Any]]:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
         acting.append((label, problem.evaluation_task, subject.policy))
     return [
-        [record(task, policy, seed, problem.horizon, label) for label, task, policy in acting]
+        [
+            record(task, policy, seed, problem.horizon, label, judged_by=problem.judged_by)
+            for label, task, policy in acting
+        ]
         for seed in track(seeds, "drawing", console=Console(stderr=True))
     ]
 
@@ -110,6 +120,8 @@ def _show_window(options: Any, seeds: list[int]) -> int:
         policy, task = controller_policy(problem), problem.controller_task
     for seed in seeds:
         episode = collect(task, policy, [seed], problem.horizon)
-        Console().print("success" if episode.success.all() else "failure")
+        success = "success" if episode.success.all() else "failure"
+        earned = f"return {episode.returns.sum():.1f}"
+        Console().print(success if problem.judged_by == "success" else earned)
     task.close()
     return 0

@@ -1,8 +1,16 @@
 """The paper's controllers: batched callables from observations to actions."""
 
+from rpl.controllers.cached import CachedPETS, CachedPolicy
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 
-__all__ = ["DiscreteMPCPush", "ReactiveHook", "ReactivePickAndPlace", "ReactivePush"]
+__all__ = [
+    "CachedPETS",
+    "CachedPolicy",
+    "DiscreteMPCPush",
+    "ReactiveHook",
+    "ReactivePickAndPlace",
+    "ReactivePush",
+]

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import KDTree
 
-from rpl.rollout import Episodes
+from rpl.rollout import Episodes, as_goal_observation
+
+PACKAGED = Path(__file__).parent / "data" / "pets_pusher.npz"
+PARTS = ("observation", "desired_goal", "action")
 
 
 class CacheError(ValueError):
@@ -28,32 +31,38 @@ class Cache:
 
     observation: np.ndarray
     """(n, observation_dim)"""
+    desired_goal: np.ndarray
+    """(n, goal_dim); of width 0 on tasks without goals"""
     action: np.ndarray
     """(n, action_dim), in [-1, 1]"""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """Where it comes from, as JSON can hold it: command, configuration, seed, versions, commit."""
+    """Where it comes from, as JSON can hold it: command, configuration, seed, versions, commit,
+    and ``charged_steps``, the environment steps that were spent on it."""
 
     def __post_init__(self) -> None:
-        shapes = self.observation.shape, self.action.shape
-        if [len(shape) for shape in shapes] != [2, 2] or shapes[0][0] != shapes[1][0]:
-            raise CacheError(
-                f"observations {shapes[0]} and actions {shapes[1]} must be (n, dim) with the same n"
-            )
+        parts = {name: getattr(self, name) for name in PARTS}
+        if any(part.ndim != 2 or len(part) != len(self.action) for part in parts.values()):
+            shapes = ", ".join(f"{name} {part.shape}" for name, part in parts.items())
+            raise CacheError(f"arrays must be (n, dim) with the same n, not {shapes}")
         if len(self.observation) == 0:
             raise CacheError("a cache needs at least one state")
-        if not (np.isfinite(self.observation).all() and np.isfinite(self.action).all()):
+        if not all(np.isfinite(part).all() for part in parts.values()):
             raise CacheError("a cache must hold finite numbers only")
 
     def __len__(self) -> int:
         return len(self.observation)
+
+    @property
+    def states(self) -> np.ndarray:
+        """(n, observation_dim + goal_dim), among which the nearest is looked for."""
+        return np.concatenate([self.observation, self.desired_goal], axis=1)
 
     def save(self, path: Path) -> None:
         """Writes an ``.npz`` file of arrays, with the provenance as a JSON text."""
         with open(path, "wb") as file:
             np.savez_compressed(
                 file,
-                observation=self.observation,
-                action=self.action,
+                **{name: getattr(self, name) for name in PARTS},
                 provenance=np.array(json.dumps(self.provenance)),
             )
 
@@ -62,16 +71,14 @@ class Cache:
         """Reads a file that :meth:`save` wrote; nothing in it is executed.
 
         Raises:
-            CacheError: if it is not such a file.
-            FileNotFoundError: if there is none.
+            CacheError: if there is no such file.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
-                return Cache(
-                    file["observation"], file["action"], json.loads(str(file["provenance"]))
-                )
-        except FileNotFoundError:
-            raise
+                parts = {name: file[name] for name in PARTS}
+                return Cache(**parts, provenance=json.loads(str(file["provenance"])))
+        except FileNotFoundError as error:
+            raise CacheError(f"there is no cache {path}; `rpl cache` makes one") from error
         except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
             raise CacheError(f"{path} is not a cache: {error}") from error
 
@@ -97,15 +104,17 @@ def from_episodes(
     episode, t = np.nonzero(taken)
     chosen = generator.permutation(len(t))[:count]
     at = episode[chosen], t[chosen]
-    return Cache(episodes.observation[at], episodes.action[at], dict(provenance or {}))
+    return Cache(
+        **{name: getattr(episodes, name)[at] for name in PARTS}, provenance=dict(provenance or {})
+    )
 
 
 @dataclass(frozen=True)
 class NearestNeighbour:
     """A controller that does what was done in the nearest state of a cache.
 
-    Nearest by the Euclidean distance of the raw observations, as in the paper; goals are
-    not looked at, so that it serves tasks whose goal is fixed or part of the observation.
+    Nearest by the Euclidean distance of raw observations, as in the paper, and goals, which
+    changes nothing where the goal is always the same.
     """
 
     cache: Cache
@@ -119,10 +128,65 @@ class NearestNeighbour:
     @cached_property
     def tree(self) -> KDTree:
         """The index, built when it is first needed."""
-        return KDTree(self.cache.observation[: self.states])
+        return KDTree(self.cache.states[: self.states])
 
     def __call__(self, observation: Any) -> np.ndarray:
-        """Actions (num_envs, action_dim) for observations (num_envs, observation_dim)."""
-        seen = observation["observation"] if isinstance(observation, Mapping) else observation
+        """Actions (num_envs, action_dim) for the task's batched observation.
+
+        Raises:
+            CacheError: if observation and goal are not as wide as those of the cache.
+        """
+        parts = as_goal_observation(observation)
+        seen = np.concatenate([parts["observation"], parts["desired_goal"]], axis=1)
+        seen = np.nan_to_num(seen)  # of environments that diverged; nobody uses their action
+        if seen.shape[1] != self.tree.m:
+            raise CacheError(
+                f"the cache has states of {self.tree.m} numbers and the task of {seen.shape[1]}: "
+                "it was made from another task"
+            )
         _, nearest = self.tree.query(seen)
         return self.cache.action[nearest]
+
+
+@dataclass(frozen=True)
+class CachedPolicy:
+    """A controller read from a cache that `rpl cache` saved."""
+
+    path: str | None = None
+    """The cache, an .npz file."""
+    states: int | None = None
+    """How many of its states to use; None for all."""
+
+    @property
+    def file(self) -> Path:
+        """The cache's file."""
+        if self.path is None:
+            raise CacheError("name the cache to act from: --controller.path FILE")
+        return Path(self.path)
+
+    @cached_property
+    def neighbours(self) -> NearestNeighbour:
+        """The cache, read when it is first needed."""
+        return NearestNeighbour(Cache.load(self.file), self.states)
+
+    @property
+    def charged_steps(self) -> int:
+        """Environment steps that were spent on the cache."""
+        return int(self.neighbours.cache.provenance.get("charged_steps", 0))
+
+    def __call__(self, observation: Any) -> np.ndarray:
+        """Actions (num_envs, action_dim), those of the nearest states."""
+        return self.neighbours(observation)
+
+
+@dataclass(frozen=True)
+class CachedPETS(CachedPolicy):
+    """MBRLPusher's controller: 500 states of PETS, in the package (paper, V-B.5)."""
+
+    path: str | None = None
+    """Another cache, an .npz file; None for the one in the package."""
+
+    @property
+    def file(self) -> Path:
+        """The cache's file."""
+        return PACKAGED if self.path is None else Path(self.path)

@@ -81,6 +81,14 @@ class Keeper(Protocol):
     def save(self, state: Any, progress: Any, best: bool) -> None: ...
 
 
+class Observer(Protocol):
+    """Somebody who watches a run."""
+
+    def on_step(self, environment_steps: int) -> None: ...
+
+    def on_trial(self, row: dict[str, Any]) -> None: ...
+
+
 def create_state(config: PETSConfig, problem: PETSProblem) -> PETSState:
     """The state before the first trial; also what a checkpoint is read into."""
     observation_size, action_size = _sizes(problem.task)
@@ -99,7 +107,7 @@ def train_pets(
     state: PETSState,
     progress: PETSProgress,
     keeper: Keeper,
-    watch: Callable[[dict[str, Any]], None],
+    observer: Observer,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> PETSState:
     """Runs the trials that are left, or until ``interrupted``; each leaves a row and a checkpoint.
@@ -113,13 +121,13 @@ def train_pets(
         state: from :func:`create_state` or a checkpoint.
         progress: updated on the way.
         keeper: where rows and checkpoints go.
-        watch: called with each row.
+        observer: told of every step and trial.
         interrupted: asked between trials.
     """
     while progress.trial <= config.trials and not interrupted():
         started = time.perf_counter()
         trial = progress.trial
-        policy = trial_policy(config, problem, state, trial)
+        policy = _watched(trial_policy(config, problem, state, trial), progress, observer)
         seeds = training_seeds(config.seed, trial, 1)
         episodes = collect(problem.task, policy, seeds, problem.horizon)
         state = with_episode(state, trial, episodes)
@@ -139,8 +147,18 @@ def train_pets(
         }
         keeper.append(row)
         keeper.save(state, progress, best)
-        watch(row)
+        observer.on_trial(row)
     return state
+
+
+def _watched(policy: Policy, progress: PETSProgress, observer: Observer) -> Policy:
+    """The policy, which tells of its steps."""
+
+    def watched(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        observer.on_step(progress.environment_steps + step)
+        return policy(observation, episodes, step)
+
+    return watched
 
 
 def _advance(

@@ -114,8 +114,9 @@ class Replay:
             shape: leading shape of the result, such as (updates, batch).
             generator: source of randomness.
             hindsight: the probability, 0 to 1.
-            compute_reward: the task's reward, called with achieved goals, desired goals and
-                ``{"observation", "action"}`` of the transitions.
+            compute_reward: the task's reward, called with achieved goals, desired goals and,
+                as stored, ``{"observation", "action", "desired_goal", "reward"}`` of the
+                transitions: the observation after the step, the goal the reward was earned with.
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
@@ -165,6 +166,8 @@ class Replay:
         info = {
             "observation": at["observation"][episode, t + 1],
             "action": at["action"][episode, t],
+            "desired_goal": at["desired_goal"][episode, t],
+            "reward": reward,
         }
         recomputed = compute_reward(at["achieved_goal"][episode, t + 1], goal, info)
         return np.where(relabelled, recomputed, reward).astype(np.float32)

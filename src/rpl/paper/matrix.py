@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 SEEDS = 5
-PETS_STEPS = 15_500
-"""What the learned model has seen before CachedPETS acts: 15,000 steps and 500 to cache."""
+PETS_TRIALS, PETS_HORIZON = 100, 150
+"""Planned episodes of PETS and their steps; one more episode is random."""
 RETURN_TASKS = ("mbrl-pusher",)
 """Tasks judged by their return; all others by success."""
 
@@ -38,8 +38,6 @@ class Cell:
     """The folder, below results/, that stands in for the task's."""
     seeds: int = SEEDS
     """Seeds 0 .. seeds - 1."""
-    charged_steps: int = 0
-    """Steps taken before the run begins, to make its controller; added on every x-axis."""
 
     @property
     def label(self) -> str:
@@ -53,6 +51,10 @@ class Cell:
 
     def arguments(self, seed: int) -> list[str]:
         """The arguments of ``rpl`` that make one run."""
+        if self.method == "pets":
+            trials = str(self.steps // PETS_HORIZON)
+            names = ["train", self.task, "--method", "pets", *self.words, "--trials", trials]
+            return [*names, "--seed", str(seed)]
         names = ["train", self.task, "--method", self.method, "--preset", self.preset]
         return [*names, *self.words, "--steps", str(self.steps), "--seed", str(seed)]
 
@@ -68,7 +70,7 @@ def _methods(
     """RPL, from scratch and Expert Explore on one task."""
     rpl = Cell(task, "rpl", steps, cost, **settings)
     baseline = replace(rpl, steps=baseline_steps or steps)
-    scratch = replace(baseline, method="scratch", words=(), charged_steps=0)
+    scratch = replace(baseline, method="scratch", words=())
     return rpl, scratch, replace(baseline, method="expert-explore")
 
 
@@ -93,8 +95,8 @@ def _matrix() -> tuple[Cell, ...]:
     )
     noisy = _methods("noisy-hook", 400_000, 3.0)
     complex_ = _methods("complex-hook", 400_000, 4.0)
-    pusher = _methods("mbrl-pusher", 300_000, 1.5, charged_steps=PETS_STEPS)
-    pets = Cell("mbrl-pusher", "pets", 15_000, 500.0, seeds=1)
+    pusher = _methods("mbrl-pusher", 300_000, 1.5)
+    pets = Cell("mbrl-pusher", "pets", PETS_TRIALS * PETS_HORIZON, 500.0, seeds=1)
     return (
         *push,
         reactive,

@@ -32,6 +32,13 @@ class Recording:
     """T + 1 pictures, each (height, width, 3) uint8, from the reset to the last step."""
     success: bool
     """The goal was reached at the last step."""
+    earned: float | None = None
+    """The return, on tasks that are judged by it."""
+
+    @property
+    def verdict(self) -> tuple[str, tuple[int, int, int]]:
+        """How the episode went, and the colour to say it in."""
+        return VERDICTS[self.success] if self.earned is None else (f"return {self.earned:.1f}", INK)
 
 
 def record(
@@ -41,6 +48,7 @@ def record(
     horizon: int,
     label: str,
     size: tuple[int, int] = FRAME_SIZE,
+    judged_by: str = "success",
     on_frame: Callable[[], None] | None = None,
 ) -> Recording:
     """Runs one episode and draws every step of it.
@@ -53,6 +61,7 @@ def record(
         horizon: the largest number of steps.
         label: who acts, for the caption.
         size: height and width of a frame, pixels.
+        judged_by: ``"success"`` or ``"return"``, what the caption says of the episode's end.
         on_frame: called after each frame; drawing one takes tens of milliseconds.
 
     Raises:
@@ -71,14 +80,16 @@ def record(
 
     observation, _ = task.reset(seed=[seed])  # type: ignore[arg-type]
     draw()
-    success, episodes = False, np.zeros(1, int)
+    success, earned, episodes = False, 0.0, np.zeros(1, int)
     for t in range(horizon):
-        observation, _, terminated, truncated, info = task.step(policy(observation, episodes, t))
+        action = policy(observation, episodes, t)
+        observation, reward, terminated, truncated, info = task.step(action)
         draw()
+        earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
         if np.any(terminated) or np.any(truncated):
             break
-    return Recording(label, frames, success)
+    return Recording(label, frames, success, earned if judged_by == "return" else None)
 
 
 def write_film(path: Path, episodes: Sequence[Sequence[Recording]], fps: int = 25) -> None:
@@ -133,7 +144,7 @@ def _captioned(recording: Recording, t: int) -> Image.Image:
     draw = ImageDraw.Draw(panel)
     middle, margin = frame.height + BAR // 2, 10
     draw.text((margin, middle), recording.label, INK, _font(17), anchor="lm")
-    text, colour = VERDICTS[recording.success] if t >= last else (f"step {t} of {last}", INK)
+    text, colour = recording.verdict if t >= last else (f"step {t} of {last}", INK)
     draw.text((frame.width - margin, middle), text, colour, _font(17), anchor="rm")
     return panel
 
@@ -158,7 +169,7 @@ def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> 
     draw = ImageDraw.Draw(strip)
     for row, recording in enumerate(recordings):
         top = row * row_height
-        verdict, colour = VERDICTS[recording.success]
+        verdict, colour = recording.verdict
         draw.text((10, top + BAR // 2), recording.label, INK, _font(22), anchor="lm")
         draw.text((size[0] - 10, top + BAR // 2), verdict, colour, _font(22), anchor="rm")
         chosen = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -90,7 +91,7 @@ def shortened(run: Run, steps: float) -> Run:
     """A run as it was after so many steps."""
     inside = run.steps <= steps
     columns = {name: values[inside] for name, values in run.columns.items()}
-    return Run(run.folder, run.task, run.method, run.controller, run.seed, columns)
+    return replace(run, columns=columns)
 
 
 def draw_runs(
@@ -102,9 +103,10 @@ def draw_runs(
         return
     seeds = f"{len(runs)} seeds" if len(runs) > 1 else "1 seed"
     steps, middle, low, high = curve(runs, quantity_of(cell.task))
-    x = steps + cell.charged_steps
-    axes.plot(x, middle, color=colour, linestyle=style, linewidth=1.8, label=f"{label} ({seeds})")
-    axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(
+        steps, middle, color=colour, linestyle=style, linewidth=1.8, label=f"{label} ({seeds})"
+    )
+    axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
 def _draw_initial(axes: Axes, results: Results, task: str) -> None:

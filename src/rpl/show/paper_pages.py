@@ -119,7 +119,7 @@ def _mean_steps(s: Summary, level: float | None) -> float | None:
         return None
     reached = [steps_to(run, level, s.quantity) for run in s.runs]
     found = [steps for steps in reached if steps is not None]
-    return s.cell.charged_steps + sum(found) / len(found) if len(found) == len(reached) else None
+    return sum(found) / len(found) if len(found) == len(reached) else None
 
 
 def _reach(s: Summary, steps: float | None) -> str:

@@ -32,7 +32,7 @@ class Results:
         if cell.folder not in self._runs:
             folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
             rows = [read_run(f) for f in folders if all((f / name).is_file() for name in KEPT)]
-            self._runs[cell.folder] = [run for run in rows if run.steps[-1] >= cell.steps]
+            self._runs[cell.folder] = [run for run in rows if run.own_steps[-1] >= cell.steps]
         return self._runs[cell.folder]
 
     def summary(self, cell: Cell) -> Summary:

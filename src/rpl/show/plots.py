@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.show.numbers import format_steps
+from rpl.show.reading import LAST_TRIALS, PLANNER, Run, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -21,75 +19,10 @@ METHODS = {
     "expert-explore": ("Expert Explore", "#E69F00"),
     "scratch": ("From scratch", "#009E73"),
 }
-OTHER_COLOURS = ("#CC79A7", "#56B4E9", "#D55E00")
+OTHER_COLOURS = ("#56B4E9", "#D55E00", "#F0E442")
 CONTROLLER_COLOUR = "#444444"
 PANEL_SIZE = (4.6, 3.6)  # inches
-JUDGED = 3  # a level counts as reached when this many evaluations average it
-
-
-@dataclass(frozen=True)
-class Run:
-    """What the plots need of one run folder."""
-
-    folder: Path
-    task: str
-    method: str
-    controller: str
-    seed: int
-    columns: dict[str, np.ndarray]
-    """The columns of metrics.csv, (rows,) float64; NaN where a field is blank."""
-
-    @property
-    def steps(self) -> np.ndarray:
-        """(rows,) environment steps."""
-        return self.columns["environment_steps"]
-
-    @property
-    def burn_in_end(self) -> float:
-        """Steps at the last evaluation of burn-in; 0 without one."""
-        return float(self.steps[self.columns["burning_in"] > 0].max(initial=0.0))
-
-    def steps_to(self, level: float, quantity: str = "policy_success") -> float | None:
-        """Steps at which the last three evaluations first average ``level``; None if never."""
-        values = self.columns[quantity]
-        for end in range(JUDGED, len(values) + 1):
-            if values[end - JUDGED : end].mean() >= level:
-                return float(self.steps[end - 1])
-        return None
-
-
-def read_run(folder: Path) -> Run:
-    """Reads config.json and metrics.csv of a run folder.
-
-    Raises:
-        ValueError: if the folder is not a run or has no evaluation yet.
-    """
-    folder = Path(folder)
-    for name in ("config.json", "metrics.csv"):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder} is not a run: it has no {name}")
-    try:
-        config = json.loads((folder / "config.json").read_text())
-        task, method, seed = config["task"], config["method"], int(config["seed"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'config.json'} does not describe a run: {error!r}") from error
-    columns = _read_columns(folder / "metrics.csv")
-    return Run(folder, task, method, config.get("controller") or "controller", seed, columns)
-
-
-def _read_columns(path: Path) -> dict[str, np.ndarray]:
-    with path.open(newline="") as file:
-        # A row that is still being written has too few fields.
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
-    if not rows:
-        raise ValueError(f"{path} has no evaluations yet: train for longer first")
-    needed = {"environment_steps", "burning_in", "policy_return", "controller_return"}
-    if missing := needed - rows[0].keys():
-        raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}")
-    try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} has a field that is not a number: {error}") from error
+PLANNER_COLOUR = "#CC79A7"
 
 
 def learning_curves(folders: Sequence[Path], out: Path) -> None:
@@ -97,7 +30,9 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
 
     Several seeds become their mean and standard deviation, a single one shows the 95 %
     interval of its evaluations. The dashed line is the controller alone, the grey region
-    the longest burn-in. Tasks without successes show returns.
+    the longest burn-in. Tasks without successes show returns. Where the controller was
+    learned, curves begin at the steps that this took. A run of PETS shows its trials, one
+    by one, and the mean of the last ten as a line.
 
     Args:
         folders: run folders, in any order.
@@ -116,15 +51,46 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     figure = Figure((width * len(by_task), height + 0.5), layout="constrained")
     panels = figure.subplots(1, len(by_task), squeeze=False)[0]
     for axes, (task, task_runs) in zip(panels, by_task.items(), strict=True):
-        _draw_task(axes, task, task_runs)
+        draw_task(axes, task, task_runs)
     _draw_legend(figure, panels)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=160)
 
 
-def _draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
+def draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
+    """One panel: the curves of one task's methods."""
     quantity = _quantity(runs)
+    planners = [run for run in runs if run.method == PLANNER]
+    learners = [run for run in runs if run.method != PLANNER]
+    if learners:
+        _draw_learners(axes, learners, quantity)
+    if planners:
+        _draw_planners(axes, planners)
+    names = {run.controller for run in learners} or {"no controller"}
+    axes.set_title(f"{task} ({', '.join(sorted(names))})", fontsize=12)
+    axes.set_xlabel("environment steps", fontsize=11)
+    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=11)
+    if quantity == "success":
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_planners(axes: Axes, runs: list[Run]) -> None:
+    """The trials of PETS and its level: the mean of each run's last trials, over the runs."""
+    for run in runs:
+        earned = run.columns["policy_return"]
+        axes.plot(run.steps, earned, color=PLANNER_COLOUR, linewidth=1, alpha=0.7)
+    level = float(np.mean([run.last_trials for run in runs]))
+    label = f"PETS (mean of its last {LAST_TRIALS} trials)"
+    axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.5, label=label)
+
+
+def _draw_learners(axes: Axes, runs: list[Run], quantity: str) -> None:
     by_method: dict[str, list[Run]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
@@ -139,17 +105,8 @@ def _draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
     axes.axhline(float(level), color=CONTROLLER_COLOUR, linestyle="--", linewidth=1.5, label=label)
     burn_in = max(run.burn_in_end for run in runs)
     if burn_in > 0:
-        axes.axvspan(0, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
-    axes.set_title(f"{task} ({', '.join(sorted({run.controller for run in runs}))})", fontsize=12)
-    axes.set_xlabel("environment steps", fontsize=11)
-    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=11)
-    if quantity == "success":
-        axes.set_ylim(-0.02, 1.02)
-    axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
-    axes.grid(color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+        begin = max(run.charged_steps for run in runs)
+        axes.axvspan(begin, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
 
 
 def _draw_legend(figure: Figure, panels: np.ndarray) -> None:
@@ -173,8 +130,10 @@ def _style(method: str, order: list[str]) -> tuple[str, str]:
     return method, OTHER_COLOURS[(order.index(method) - len(METHODS)) % len(OTHER_COLOURS)]
 
 
-def _quantity(runs: list[Run]) -> str:
-    """What a task is judged by: its return if it knows no success."""
+def _quantity(runs: Sequence[Run]) -> str:
+    """What a task is judged by: its return if it says so or knows no success."""
+    if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
+        return "return"
     judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
     return "success" if any(judged) else "return"
 
@@ -225,7 +184,7 @@ def summary(folders: Sequence[Path], level: float = 0.95) -> list[dict[str, str 
                 "environment_steps": float(run.steps[-1]),
                 "quantity": quantity,
                 "policy": float(run.columns[f"policy_{quantity}"][-1]),
-                "controller": float(run.columns[f"controller_{quantity}"][-1]),
+                "controller": float(run.columns.get(f"controller_{quantity}", [np.nan])[-1]),
                 "steps_to_level": run.steps_to(level) if quantity == "success" else None,
             }
         )

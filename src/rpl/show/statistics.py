@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from rpl.paper.matrix import RETURN_TASKS, Cell
-from rpl.show.plots import Run
+from rpl.show.reading import PLANNER, Run
 
 Interval = tuple[float, float]
 LEVEL = 0.9
@@ -36,7 +36,7 @@ class Summary:
     middle_interval: Interval | None = None
     """Its 95 % bootstrap interval over seeds."""
     steps_to_level: float | None = None
-    """Mean over the seeds that reach ``LEVEL``, with what was charged before the run."""
+    """Mean over the seeds that reach ``LEVEL``, with what the controller was learned from."""
     reached: int = 0
     """How many seeds reach it."""
     area: float | None = None
@@ -66,11 +66,14 @@ def summarise(cell: Cell, runs: Sequence[Run], horizon: float) -> Summary:
     if not runs:
         return Summary(cell, ())
     quantity = quantity_of(cell.task)
+    if cell.method == PLANNER:
+        levels = np.array([run.last_trials for run in runs])
+        return Summary(cell, runs, final=float(levels.mean()), middle=float(levels.mean()))
     final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])
     initial = np.array([run.columns[f"controller_{quantity}"][-1] for run in runs])
     middle, middle_interval = interquartile_mean([final])
     reached = [steps for run in runs if (steps := steps_to(run, LEVEL, quantity)) is not None]
-    areas = [mean_until(run, f"policy_{quantity}", horizon - cell.charged_steps) for run in runs]
+    areas = [mean_until(run, f"policy_{quantity}", horizon) for run in runs]
     whole = [area for area in areas if area is not None]
     return Summary(
         cell,
@@ -81,7 +84,7 @@ def summarise(cell: Cell, runs: Sequence[Run], horizon: float) -> Summary:
         _pooled_interval(runs, final, quantity),
         middle,
         middle_interval,
-        cell.charged_steps + float(np.mean(reached)) if reached and quantity == "success" else None,
+        float(np.mean(reached)) if reached and quantity == "success" else None,
         len(reached),
         float(np.mean(whole)) if len(whole) == len(runs) else None,
         _lowest(runs, f"policy_{quantity}"),

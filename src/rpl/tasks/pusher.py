@@ -58,6 +58,7 @@ class PusherTask(GoalTask):
         keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
     """
 
+    reward_needs_action = True
     camera = Camera(distance=2.0, azimuth=150.0, elevation=-40.0, lookat=(0.4, -0.2, -0.2))
 
     def __init__(
@@ -118,11 +119,9 @@ class PusherTask(GoalTask):
         Written with operators alone, so that NumPy and JAX arrays will both do: a planner's
         cost is this very function.
 
-        Only the first term depends on the goal. Hindsight, which sees another goal, changes
-        that term; under :class:`rpl.residual.Residual` the replay's action is the residual
-        and not the executed action, so that the reward of a new goal is the stored reward
-        plus the difference of this function between the new and the old goal, in which the
-        action's term cancels.
+        Only the first term depends on the goal, only the last on the action: hindsight, which
+        knows the residual and not the executed action, can take the difference between two
+        goals (:func:`rpl.problem.relabelled_by_difference`).
 
         Args:
             achieved_goal: (..., 3) the cylinder's position.

@@ -1,0 +1,107 @@
+"""``rpl cache``: any policy, however slow, as a fast controller."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from rpl.acting import controller_policy, whole_policy
+from rpl.commands.evaluate import LARGEST_ROUND, load_for, options_for
+from rpl.commands.loading import Subject
+from rpl.commands.options import ControllerName, as_command
+from rpl.controllers.cached import Cache, CacheError, from_episodes
+from rpl.evaluate import training_seeds
+from rpl.rollout import collect
+from rpl.runs import provenance
+
+# Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
+CACHE_SEED = 2_000_000
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """What ``rpl cache`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task whose controller is to be cached."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The file to write, .npz."""
+    controller_name: ControllerName = None
+    states: int = 500
+    """States to keep, drawn at random from the episodes."""
+    episodes: int | None = None
+    """Episodes to draw them from; default: as many as have that many steps."""
+    seed: int = CACHE_SEED
+    """Chooses the episodes and the states."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the options of the task and controller in the arguments."""
+    summary = "Saves what a policy does in N of its own states, to act from: a fast controller."
+
+    def run(options: Any) -> int:
+        return run_caching(options, ["rpl", *arguments])
+
+    return as_command(run, options_for(CacheOptions, arguments), summary)
+
+
+def run_caching(options: Any, command: list[str]) -> int:
+    """Collects episodes of the policy and writes the cache."""
+    if options.out.suffix != ".npz":
+        raise CacheError(f"a cache is an .npz file: name one instead of '{options.out}'")
+    if options.states < 1:
+        raise CacheError(f"--states must be at least 1, not {options.states}")
+    subject = load_for(options, 1)
+    episodes = options.episodes or -(-options.states // subject.problem.horizon)
+    subject = load_for(options, min(episodes, LARGEST_ROUND))
+    with Console(stderr=True).status(f"acting in {episodes} episodes"):
+        cache = make_cache(subject, options.states, episodes, options.seed, shlex.join(command))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    cache.save(options.out)
+    earned = np.mean(cache.provenance["returns"])
+    Console().print(
+        f"wrote {options.out}: {len(cache)} states of {episodes} episodes with mean return "
+        f"{earned:.1f}; act from it with\n"
+        f"  rpl eval {subject.name} --controller cached --controller.path {options.out}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return 0
+
+
+def make_cache(subject: Subject, states: int, episodes: int, seed: int, command: str) -> Cache:
+    """A cache of the subject's policy, or of its controller where it has no policy.
+
+    Args:
+        subject: who acts.
+        states: how many states to keep.
+        episodes: how many episodes to draw them from.
+        seed: chooses episodes and states.
+        command: for the provenance.
+    """
+    problem = subject.problem
+    policy = controller_policy(problem)
+    if subject.policy is not None:
+        policy = whole_policy(problem, subject.policy)
+    seeds = training_seeds(seed, 0, episodes)
+    acted = collect(problem.controller_task, policy, seeds, problem.horizon)
+    origin = {
+        "task": subject.name,
+        "method": subject.method,
+        "command": command,
+        "seed": seed,
+        "returns": [round(float(earned), 2) for earned in acted.returns],
+        "charged_steps": subject.charged_steps + acted.steps,
+        "run": subject.record,
+        **provenance(),
+    }
+    return from_episodes(acted, states, np.random.default_rng(seed), origin)

@@ -1,0 +1,128 @@
+"""``rpl train TASK --method pets``: learn a model of a task and plan with it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from gymnasium.vector import VectorEnv
+from rich.console import Console
+
+from rpl.catalog import TASKS, find
+from rpl.commands.options import as_command, as_record, named_task, named_value, task_options
+from rpl.commands.running import Interruption, RunOptions, say_end
+from rpl.controllers.pets import PRESETS
+from rpl.controllers.train_pets import (
+    PETSConfig,
+    PETSProblem,
+    PETSProgress,
+    create_state,
+    train_pets,
+)
+from rpl.display import TrialDisplay
+from rpl.runs import RunFolder, provenance
+
+PlannerName = Literal["official", "small"]
+
+
+@dataclass(frozen=True)
+class PETSOptions(RunOptions):
+    """What ``rpl train --method pets`` takes besides the options that depend on the task."""
+
+    pets: PlannerName = "small"
+    """official: the planner as published, which needs a GPU. small: a twentieth of it."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the defaults of the task and planner in the arguments."""
+    task = task_options(named_task(arguments))
+    planner = PRESETS.get(named_value(arguments, "--pets") or "small", PRESETS["small"])
+    config = PETSConfig(planner=planner)
+    options = make_dataclass(
+        "Options",
+        [
+            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
+            ("config", Annotated[PETSConfig, tyro.conf.arg(name="")], config),
+        ],
+        bases=(PETSOptions,),
+        frozen=True,
+    )
+
+    def run(options: Any) -> int:
+        return run_training(options, ["rpl", *arguments])
+
+    return as_command(run, options, "Learns a model of a task and plans with it.")
+
+
+def run_training(options: Any, command: list[str]) -> int:
+    """Trains as told; see :class:`PETSOptions`."""
+    entry = find("task", TASKS, options.task_name)
+    config: PETSConfig = options.config
+    task = entry.make(1, options.task, num_threads=1)
+    problem = pets_problem(options.task_name, task)
+    folder = options.out or Path("runs") / f"{options.task_name}-pets-seed{config.seed}"
+    run = RunFolder(folder, record_of(options, command), options.resume, options.overwrite)
+    try:
+        return _train_in(run, config, problem, command)
+    finally:
+        run.close()
+        task.close()
+
+
+def record_of(options: Any, command: list[str]) -> dict[str, Any]:
+    """What ``config.json`` says of a run."""
+    return {
+        "task": options.task_name,
+        "method": options.method,
+        "preset": options.pets,
+        "seed": options.config.seed,
+        "controller": None,
+        "judged_by": "return",
+        "task_options": as_record(options.task),
+        "controller_options": {},
+        "config": asdict(options.config),
+        "command": shlex.join(command),
+        **provenance(),
+    }
+
+
+def pets_problem(name: str, task: VectorEnv) -> PETSProblem:
+    """What PETS is to control; the planner's cost is the task's own reward, negated.
+
+    Args:
+        name: the task's, in TASKS.
+        task: any number of its environments.
+
+    Raises:
+        ValueError: if the task cannot say what a predicted step would earn.
+    """
+    if not hasattr(task, "predicted_reward"):
+        able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
+        raise ValueError(
+            f"'{name}' cannot say what a predicted step would earn, which --method pets must know; "
+            f"choose {' or '.join(able)}"
+        )
+
+    def cost(observation: Any, action: Any, desired_goal: Any) -> Any:
+        return -task.predicted_reward(observation, action, desired_goal)  # type: ignore[attr-defined]
+
+    return PETSProblem(task, cost, TASKS[name].horizon)
+
+
+def _train_in(run: RunFolder, config: PETSConfig, problem: PETSProblem, command: list[str]) -> int:
+    console = Console()
+    state, progress = create_state(config, problem), PETSProgress()
+    if run.resumed:
+        state, progress = run.restore(state, PETSProgress)
+        if progress.finished:
+            console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
+            return 0
+    display = TrialDisplay(console, config.trials + 1, problem.horizon)
+    with Interruption("trial") as interruption, display:
+        train_pets(config, problem, state, progress, run, display, interruption)
+    done = f"{progress.trial} of {config.trials + 1} trials"
+    return say_end(console, command, run.path, None if progress.finished else done)

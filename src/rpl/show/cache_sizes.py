@@ -1,0 +1,50 @@
+"""The return of a cached policy against the size of its cache (the paper's figure 6)."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+COLUMNS = ("states", "trials", "mean_return", "std_return")
+COLOUR, LEVEL_COLOUR = "#0072B2", "#CC79A7"
+
+
+def plot_cache_sizes(path: Path, level: float | None = None) -> Figure:
+    """Mean and one standard deviation of the return for each size of the cache.
+
+    Args:
+        path: what ``benchmarks/cache_sizes.py`` wrote, one row a size: ``states``, ``trials``,
+            ``mean_return``, ``std_return``.
+        level: mean return of the policy that was cached, drawn as a dashed line.
+
+    Raises:
+        ValueError: if the file is not such a table.
+    """
+    states, trials, mean, std = read_cache_sizes(path)
+    figure = Figure((4.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(states, mean, color=COLOUR, marker="o", markersize=4, label="CachedPETS")
+    axes.fill_between(states, mean - std, mean + std, color=COLOUR, alpha=0.2, linewidth=0)
+    if level is not None:
+        axes.axhline(level, color=LEVEL_COLOUR, linestyle="--", label="PETS")
+        axes.legend(loc="lower right", frameon=False)
+    axes.set_title(f"mbrl-pusher, {int(trials.min())} trials a size", fontsize=12)
+    axes.set_xlabel("states in the cache", fontsize=11)
+    axes.set_ylabel("return", fontsize=11)
+    axes.set_xlim(0, 1.02 * states.max())
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
+    """The four columns, (sizes,) each, in the order of the sizes."""
+    with Path(path).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not set(COLUMNS) <= rows[0].keys():
+        raise ValueError(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
+    rows.sort(key=lambda row: float(row["states"]))
+    return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)

@@ -1,0 +1,102 @@
+"""Run folders as the pictures need them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+PLANNER = "pets"
+LAST_TRIALS = 10  # whose mean is a planner's level
+COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
+TRIAL_COLUMNS = {"environment_steps", "policy_return"}
+JUDGED = 3  # a level counts as reached when this many evaluations average it
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the plots need of one run folder."""
+
+    folder: Path
+    task: str
+    method: str
+    controller: str
+    seed: int
+    columns: dict[str, np.ndarray]
+    """The columns of metrics.csv, (rows,) float64; NaN where a field is blank."""
+    charged_steps: int = 0
+    """Environment steps that its controller was learned from."""
+    judged_by: str | None = None
+    """``"success"`` or ``"return"``; None if the run does not say."""
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(rows,) environment steps, those that its controller was learned from included."""
+        return self.own_steps + self.charged_steps
+
+    @property
+    def own_steps(self) -> np.ndarray:
+        """(rows,) environment steps of the run alone."""
+        return self.columns["environment_steps"]
+
+    @property
+    def last_trials(self) -> float:
+        """A planner's level: the mean return of its last trials."""
+        return float(np.nanmean(self.columns["policy_return"][-LAST_TRIALS:]))
+
+    @property
+    def burn_in_end(self) -> float:
+        """Steps at the last evaluation of burn-in; 0 without one."""
+        return float(self.steps[self.columns["burning_in"] > 0].max(initial=0.0))
+
+    def steps_to(self, level: float, quantity: str = "policy_success") -> float | None:
+        """Steps at which the last three evaluations first average ``level``; None if never."""
+        values = self.columns[quantity]
+        for end in range(JUDGED, len(values) + 1):
+            if values[end - JUDGED : end].mean() >= level:
+                return float(self.steps[end - 1])
+        return None
+
+
+def read_run(folder: Path) -> Run:
+    """Reads config.json and metrics.csv of a run folder.
+
+    Raises:
+        ValueError: if the folder is not a run or has no evaluation yet.
+    """
+    folder = Path(folder)
+    for name in ("config.json", "metrics.csv"):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} is not a run: it has no {name}")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        task, method, seed = config["task"], config["method"], int(config["seed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / 'config.json'} does not describe a run: {error!r}") from error
+    return Run(
+        folder,
+        task,
+        method,
+        config.get("controller") or "controller",
+        seed,
+        _read_columns(folder / "metrics.csv", TRIAL_COLUMNS if method == PLANNER else COLUMNS),
+        config.get("charged_steps", 0),
+        config.get("judged_by"),
+    )
+
+
+def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
+    with path.open(newline="") as file:
+        # A row that is still being written has too few fields.
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    if not rows:
+        raise ValueError(f"{path} has no evaluations yet: train for longer first")
+    if missing := needed - rows[0].keys():
+        raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} has a field that is not a number: {error}") from error
