@@ -26,6 +26,7 @@ def test_readme_commands_run(tmp_path):
     lines = [line for block in blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("rpl ")]
     assert {words[1] for words in commands} >= {"tasks", "train", "eval", "watch", "plot", "bench"}
+    (tmp_path / "my_robot.py").write_text("def controller(observation):\n    return [0.0]\n")
     for words in commands:
         if words[1] == "bench":
             continue  # its own test runs it at a small size
@@ -40,10 +41,13 @@ def test_readme_commands_run(tmp_path):
     assert (tmp_path / "film.mp4").exists()
 
 
-def test_readme_python_runs(capsys):
-    (code,) = blocks("python")
-    exec(compile(code, "README.md", "exec"), {})
+def test_readme_python_runs(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    wrapping, improving = blocks("python")
+    exec(compile(wrapping, "README.md", "exec"), {})
     assert "controller plus noise: " in capsys.readouterr().out
+    exec(compile(improving.replace("100_000", "400"), "README.md", "exec"), {})
+    assert (tmp_path / "runs/Pendulum-v1-rpl-seed0/checkpoint/best.eqx").exists()
 
 
 def test_makefile_has_the_readme_targets():

@@ -55,6 +55,8 @@ class Policy:
         """Actions, (n, action_dim) for n observations or (action_dim,) for one."""
         if _is_single(observation):
             return self(_batch_of_one(observation))[0]
+        if not isinstance(observation, Mapping):
+            observation = np.asarray(observation)
         said = self.residual(observation)
         if not self.is_residual:
             return self._from_unit(said)

@@ -53,7 +53,7 @@ def run_watch(options: Any) -> int:
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
     console = Console()
-    recordings = _record(load_for(options, 1), seeds)
+    recordings = _record(load_for(options, 1, render_mode="rgb_array"), seeds)
     from rpl.show.film import write_film, write_strip  # slow to import
 
     if options.video is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -186,7 +186,7 @@ class StandStill(gymnasium.Wrapper):
         observation, reward, terminated, truncated, info = self.env.step(action)
         if terminated or truncated:
             self._last = (observation, 0.0, bool(terminated), bool(truncated), info)
-        return observation, float(reward), terminated, truncated, info
+        return observation, reward, terminated, truncated, info  # type: ignore[return-value]
 
 
 class _Serial:
@@ -200,6 +200,7 @@ class _Serial:
             name: np.zeros((len(envs), *part.shape), part.dtype)  # type: ignore[misc]
             for name, part in parts.items()
         }
+        self._plain: np.ndarray | None = self._parts.get(None)
 
     def reset(self, *, seed: Sequence[int | None], options: dict[str, Any]) -> tuple[Any, dict]:
         for i in map(int, np.flatnonzero(options["reset_mask"])):
@@ -214,22 +215,22 @@ class _Serial:
         for i, env in enumerate(self._envs):
             observation, reward[i], terminated[i], truncated[i], info = env.step(actions[i])
             self._write(i, observation)
-            if "is_success" in info or "success" in info:
+            if info and ("is_success" in info or "success" in info):
                 success[i] = info.get("is_success", info.get("success"))
                 known = True
         info = {"is_success": success} if known else {}
         return self._observation(), reward, terminated, truncated, info
 
     def _write(self, i: int, observation: Any) -> None:
-        if isinstance(observation, Mapping):
+        if self._plain is None:
             for name, part in self._parts.items():
                 part[i] = observation[name]
         else:
-            self._parts[None][i] = observation
+            self._plain[i] = observation
 
     def _observation(self) -> Any:
-        if None in self._parts:
-            return self._parts[None].copy()
+        if self._plain is not None:
+            return self._plain.copy()
         return {name: part.copy() for name, part in self._parts.items()}
 
 
