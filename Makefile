@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/demo
 
-.PHONY: train test format lint type check build clean
+.PHONY: train test test-sb3 docs format lint type check build clean
 
 # Learn to push on a slippery table, then show policy and controller on the same unseen episodes.
 train: $(VENV)/.installed
@@ -14,9 +14,17 @@ train: $(VENV)/.installed
 	$(BIN)/rpl plot $(RUN) --out $(RUN)/curve.png
 	$(BIN)/rpl watch $(RUN) --video $(RUN)/film.mp4
 
-test: $(VENV)/.installed-dev check
+test: $(VENV)/.installed-dev check docs
 	$(BIN)/rpl paper check
 	nice $(BIN)/pytest -n 2
+
+# Other people's learners. PyTorch is large, so `make test` does without it.
+test-sb3: $(VENV)/.installed-sb3
+	nice $(BIN)/pytest tests/test_other_learners.py
+
+# The site of docs/ into site/; a broken link or an undocumented name fails.
+docs: $(VENV)/.installed-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 check: lint type
 
@@ -48,8 +56,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-sb3: $(VENV)/.installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,sb3,sbx]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build dist runs *.egg-info src/*.egg-info

@@ -219,6 +219,15 @@ def test_the_controllers_memory_is_reset_where_episodes_begin() -> None:
     assert controller.masks[2:] == [[True]]
 
 
+def test_the_single_wrapper_has_the_rewards_function_where_its_environment_has_one() -> None:
+    goals = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), constant(0.0))
+    np.testing.assert_array_equal(single.compute_reward(goals, np.zeros((2, 3)), {}), [0, -1])
+    assert not hasattr(
+        ResidualWrapper(gymnasium.make("Pendulum-v1"), constant(0.0)), "compute_reward"
+    )
+
+
 def test_per_env_lifts_functions_of_dicts_and_of_arrays() -> None:
     plain = per_env(lambda row: [row[0], 2 * row[0]])
     np.testing.assert_array_equal(plain(np.array([[1.0], [3.0]])), [[1, 2], [3, 6]])

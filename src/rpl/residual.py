@@ -208,6 +208,12 @@ class ResidualWrapper(gymnasium.Wrapper):
         self.clip_controller = clip_controller
         self._observation: Any = None
 
+    def __getattr__(self, name: str) -> Any:
+        # Gymnasium's wrappers forward no attributes, and hindsight looks for this one.
+        if name == "compute_reward":
+            return self.env.get_wrapper_attr(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
