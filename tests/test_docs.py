@@ -1,0 +1,78 @@
+"""Every block of code in the documentation runs, for a few hundred steps."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rpl.cli import run
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
+NETS = "--learner.hidden 16 16 --learner.batch-size 16 --learner.updates-per-cycle 2"
+SMALL = {
+    "train": "--steps 400 --episodes-per-cycle 2 --evaluation-episodes 2 "
+    f"--final-evaluation-episodes 2 --replay.capacity 1000 {NETS}",
+    "eval": "--episodes 2",
+    "watch": "--episodes 1 --no-contrast",
+}
+ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
+MEASURES_FOR_LONG = ("bench",)  # has a test of its own, at a small size
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    return FENCE.findall(page.read_text())
+
+
+def lines_of(code: str) -> Iterator[list[str]]:
+    for line in code.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_block_of_a_page_runs_in_order(page, tmp_path, monkeypatch, capfd) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    write_meshes(tmp_path / "my-meshes")
+    names: dict = {}
+    for language, code in blocks(page):
+        if language == "python":
+            exec(compile(code, page.name, "exec"), names)
+        elif language == "console":
+            for words in lines_of(code):
+                run_line(words, capfd)
+        else:
+            assert language == "text", f"{page.name} has a block in '{language}'"
+
+
+def write_meshes(folder: Path) -> None:
+    """The objects of somebody's own that a page speaks of: five tetrahedra."""
+    folder.mkdir()
+    corners = "v 0 0 0\nv .08 0 0\nv 0 .08 0\nv 0 0 {}\n"
+    for i in range(5):
+        text = corners.format(0.05 + 0.01 * i) + "f 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"
+        (folder / f"wedge{i}.obj").write_text(text)
+
+
+def run_line(words: list[str], capfd) -> None:
+    if words[0] == "python":
+        assert Path(words[1]).exists(), words[1]  # examples have tests of their own
+    elif words[0] == "rpl" and words[1] not in MEASURES_FOR_LONG:
+        code = run([*words[1:], *SMALL.get(words[1], "").split()])
+        error = capfd.readouterr().err
+        if "no picture can be drawn here" in error:
+            return
+        assert code == 0, f"{shlex.join(words)}: {error}"
+    else:
+        assert words[0] in (*ELSEWHERE, "rpl"), words
+
+
+def test_every_page_can_be_found_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    assert [page.name for page in PAGES if page.name not in navigation] == []
