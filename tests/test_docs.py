@@ -20,7 +20,7 @@ SMALL = {
     "watch": "--episodes 1 --no-contrast",
 }
 ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
-MEASURES_FOR_LONG = ("bench",)  # has a test of its own, at a small size
+FOR_LONG = (["bench"], ["paper", "run"], ["paper", "plot"])  # their own tests run them small
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -63,7 +63,7 @@ def write_meshes(folder: Path) -> None:
 def run_line(words: list[str], capfd) -> None:
     if words[0] == "python":
         assert Path(words[1]).exists(), words[1]  # examples have tests of their own
-    elif words[0] == "rpl" and words[1] not in MEASURES_FOR_LONG:
+    elif words[0] == "rpl" and not any(words[1:][: len(long)] == long for long in FOR_LONG):
         code = run([*words[1:], *SMALL.get(words[1], "").split()])
         error = capfd.readouterr().err
         if "no picture can be drawn here" in error:

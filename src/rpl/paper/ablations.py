@@ -64,6 +64,14 @@ def _slippery(
     )
 
 
+LEARNERS = (
+    ("td3", "TD3", ("--learner", "td3")),
+    ("sac", "SAC", ("--learner", "sac")),
+    ("layer-norm", "layer-normalised critic", ("--learner.layer-norm",)),
+    ("three-steps", "three-step returns", ("--replay.n-step", "3")),
+    ("twice-the-updates", "twice the gradient steps", ("--learner.updates-per-step", "0.2")),
+)
+
 ABLATIONS = (
     _slippery(
         "zero-initialisation",
@@ -107,6 +115,24 @@ ABLATIONS = (
         ("0.5", "0.5", "--learner.polyak 0.5"),
         ("0.9", "0.9", "--learner.polyak 0.9"),
         ("0.95", "0.95 (paper)", "--learner.polyak 0.95"),
+    ),
+    *(
+        Ablation(
+            name,
+            f"Learners, {task}",
+            "The paper says that any deep RL method will do (section IV). TD3 and SAC in place of "
+            "DDPG, and three ideas of later learners, each alone: layer-normalised critics, "
+            "three-step returns, twice the gradient steps.",
+            cell_at(f"{task}/rpl"),
+            "DDPG",
+            STEPS,
+            seeds,
+            LEARNERS,
+        )
+        for name, task, seeds in (
+            ("learners", "slippery-push", 3),
+            ("learners-pick-and-place", "pick-and-place", 1),
+        )
     ),
     Ablation(
         "frames",
