@@ -20,7 +20,14 @@ SMALL = {
     "watch": "--episodes 1 --no-contrast",
 }
 ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
-FOR_LONG = (["bench"], ["paper", "run"], ["paper", "plot"])  # their own tests run them small
+FOR_LONG = (  # their own tests run them small
+    ["bench"],
+    ["paper", "run"],
+    ["paper", "plot"],
+    ["train", "mbrl-pusher"],
+    ["cache", "runs/mbrl-pusher-pets-seed0"],
+    ["plot", "runs/mbrl-pusher-*"],
+)
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
