@@ -153,7 +153,18 @@ def test_a_run_can_be_evaluated_plotted_and_filmed(tmp_path):
 
 
 def test_help_of_every_command(capfd):
-    for name in ("tasks", "train", "eval", "watch", "check", "cache", "plot", "paper", "bench"):
+    for name in (
+        "tasks",
+        "train",
+        "eval",
+        "watch",
+        "check",
+        "cache",
+        "plot",
+        "report",
+        "paper",
+        "bench",
+    ):
         with pytest.raises(SystemExit) as exit_:
             run([name, "--help"])
         assert exit_.value.code == 0

@@ -15,6 +15,7 @@ SMALL = {
     "eval": "--episodes 2",
     "cache": "--states 20",
     "watch": "--episodes 1 --no-contrast",
+    "report": "--films 0",
 }
 
 

@@ -156,6 +156,16 @@ def test_rows_after_the_checkpoint_are_taken_back(tmp_path):
     assert (tmp_path / "metrics.csv").read_text() == "environment_steps,policy_success\n0,0.1\n"
 
 
+def test_killed_before_its_first_checkpoint_a_run_begins_again(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.append({"environment_steps": 0, "policy_success": 0.5})
+    run.close()
+    again = RunFolder(tmp_path, RECORD, resume=True)
+    again.close()
+    assert not again.resumed
+    assert not (tmp_path / "metrics.csv").exists(), "its first row would be there twice"
+
+
 def test_a_folder_that_is_no_run_is_one_sentence(tmp_path):
     with pytest.raises(RunError, match="is not a run folder"):
         read_config(tmp_path)

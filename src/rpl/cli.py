@@ -19,6 +19,7 @@ from rpl.commands import (
     objects,
     paper,
     plot,
+    report,
     tasks,
     train,
     watch,
@@ -68,6 +69,7 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
         "check": check.run_check,
         "export": export.export,
         "plot": plot.plot,
+        "report": report.report,
         "paper": paper.command(),
         "bench": benchmark.bench,
     }

@@ -86,6 +86,8 @@ class RunFolder:
                 "or choose another folder with --out"
             )
         self.resumed = has_checkpoint(self.path)
+        if not self.resumed:  # killed before its first checkpoint: it begins again
+            (self.path / "metrics.csv").unlink(missing_ok=True)
 
     @property
     def replay_folder(self) -> Path:

@@ -73,7 +73,9 @@ def recorded_task(arguments: list[str]) -> Any:
     name = named_task(arguments)
     for argument in arguments[1:]:
         if argument not in TASKS and (Path(argument) / "config.json").exists():
-            return from_record(task_options(name), read_config(Path(argument))["task_options"])
+            return from_record(
+                task_options(name), read_config(Path(argument)).get("task_options", {})
+            )
     return task_options(name)
 
 

@@ -53,7 +53,7 @@ def run_watch(options: Any) -> int:
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
     console = Console()
-    recordings = _record(load_for(options, 1, render_mode="rgb_array"), seeds)
+    recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
     from rpl.show.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
@@ -66,15 +66,31 @@ def run_watch(options: Any) -> int:
 
 
 def chosen_seeds(options: Any) -> list[int]:
-    """Seeds of the episodes to show, those with the greatest contrast first."""
+    """Seeds of the episodes to show."""
     if not options.contrast:
         return evaluation_seeds(options.seed, options.episodes)
     looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
-    subject = load_for(options, looked_at)
-    seeds = evaluation_seeds(options.seed, looked_at)
+    return contrasting_seeds(
+        lambda count: load_for(options, count), options.seed, options.episodes, looked_at
+    )
+
+
+def contrasting_seeds(
+    load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
+) -> list[int]:
+    """Seeds of episodes, those first in which the policy does most better than the controller.
+
+    Args:
+        load: the subject with so many simulations at once.
+        seed: chooses the episodes that are looked at.
+        count: how many to return.
+        looked_at: how many to choose from.
+    """
+    subject = load(looked_at)
+    seeds = evaluation_seeds(seed, looked_at)
     problem = subject.problem
     if subject.policy is None:
-        return seeds[: options.episodes]
+        return seeds[:count]
     controller = evaluate(
         problem.controller_task, controller_policy(problem), seeds, problem.horizon
     )
@@ -92,10 +108,11 @@ def chosen_seeds(options: Any) -> list[int]:
         highlight=False,
         soft_wrap=True,
     )
-    return [seeds[i] for i in np.argsort(-gain, kind="stable")[: options.episodes]]
+    return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
 
 
-def _record(subject: Subject, seeds: list[int]) -> list[list[Any]]:
+def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
+    """For each episode the controller's recording and, if there is one, the policy's."""
     from rpl.show.film import record
 
     problem = subject.problem

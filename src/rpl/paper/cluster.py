@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from rpl.paper.worker import Job, Outcome, run_job
 from rpl.runs import RunError
 
+KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a task begins again elsewhere when its machine is lost
 
 
@@ -21,6 +23,17 @@ def import_ray() -> Any:
     except ImportError as error:
         raise RunError("--ray needs Ray: pip install 'rpl[cluster]'") from error
     return ray
+
+
+def _knock(address: str) -> None:
+    """Ray itself would wait for minutes before it says that nobody is there."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return  # auto, local, ray://...: Ray knows
+    try:
+        socket.create_connection((host, int(port)), timeout=KNOCKING).close()
+    except OSError as error:
+        raise RunError(f"no Ray cluster answers at {address}: {error.strerror or error}") from error
 
 
 class RayTasks:
@@ -38,6 +51,7 @@ class RayTasks:
     def __init__(self, address: str, threads: int = 1) -> None:
         self._ray = import_ray()
         self.threads = threads
+        _knock(address)
         local = {"include_dashboard": False} if address == "local" else {}
         try:
             self._ray.init(address=address, log_to_driver=False, **local)

@@ -60,6 +60,8 @@ class Cell:
 
     def limited(self, steps: int) -> Cell:
         """The same cut short, judged on few episodes: to try things out, never a result."""
+        if self.method == "pets":  # it has no evaluations, and no less than an episode
+            return replace(self, steps=max(steps, PETS_HORIZON))
         words = ("--evaluation-episodes", "10", "--final-evaluation-episodes", "10")
         return replace(self, steps=steps, words=(*self.words, *words))
 

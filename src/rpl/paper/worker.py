@@ -22,6 +22,7 @@ from rpl.paper.folders import is_in_use
 
 PROGRAM = (sys.executable, "-c", "from rpl.paper.worker import main; main()")
 POLITENESS = ("nice", "-n", "10") if shutil.which("nice") else ()
+POLITE = 10
 SENT_BACK = ("config.json", "metrics.csv", "checkpoint/last.eqx", "checkpoint/best.eqx")
 LOCK_PATIENCE = 120.0  # seconds that a run which was abandoned may take to save and leave
 
@@ -86,9 +87,11 @@ def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> Outcome:
 
 
 def _command(job: Job, resume: bool) -> list[str]:
-    threads = ("--num-threads", str(job.threads))
+    # A planner acts in one environment; its model's threads follow from the environment below.
+    threads = () if "pets" in job.arguments else ("--num-threads", str(job.threads))
     own = ("--out", job.folder, *(("--resume",) if resume else ()))
-    return [*POLITENESS, *PROGRAM, *job.arguments, *threads, *own]
+    polite = POLITENESS if os.nice(0) < POLITE else ()  # Ray's workers are already
+    return [*polite, *PROGRAM, *job.arguments, *threads, *own]
 
 
 def _environment(threads: int) -> dict[str, str]:

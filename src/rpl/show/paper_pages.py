@@ -19,21 +19,20 @@ def first_claim(results: Results) -> str:
     """RPL improves on initial policies."""
     rows, better, judged = [], 0, 0
     for task in TASKS:
-        s = rpl_summary(results, task)
+        s = _summary(results, task, "rpl")
         verdict = _improves(s)
         judged += bool(s.runs)
         better += verdict.startswith("yes")
         rows.append(
             [
                 task,
-                s.cell.label if s.runs else NOTHING,
                 str(len(s.runs)),
                 with_interval(s.initial, s.initial_interval),
                 with_interval(s.final, s.final_interval) if s.runs else MISSING,
                 verdict,
             ]
         )
-    header = ("task", "run", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
+    header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
     if not judged:
         return markdown(header, rows)
     sentence = (
@@ -60,7 +59,7 @@ def second_claim(results: Results) -> str:
     """RPL is more data-efficient than learning from scratch."""
     rows, fewer, judged = [], 0, 0
     for task in TASKS:
-        rpl = rpl_summary(results, task)
+        rpl = _summary(results, task, "rpl")
         scratch = _summary(results, task, "scratch")
         level = comparison_level(results, rpl)
         ours, theirs = _mean_steps(rpl, level), _mean_steps(scratch, level)
@@ -89,13 +88,6 @@ def second_claim(results: Results) -> str:
         "steps than learning from scratch.\n"
     )
     return f"{sentence}\n{markdown(header, rows)}"
-
-
-def rpl_summary(results: Results, task: str) -> Summary:
-    """RPL's cell of a task."""
-    cell = cell_of(task, "rpl")
-    assert cell is not None
-    return results.summary(cell)
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:
