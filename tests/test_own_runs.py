@@ -73,6 +73,7 @@ def trained_with_goals(tmp_path_factory) -> Path:
 def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
     record = json.loads((trained / "config.json").read_text())
     assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
+    assert record["judged_by"] == "return"
     assert run(["eval", str(trained), *LAST, "--episodes", "5", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["task"] == "toys:Slide"

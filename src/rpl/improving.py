@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from rpl.commands.loading import load_policy
-from rpl.commands.train import task_facts, train_in
+from rpl.commands.train import judgement_of, train_in
 from rpl.config import PRESETS, Config, with_learner
 from rpl.own import OwnOptions, name_of
 from rpl.own_problem import horizon_of, own_config, own_problem
@@ -69,7 +69,7 @@ def improve(
     problem = own_problem(env, controller, config, task)
     name = re.sub(r"[^\w.-]+", "-", name_of(env))
     folder = Path(out) if out is not None else Path("runs") / f"{name}-rpl-seed{seed}"
-    record = _record(env, controller, learner, config, task) | task_facts(problem, "rpl", config)
+    record = _record(env, controller, learner, config, task) | judgement_of(problem)
     run = RunFolder(folder, record, resume, overwrite)
     try:
         train_in(run, config, problem, Console(quiet=quiet), ["rpl.improve", str(folder)])

@@ -125,7 +125,7 @@ def run_training(options: Any, command: list[str]) -> int:
         options.controller_name,
         options.controller,
     )
-    record = record_of(options, command)
+    record = record_of(options, command) | judgement_of(problem)
     folder = options.out or default_folder(options)
     run = RunFolder(folder, record, options.resume, options.overwrite)
     try:
@@ -158,6 +158,11 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         **peculiarities(options),
         **provenance(),
     }
+
+
+def judgement_of(problem: Problem) -> dict[str, Any]:
+    """For ``config.json``: by what a task is judged, where it is not by success."""
+    return {"judged_by": "return"} if problem.judged_by == "return" else {}
 
 
 def record_for(arguments: list[str]) -> dict[str, Any]:
