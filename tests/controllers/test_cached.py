@@ -147,4 +147,4 @@ def test_the_packaged_cache_says_where_it_comes_from_and_pushes_the_cylinder() -
     task, controller = PusherTask(20, num_threads=1), CachedPETS()
     acted = collect(task, lambda seen, episodes, step: controller(seen), range(20), 150)
     task.close()
-    assert acted.returns.mean() > -160.0  # random actions earn -290
+    assert acted.returns.mean() > -125.0  # doing nothing earns -144
