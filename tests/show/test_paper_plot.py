@@ -13,7 +13,7 @@ import pytest
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.matrix import Cell, cell_at
 from rpl.show.paper import rewrite_sections, write_all
-from rpl.show.paper_figures import shortened
+from rpl.show.paper_figures import cache_figure, shortened
 from rpl.show.paper_pages import comparison_level, first_claim, second_claim
 from rpl.show.paper_results import Results
 from rpl.show.paper_tables import full_table, short_table
@@ -168,6 +168,15 @@ def test_everything_is_written_twice_the_same_and_ablations_only_with_runs(resul
         rows = {(row["task"], row["method"]): row for row in csv.DictReader(file)}
     assert rows["slippery-push", "rpl"]["policy"] == "0.9"
     assert rows["push", "rpl"]["policy"] == ""
+
+
+def test_figure_6_is_drawn_from_its_table_and_said_to_be_missing_without(results):
+    (empty,) = cache_figure(Results(results)).axes
+    assert [text.get_text() for text in empty.texts] == ["no runs yet"]
+    table = "states,trials,mean_return,std_return\n1,25,-140,9\n500,25,-80,7\n"
+    (results / "figure6.csv").write_text(table)
+    (axes,) = cache_figure(Results(results)).axes
+    assert axes.lines[0].get_ydata().tolist() == [-140.0, -80.0]
 
 
 def test_a_page_without_its_section_is_left_alone(tmp_path):

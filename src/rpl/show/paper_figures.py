@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
+from rpl.show.cache_sizes import plot_cache_sizes
 from rpl.show.numbers import format_steps
 from rpl.show.paper_results import FIGURE_TASKS, Results, cell_of
 from rpl.show.plots import METHODS, PANEL_SIZE, Run, curve
@@ -33,6 +34,7 @@ def draw_all(results: Results, folder: Path, ablations: Sequence[Ablation]) -> l
     for name, tasks in FIGURE_TASKS.items():
         written += save(methods_figure(results, tasks), folder / name)
     written += save(presets_figure(results), folder / "presets")
+    written += save(cache_figure(results), folder / "figure6")
     for ablation in ablations:
         if any(results.runs(cell) for cell in ablation.cells):
             written += save(
@@ -69,6 +71,18 @@ def presets_figure(results: Results) -> Figure:
                 draw_runs(axes, results.runs(cell), cell, name, colour, style)
         _draw_initial(axes, results, task)
         _finish(axes, task, quantity_of(task))
+    return figure
+
+
+def cache_figure(results: Results) -> Figure:
+    """The return of CachedPETS against the size of its cache; empty while it is not measured."""
+    measured = results.folder / "figure6.csv"
+    if measured.is_file():
+        pets = cell_of("mbrl-pusher", "pets")
+        return plot_cache_sizes(measured, results.summary(pets).final if pets else None)
+    figure, (axes,) = _panels(1)
+    axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="CachedPETS: missing")
+    _finish(axes, "mbrl-pusher, return by cache size", "return")
     return figure
 
 
