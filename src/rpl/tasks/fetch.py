@@ -21,12 +21,7 @@ from rpl.tasks.fetch_arm import (
     hold_weld_at_gripper,
     settle_arm,
 )
-from rpl.tasks.lean import (
-    keep_softness,
-    leave_out_collisions,
-    leave_out_standing_joints,
-    simplify_solver,
-)
+from rpl.tasks.lean import keep_softness, make_lean
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
 BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
@@ -63,10 +58,7 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
         for geom in spec.geoms:
             geom.friction = options.friction
     if options.physics == "lean":
-        leave_out_collisions(spec, objects=("object0",))
-        leave_out_standing_joints(spec, settle(options).qpos)
-        simplify_solver(spec)
-        spec.compiler.fusestatic = True
+        make_lean(spec, settle(options).qpos, objects=("object0",))
     return spec
 
 

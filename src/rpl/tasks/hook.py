@@ -26,13 +26,7 @@ from rpl.tasks.fetch_arm import (
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.history import History
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
-from rpl.tasks.lean import (
-    keep_softness,
-    leave_out_collisions,
-    leave_out_standing_joints,
-    merge_standing_bodies,
-    simplify_solver,
-)
+from rpl.tasks.lean import keep_softness, make_lean
 from rpl.tasks.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
 from rpl.tasks.redraw import Bumps, BumpSwitch, ObjectSwitch
 from rpl.tasks.rendering import Camera
@@ -113,11 +107,14 @@ def hook_spec(
     if bumps is not None:
         BUMPS.add_to(spec, bumps)
     if physics == "lean":
-        ground = ("table0", *BUMPS.names())
-        leave_out_collisions(spec, objects=("object0", "hook"), ground=ground)
-        leave_out_standing_joints(spec, settle().qpos)
-        merge_standing_bodies(spec, apart=() if bumps is None else BUMPS.names())
-        simplify_solver(spec)
+        strewn = () if bumps is None else tuple(BUMPS.names())
+        make_lean(
+            spec,
+            settle().qpos,
+            objects=("object0", "hook"),
+            ground=("table0", *strewn),
+            apart=strewn,
+        )
     return spec
 
 

@@ -29,8 +29,30 @@ STANDING_JOINTS = (
 )
 
 
+def make_lean(
+    spec: mujoco.MjSpec,
+    positions: Mapping[str, np.ndarray],
+    objects: tuple[str, ...],
+    ground: tuple[str, ...] = ("table0",),
+    apart: Sequence[str] = (),
+) -> None:
+    """Leaves out of a published scene what cannot take part in the task; not yet compiled.
+
+    Args:
+        spec: the scene.
+        positions: where the joints stand, by name; see :func:`leave_out_standing_joints`.
+        objects: bodies that touch everything.
+        ground: bodies that the hand and the objects touch.
+        apart: standing bodies not to merge; see :func:`merge_standing_bodies`.
+    """
+    leave_out_collisions(spec, objects, ground)
+    leave_out_standing_joints(spec, positions)
+    merge_standing_bodies(spec, apart)
+    simplify_solver(spec)
+
+
 def leave_out_collisions(
-    spec: mujoco.MjSpec, objects: tuple[str, ...], ground: tuple[str, ...] = ("table0",)
+    spec: mujoco.MjSpec, objects: tuple[str, ...], ground: tuple[str, ...]
 ) -> None:
     """Keeps the contacts that a task is made of: objects with everything, hand with ground.
 
@@ -70,7 +92,7 @@ def leave_out_standing_joints(spec: mujoco.MjSpec, positions: Mapping[str, np.nd
         spec.delete(joint)
 
 
-def merge_standing_bodies(spec: mujoco.MjSpec, apart: Sequence[str] = ()) -> None:
+def merge_standing_bodies(spec: mujoco.MjSpec, apart: Sequence[str]) -> None:
     """Makes bodies that cannot move one with what carries them: the same shapes, half the bodies.
 
     Args:
