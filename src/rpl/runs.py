@@ -189,6 +189,12 @@ def load_checkpoint(
         raise RunError(f"{file_path} cannot be read: {error}") from error
 
 
+def steps_taken(path: Path) -> int:
+    """Environment steps of the whole run: its best policy is known only at its end."""
+    with open(path / "metrics.csv", newline="") as file:
+        return max((int(row["environment_steps"]) for row in csv.DictReader(file)), default=0)
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Replaces a file in one step: written under a new name, synced, renamed."""
     temporary = path.with_name(path.name + ".new")

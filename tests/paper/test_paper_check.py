@@ -128,6 +128,18 @@ def test_from_scratch_the_controller_is_only_a_level(tmp_path):
     assert complaints(tmp_path) == []
 
 
+def test_a_planner_has_neither_a_controller_beside_it_nor_a_burn_in(tmp_path):
+    cell = cell_at("mbrl-pusher/pets")
+    path = row(tmp_path, folder="mbrl-pusher/pets/seed0")
+    record = json.loads(json.dumps(expected_record(cell, 0))) | {"commit": "abc"}
+    (path / "config.json").write_text(json.dumps(record | {"versions": {"mujoco": "4"}}))
+    text = f"environment_steps,wall_seconds,policy_return\n{cell.steps},1,-1\n"
+    (path / "metrics.csv").write_text(text)
+    assert complaints(tmp_path) == []
+    (path / "metrics.csv").write_text(text.replace("policy_return", "x"))
+    assert complaints(tmp_path) == [f"{path}: metrics.csv lacks policy_return"]
+
+
 def test_the_command_says_what_is_wrong_and_fails(tmp_path, capfd):
     row(tmp_path)
     assert run(["paper", "check", "--results", str(tmp_path)]) == 0

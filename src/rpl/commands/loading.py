@@ -24,7 +24,7 @@ from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
 from rpl.rollout import Policy as ActingPolicy
-from rpl.runs import RunError, from_dict, load_checkpoint, read_config
+from rpl.runs import RunError, from_dict, load_checkpoint, read_config, steps_taken
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ def load_subject(
         controller_options or from_record(settings, record["controller_options"]),
         render_mode,
     )
-    state, progress = load_checkpoint(path, new_learner(config, problem), checkpoint)
+    state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
     return Subject(
         record["task"],
         record["method"],
         problem,
         greedy_policy(state),
         state,
-        progress.environment_steps + record.get("charged_steps", 0),
+        steps_taken(path) + record.get("charged_steps", 0),
         record,
     )
 
@@ -179,7 +179,6 @@ def _load_pets(
     config = from_dict(PETSConfig, record["config"])
     planned = pets_problem(task, problem.controller_task)
     like = create_state(config, planned)
-    state, progress = load_checkpoint(path, like, checkpoint, PETSProgress)
+    state, _ = load_checkpoint(path, like, checkpoint, PETSProgress)
     policy = planning_policy(make_pets(config, planned, state, config.seed))
-    steps = progress.environment_steps
-    return Subject(task, record["method"], problem, policy, state, steps, record)
+    return Subject(task, record["method"], problem, policy, state, steps_taken(path), record)

@@ -15,7 +15,9 @@ from rpl.paper.matrix import Cell
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
 CONFIGURED = ("task_options", "controller_options", "config")
 PROVENANCE = ("command", "versions", "commit")
-COLUMNS = ("environment_steps", "wall_seconds", "policy_return", "controller_return", "burning_in")
+COLUMNS = ("environment_steps", "wall_seconds", "policy_return")
+# PETS plans from the start, and without a controller.
+LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
 
 # What changes speed or length but no number on the way there.
 FREE = {"config.num_threads", "config.num_envs", "config.steps", "config.seed"}
@@ -83,7 +85,7 @@ def _row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults)
         f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name)
     )
     yield from _differences(record, expected(run.cell, run.seed), defaults(run.cell), run.cell)
-    yield from _metrics_complaints(row / "metrics.csv", run.cell.steps)
+    yield from _metrics_complaints(row / "metrics.csv", run.cell)
 
 
 def _differences(
@@ -115,10 +117,11 @@ def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def _metrics_complaints(path: Path, steps: int) -> Iterator[str]:
+def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    missing = [name for name in COLUMNS if not rows or name not in rows[0]]
+    columns = COLUMNS if cell.method == "pets" else LEARNERS_COLUMNS
+    missing = [name for name in columns if not rows or name not in rows[0]]
     if missing:
         yield f"metrics.csv lacks {', '.join(missing)}"
         return
@@ -129,5 +132,5 @@ def _metrics_complaints(path: Path, steps: int) -> Iterator[str]:
         return
     if any(later <= earlier for earlier, later in itertools.pairwise(done)):
         yield "the steps of metrics.csv do not rise"
-    if done[-1] < steps:
-        yield f"ends at {done[-1]:,.0f} steps; the matrix asks for {steps:,}"
+    if done[-1] < cell.steps:
+        yield f"ends at {done[-1]:,.0f} steps; the matrix asks for {cell.steps:,}"
