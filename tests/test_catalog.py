@@ -9,8 +9,8 @@ import pytest
 from rpl import learner
 from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_problem
 from rpl.commands.options import without_task
-from rpl.commands.train import named_preset, with_physics
-from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
+from rpl.commands.train import preset_for, with_physics
+from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig, for_dense_rewards
 from rpl.learner.replay import Replay
 from rpl.progress import Progress
 from rpl.train import run_cycle
@@ -47,14 +47,25 @@ def test_a_task_learns_from_each_of_its_controllers(task, controller):
 
 def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
     for task in ("hook", "noisy-hook", "complex-hook"):
-        published = named_preset("paper", TASKS[task].published).config
+        published = preset_for("paper", task).config
         assert published.episodes_per_cycle == 4
         assert published.learner.batch_size == 256
         assert published.exploration == ExplorationConfig(noise=0.1, random=0.3)
         scratch = METHODS["scratch"].configure(FAST, published)
         assert scratch.exploration == published.exploration
-    assert named_preset("paper", TASKS["push"].published).config == PAPER
-    assert named_preset("fast", TASKS["hook"].published).config == FAST
+    assert preset_for("paper", "push").config == PAPER
+
+
+@pytest.mark.parametrize(
+    ("task", "episodes", "burn_in"),
+    [("push", 8, 40_000), ("noisy-hook", 4, 80_000), ("mbrl-pusher", 3, 120_000)],
+)
+def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task, episodes, burn_in):
+    config = preset_for(None, task).config
+    assert (config.episodes_per_cycle, config.burn_in.minimum_steps) == (episodes, burn_in)
+    same = replace(config, episodes_per_cycle=8, burn_in=FAST.burn_in)
+    assert same == (FAST if TASKS[task].sparse else for_dense_rewards(FAST))
+    assert preset_for("fast", None).config == FAST
 
 
 def test_noisy_hook_shares_its_network_between_two_frames():

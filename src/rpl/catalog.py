@@ -51,8 +51,11 @@ class TaskEntry:
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
     judged_by: JudgedBy = "success"
     """Which outcome of an episode says how good it was."""
-    fast: tuple[tuple[str, Any], ...] = ()
-    """Settings in place of the preset fast's."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether its rewards are -1, and 0 at the goal."""
+        return self.value_bounds is None
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,6 @@ TASKS: dict[str, TaskEntry] = {
         PAPER_HOOK,
         value_bounds=(-math.inf, 0.0),
         judged_by="return",
-        # About as many steps a cycle as on the shorter tasks: values travel back with cycles.
-        fast=(("episodes_per_cycle", 2), ("cycles_per_epoch", 40)),
     ),
 }
 
@@ -201,6 +202,8 @@ FROM_SCRATCH = (
     ("actor_learning_rate", 1e-3),
     ("learning_rate_halving", None),
     ("polyak", 0.95),
+    ("action_l2", 1.0),
+    ("action_l2_relative", False),
 )
 EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B
 

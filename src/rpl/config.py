@@ -33,6 +33,9 @@ class LearnerConfig:
     """Share of the old slow copy that remains after its one step per cycle."""
     action_l2: float = 1.0
     """Weight of the squared action in the actor's loss."""
+    action_l2_relative: bool = False
+    """Give that weight in mean |Q|, and let it fall as the step sizes do: a residual is held
+    back most while the critic is young."""
     discount: float | None = None
     """Gamma; None is 1 - 1/T for episodes of T steps."""
     average_frames: bool = True
@@ -174,12 +177,38 @@ FAST = Config(
         actor_learning_rate=1e-4,
         learning_rate_halving=10_000,
         polyak=0.8,
-        action_l2=0.1,
+        action_l2=0.2,
+        action_l2_relative=True,
     ),
+    replay=ReplayConfig(n_step=3),
     exploration=ExplorationConfig(noise=0.1, random=0.1),
     burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
     residual=ResidualConfig(scale=0.5, clip_controller=True),
 )
+FAST_HORIZON = 50
+"""The length of the episodes that FAST is written for."""
+
+
+def paced(config: Config, horizon: int) -> Config:
+    """FAST for episodes of ``horizon`` steps: cycles of about as many steps, a longer burn-in.
+
+    The slow copies move once a cycle, and a value has to travel back through an episode: as
+    many steps a cycle make it as fast in time, T / 50 times as many cycles let it arrive.
+    """
+    longer = horizon / FAST_HORIZON
+    burn_in = replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer))
+    episodes = max(round(config.episodes_per_cycle / longer), 1)
+    return replace(config, episodes_per_cycle=episodes, burn_in=burn_in)
+
+
+def for_dense_rewards(config: Config) -> Config:
+    """FAST where rewards are not -1 and 0: the penalty counts in rewards.
+
+    The values of -1 and 0 say how long a task takes. Other values may be large whatever is
+    done, and say nothing about how much an action changes.
+    """
+    learner = replace(config.learner, action_l2=0.1, action_l2_relative=False)
+    return replace(config, learner=learner)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.acting import controller_policy
-from rpl.config import BurnInConfig, Config
+from rpl.config import BurnInConfig, Config, for_dense_rewards, paced
 from rpl.evaluate import evaluation_seeds
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.problem import Problem
@@ -23,8 +23,7 @@ from rpl.tasks.suitable import UnsuitableEnvironment, episode_limit
 ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 
 MOST_ENVS = 10  # of evaluations, in one process
-# The rhythm of the fast preset, counted in steps: one's own episodes have any length.
-STEPS_PER_CYCLE = 400
+# One's own episodes have any length, and are few: evaluations and updates are counted in steps.
 STEPS_PER_EPOCH = 10_000
 STEPS_PER_UPDATE = 4
 LONGEST_VIEW = 100  # steps: a discount of 0.99, also where episodes are longer
@@ -49,10 +48,10 @@ def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
         horizon: T, the most steps of an episode.
         processes: environments at once; cycles are filled up to a multiple.
     """
-    episodes = max(round(STEPS_PER_CYCLE / horizon), 1)
-    episodes = math.ceil(episodes / processes) * processes
+    episodes = math.ceil(paced(config, horizon).episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
+    config = for_dense_rewards(config)
     return replace(
         config,
         steps=100_000,

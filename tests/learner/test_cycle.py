@@ -83,6 +83,34 @@ def constant_critics(critics, *values: float):
 
 
 @every_learner
+def test_a_relative_penalty_counts_in_values_and_falls_with_the_step_sizes(name) -> None:
+    still = replace(
+        CONFIGS[name],
+        actor_learning_rate=0.0,
+        critic_learning_rate=0.0,
+        learning_rate_halving=2.0,
+        actor_every=1,
+    )
+    one = batches(1)
+    batch = jax.tree.map(lambda part: jnp.repeat(part, 3, axis=0), one)
+
+    def actor_loss(**changes) -> float:
+        state = learner(name)
+        values = [-4.0] * still.critics
+        state = eqx.tree_at(lambda s: s.critic, state, constant_critics(state.critic, *values))
+        _, metrics = update(state, batch, replace(still, **changes))
+        return float(metrics["actor_loss"])
+
+    bare = actor_loss(action_l2=0.0)
+    absolute, relative = actor_loss() - bare, actor_loss(action_l2_relative=True) - bare
+    # The critic has taken 1, 2 and 3 steps when the actor takes its own.
+    falling = np.mean([step_size_factor(n, 2.0) for n in (1, 2, 3)])
+    assert absolute > 0
+    tolerance = 0.2 if name == "sac" else 1e-4  # which draws another action in every step
+    assert relative == pytest.approx(4.0 * falling * absolute, rel=tolerance)
+
+
+@every_learner
 def test_an_actor_with_a_zero_last_layer_outputs_exactly_zero(name) -> None:
     inputs = np.random.default_rng(0).normal(0, 100, (64, 3)).astype(np.float32)
     starts_at_zero = replace(CONFIGS[name], zero_last=True)

@@ -27,7 +27,16 @@ from rpl.commands.options import (
     task_options,
 )
 from rpl.commands.running import Interruption, RunOptions, say_end
-from rpl.config import LEARNERS, PAPER, PRESETS, Config, Preset, with_learner
+from rpl.config import (
+    LEARNERS,
+    PAPER,
+    PRESETS,
+    Config,
+    Preset,
+    for_dense_rewards,
+    paced,
+    with_learner,
+)
 from rpl.display import make_display
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
@@ -58,7 +67,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         return train_pets.command_for(arguments)
     name = named_task(arguments)
     published = TASKS[name].published if name in TASKS else PAPER
-    preset = named_preset(named_value(arguments, "--preset"), published)
+    preset = preset_for(named_value(arguments, "--preset"), name)
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
     task = with_physics(task_options(name), preset.physics)
     controller = controller_options(arguments, name)
@@ -68,8 +77,6 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         config = with_learner(config, learner_name)
     if name is not None and name not in TASKS:
         config = config_for_own(name, arguments, config)
-    if preset is PRESETS["fast"] and name in TASKS:
-        config = replace(config, **dict(TASKS[name].fast))
     options = make_dataclass(
         "Options",
         [
@@ -91,10 +98,19 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     return as_command(run, options, "Trains a policy and writes a run folder.")
 
 
-def named_preset(name: str | None, published: Config) -> Preset:
-    """The preset of a name, by default ``fast``; ``paper`` is what was published for the task."""
+def preset_for(name: str | None, task: str | None) -> Preset:
+    """The preset of a name, by default ``fast``, as it is on a task.
+
+    ``paper`` is what was published for the task, ``fast`` is paced for its episodes.
+    """
     preset = PRESETS.get(name or "fast", PRESETS["fast"])
-    return replace(preset, config=published) if preset.config is PAPER else preset
+    if task not in TASKS:
+        return preset
+    entry = TASKS[task]
+    if preset.config is PAPER:
+        return replace(preset, config=entry.published)
+    config = paced(preset.config, entry.horizon)
+    return replace(preset, config=config if entry.sparse else for_dense_rewards(config))
 
 
 def with_physics(task: Any, physics: str) -> Any:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
 from rpl.learner import ddpg, sac
@@ -14,6 +15,8 @@ from rpl.learner.optimizers import (
     actor_optimizer,
     critic_optimizer,
     descend,
+    gradient_steps,
+    step_size_factor,
     temperature_optimizer,
 )
 from rpl.learner.state import Batch, LearnerState, network_input
@@ -55,8 +58,9 @@ def update(
         state, metrics = _critic_step(config, state, batch, x, value_bounds, target_key)
         if not train_actor:
             return state, metrics
+        action_l2 = _action_l2(config, state, metrics["mean_q"])
         # The actor climbs the critic of before this step, as in the published implementation.
-        state, more = _actor_step_in_turn(config, state, climbed, x, actor_key, index)
+        state, more = _actor_step_in_turn(config, state, climbed, x, action_l2, actor_key, index)
         return state, metrics | more
 
     state, metrics = jax.lax.scan(
@@ -110,27 +114,47 @@ def _next_value(config: LearnerConfig, state: LearnerState, next_x: Array, key: 
     return state.target_critic(next_x, action)
 
 
+def _action_l2(config: LearnerConfig, state: LearnerState, mean_q: Array) -> ArrayLike:
+    """The penalty's weight as of now."""
+    if not config.action_l2_relative:
+        return config.action_l2
+    taken = gradient_steps(state.critic_optimizer)
+    falling = step_size_factor(taken, config.learning_rate_halving)
+    return config.action_l2 * falling * jnp.abs(mean_q)
+
+
 def _actor_step_in_turn(
-    config: LearnerConfig, state: LearnerState, critic: Critics, x: Array, key: Array, index: Array
+    config: LearnerConfig,
+    state: LearnerState,
+    critic: Critics,
+    x: Array,
+    action_l2: ArrayLike,
+    key: Array,
+    index: Array,
 ) -> tuple[LearnerState, Metrics]:
     """The actor's step in every ``actor_every``-th gradient step, nothing in the others."""
     take = _gaussian_actor_step if config.stochastic else _actor_step
     if config.actor_every == 1:
-        return take(config, state, critic, x, key)
-    zeros = jax.eval_shape(lambda: take(config, state, critic, x, key)[1])
+        return take(config, state, critic, x, action_l2, key)
+    zeros = jax.eval_shape(lambda: take(config, state, critic, x, action_l2, key)[1])
     return jax.lax.cond(
         index % config.actor_every == 0,
-        lambda: take(config, state, critic, x, key),
+        lambda: take(config, state, critic, x, action_l2, key),
         lambda: (state, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), zeros)),
     )
 
 
 def _actor_step(
-    config: LearnerConfig, state: LearnerState, critic: Critics, x: Array, key: Array
+    config: LearnerConfig,
+    state: LearnerState,
+    critic: Critics,
+    x: Array,
+    action_l2: ArrayLike,
+    key: Array,
 ) -> tuple[LearnerState, Metrics]:
     assert isinstance(state.actor, Actor)
     error, gradient = eqx.filter_value_and_grad(ddpg.actor_loss)(
-        state.actor, critic.first, x, config.action_l2
+        state.actor, critic.first, x, action_l2
     )
     actor, optimizer = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient
@@ -140,14 +164,19 @@ def _actor_step(
 
 
 def _gaussian_actor_step(
-    config: LearnerConfig, state: LearnerState, critic: Critics, x: Array, key: Array
+    config: LearnerConfig,
+    state: LearnerState,
+    critic: Critics,
+    x: Array,
+    action_l2: ArrayLike,
+    key: Array,
 ) -> tuple[LearnerState, Metrics]:
     assert isinstance(state.actor, GaussianActor)
     assert state.log_temperature is not None
     assert state.temperature_optimizer is not None
     temperature = jnp.exp(state.log_temperature)
     (error, entropy), gradient = eqx.filter_value_and_grad(sac.actor_loss, has_aux=True)(
-        state.actor, critic, x, key, temperature, config.action_l2
+        state.actor, critic, x, key, temperature, action_l2
     )
     actor, actor_state = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient

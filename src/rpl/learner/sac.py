@@ -10,6 +10,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from rpl.learner.networks import Critics, GaussianActor
 
@@ -33,7 +34,7 @@ def actor_loss(
     x: Array,
     key: Array,
     temperature: Array,
-    action_l2: float,
+    action_l2: ArrayLike,
 ) -> tuple[Array, Array]:
     """mean of alpha log pi(a | s, g) - min_i Q_i(s, g, a) + lambda |a|^2 / dim(a), a ~ pi.
 
