@@ -57,13 +57,16 @@ def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
 
 
 @pytest.mark.parametrize(
-    ("task", "episodes", "burn_in"),
-    [("push", 8, 40_000), ("noisy-hook", 4, 80_000), ("mbrl-pusher", 3, 120_000)],
+    ("task", "episodes", "n_step", "burn_in"),
+    [("push", 8, 1, 40_000), ("noisy-hook", 4, 2, 80_000), ("mbrl-pusher", 3, 3, 120_000)],
 )
-def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task, episodes, burn_in):
+def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
+    task, episodes, n_step, burn_in
+):
     config = preset_for(None, task).config
-    assert (config.episodes_per_cycle, config.burn_in.minimum_steps) == (episodes, burn_in)
-    same = replace(config, episodes_per_cycle=8, burn_in=FAST.burn_in)
+    assert (config.episodes_per_cycle, config.replay.n_step) == (episodes, n_step)
+    assert config.burn_in.minimum_steps == burn_in
+    same = replace(config, episodes_per_cycle=8, replay=FAST.replay, burn_in=FAST.burn_in)
     assert same == (FAST if TASKS[task].sparse else for_dense_rewards(FAST))
     assert preset_for("fast", None).config == FAST
 

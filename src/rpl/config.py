@@ -180,7 +180,6 @@ FAST = Config(
         action_l2=0.2,
         action_l2_relative=True,
     ),
-    replay=ReplayConfig(n_step=3),
     exploration=ExplorationConfig(noise=0.1, random=0.1),
     burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
     residual=ResidualConfig(scale=0.5, clip_controller=True),
@@ -190,15 +189,19 @@ FAST_HORIZON = 50
 
 
 def paced(config: Config, horizon: int) -> Config:
-    """FAST for episodes of ``horizon`` steps: cycles of about as many steps, a longer burn-in.
+    """FAST for episodes of ``horizon`` steps.
 
-    The slow copies move once a cycle, and a value has to travel back through an episode: as
-    many steps a cycle make it as fast in time, T / 50 times as many cycles let it arrive.
+    A value has to travel back through an episode, n steps an update of the slow copies, which
+    move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
+    values arrive: n grows with T, and so does the burn-in.
     """
     longer = horizon / FAST_HORIZON
-    burn_in = replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer))
-    episodes = max(round(config.episodes_per_cycle / longer), 1)
-    return replace(config, episodes_per_cycle=episodes, burn_in=burn_in)
+    return replace(
+        config,
+        episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
+        replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
+        burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
+    )
 
 
 def for_dense_rewards(config: Config) -> Config:
