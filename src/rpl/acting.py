@@ -42,6 +42,8 @@ def exploring_policy(
     uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
     z = generator.random(shape[:2])
     controller = problem.exploring_controller or problem.controller
+    # The residual's controller acts by itself, and must be asked once a step if it has a memory.
+    adds = isinstance(problem.task, Residual)
 
     def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
         seen = _learner_input(observation)
@@ -50,7 +52,9 @@ def exploring_policy(
         is_random = choice < exploration.expert + exploration.random
         action = np.where(is_random[:, None], uniform[episodes, step], action)
         by_expert = np.flatnonzero(choice < exploration.expert)
-        if hasattr(controller, "reset"):  # a memory must see every step
+        if adds:
+            action[by_expert] = 0.0
+        elif exploration.expert > 0.0 and hasattr(controller, "reset"):  # must see every step
             _reset_at_start(controller, step, len(episodes))
             proposed = controller_action(controller, observation, action.shape, clip=True)
             action[by_expert] = proposed[by_expert]

@@ -59,13 +59,17 @@ def run(arguments: list[str]) -> int:
 
 def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
     """The subcommands; some have options that depend on the task named in the arguments."""
+
+    def of(name: str) -> list[str]:
+        return arguments if arguments[:1] == [name] else []
+
     return {
         "tasks": tasks.tasks,
         "objects": objects.objects,
-        "train": train.command_for(arguments),
-        "eval": evaluate.command_for(arguments),
-        "watch": watch.command_for(arguments),
-        "cache": cache.command_for(arguments),
+        "train": train.command_for(of("train")),
+        "eval": evaluate.command_for(of("eval")),
+        "watch": watch.command_for(of("watch")),
+        "cache": cache.command_for(of("cache")),
         "check": check.run_check,
         "export": export.export,
         "plot": plot.plot,

@@ -34,7 +34,7 @@ class LearnerConfig:
     action_l2: float = 1.0
     """Weight of the squared action in the actor's loss."""
     action_l2_relative: bool = False
-    """Give that weight in mean |Q|, and let it fall as the step sizes do: a residual is held
+    """Give that weight in |mean Q|, and let it fall as the step sizes do: a residual is held
     back most while the critic is young."""
     discount: float | None = None
     """Gamma; None is 1 - 1/T for episodes of T steps."""
@@ -65,6 +65,10 @@ class LearnerConfig:
     """SAC: Adam's step size for the logarithm of the temperature."""
     entropy_in_value: bool = True
     """SAC: count future entropy as reward; else values are returns and keep their bounds."""
+
+    def discount_over(self, horizon: int) -> float:
+        """Gamma, for episodes of ``horizon`` steps."""
+        return 1.0 - 1.0 / horizon if self.discount is None else self.discount
 
     def updates(self, steps: int) -> int:
         """Gradient steps after a cycle of ``steps`` environment steps."""
@@ -150,6 +154,40 @@ class Config:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     burn_in: BurnInConfig = field(default_factory=BurnInConfig)
     residual: ResidualConfig = field(default_factory=ResidualConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses what would fail only hours later.
+
+        Raises:
+            ValueError: naming the option and what it may be.
+        """
+        at_least_one = {
+            "episodes-per-cycle": self.episodes_per_cycle,
+            "cycles-per-epoch": self.cycles_per_epoch,
+            "evaluation-episodes": self.evaluation_episodes,
+            "final-evaluation-episodes": self.final_evaluation_episodes,
+            "learner.batch-size": self.learner.batch_size,
+            "learner.updates-per-cycle": self.learner.updates_per_cycle,
+            "learner.critics": self.learner.critics,
+            "learner.actor-every": self.learner.actor_every,
+            "replay.n-step": self.replay.n_step,
+        }
+        for name, value in at_least_one.items():
+            if value < 1:
+                raise ValueError(f"--{name} must be at least 1, not {value}")
+        shares = {
+            "learner.polyak": self.learner.polyak,
+            "replay.hindsight": self.replay.hindsight,
+            "exploration.random": self.exploration.random,
+            "exploration.expert": self.exploration.expert,
+            "burn-in.quiet-share": self.burn_in.quiet_share,
+        }
+        for name, value in shares.items():
+            if not 0.0 <= value <= 1.0:
+                raise ValueError(f"--{name} must be between 0 and 1, not {value}")
+        discount = self.learner.discount
+        if discount is not None and not 0.0 <= discount < 1.0:
+            raise ValueError(f"--learner.discount must be at least 0 and below 1, not {discount}")
 
 
 LEARNERS: dict[str, dict[str, Any]] = {

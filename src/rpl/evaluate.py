@@ -94,11 +94,13 @@ def _mean_interval(values: np.ndarray) -> Interval:
 def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int) -> Outcome:
     """Runs the policy once on each seed.
 
-    An episode that diverges counts as a failure with the return of a whole episode of -1.
+    An episode that diverges counts as a failure with the return of a whole episode of -1, or
+    of the worst other episode if that is less.
     Outcomes are in the order of the seeds, so that two policies' episodes pair up.
     """
     episodes = collect(task, policy, seeds, horizon)
-    success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), -float(horizon))
+    worst = episodes.returns.min(initial=-float(horizon))
+    success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), worst)
     success[episodes.index] = episodes.success
     returns[episodes.index] = episodes.returns
     far = episodes.largest_deviation.max(axis=0).tolist() if len(episodes) else []

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.acting import controller_policy
-from rpl.config import BurnInConfig, Config, for_dense_rewards, paced
+from rpl.config import Config, for_dense_rewards, paced
 from rpl.evaluate import evaluation_seeds
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.problem import Problem
@@ -51,7 +51,8 @@ def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
     episodes = math.ceil(paced(config, horizon).episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
-    config = for_dense_rewards(config)
+    if config.learner.action_l2_relative:
+        config = for_dense_rewards(config)
     return replace(
         config,
         steps=100_000,
@@ -66,7 +67,7 @@ def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
             # The slow copies move once a cycle: as far as in as many cycles of the preset.
             polyak=config.learner.polyak ** (updates / config.learner.updates_per_cycle),
         ),
-        burn_in=BurnInConfig(rule="steps", minimum_steps=10_000),
+        burn_in=replace(config.burn_in, minimum_steps=10_000),
     )
 
 
@@ -95,7 +96,8 @@ def own_problem(
         acting = own_controller(idle(bare) if controller is None else controller, bare)
         return Residual(bare, acting, scale, clip) if residual else bare, acting
 
-    bare = own_task(source, options, min(config.evaluation_episodes, MOST_ENVS), render_mode)
+    num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
+    bare = own_task(source, options, num_envs, render_mode)
     evaluation_task, acting = prepared(bare)
     task, exploring = evaluation_task, acting
     if not bare.parallel:  # processes serve both: every round of episodes resets all of them
@@ -129,7 +131,7 @@ def _value_bounds(config: Config, options: OwnOptions, horizon: int) -> tuple[fl
     if options.reward_bounds is None:
         return -math.inf, math.inf
     low, high = options.reward_bounds
-    discount = config.learner.discount or 1.0 - 1.0 / horizon
+    discount = config.learner.discount_over(horizon)
     return min(low, 0.0) / (1.0 - discount), max(high, 0.0) / (1.0 - discount)
 
 

@@ -57,15 +57,22 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(path)
-            if (path / "config.json").exists():
-                self._take_over(record, resume, overwrite)
-            elif resume:
-                raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
-            if not self.resumed:
-                write_durably(path / "config.json", _json_bytes(record))
-            (path / "checkpoint").mkdir(exist_ok=True)
+            try:
+                self._prepare(record, resume, overwrite)
+            except BaseException:
+                self._lock.close()
+                raise
         except OSError as error:
             raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
+
+    def _prepare(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
+        if (self.path / "config.json").exists():
+            self._take_over(record, resume, overwrite)
+        elif resume:
+            raise RunError(f"{self.path} holds no run to resume; leave out --resume to start one")
+        if not self.resumed:
+            write_durably(self.path / "config.json", _json_bytes(record))
+        (self.path / "checkpoint").mkdir(exist_ok=True)
 
     def _take_over(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
         if overwrite:
@@ -83,7 +90,8 @@ class RunFolder:
             raise RunError(
                 f"the run in {self.path} was started with other settings "
                 f"({'; '.join(differences)}): repeat its command with --resume, "
-                "or choose another folder with --out"
+                "choose another folder with --out, or begin again with --overwrite where it is the "
+                "preset that has changed"
             )
         self.resumed = has_checkpoint(self.path)
         if not self.resumed:  # killed before its first checkpoint: it begins again
@@ -134,7 +142,7 @@ class RunFolder:
             kind: the dataclass of the run's progress.
         """
         state, progress = load_checkpoint(self.path, like, kind=kind)
-        self._resumed_at = progress.environment_steps
+        self._resumed_at = progress.environment_steps + 1  # events from here on are taken back
         _keep_rows(self.path / "metrics.csv", progress.rows)
         return state, progress
 
@@ -228,9 +236,16 @@ def provenance() -> dict[str, Any]:
         "commit": _commit(),
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
-            "cores": len(os.sched_getaffinity(0)),
+            "cores": usable_cores(),
         },
     }
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, where the system says; else all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -61,6 +61,7 @@ def train(
     """
     levels = ControllerLevels(problem)
     if progress.rows == 0:
+        progress.burning_in = is_burning_in(config.burn_in, progress)
         _evaluate_and_save(config, problem, state, replay, progress, keeper, observer, levels)
     while progress.environment_steps < config.steps:
         if interrupted():
@@ -133,7 +134,7 @@ def learn(
     generator = np.random.default_rng((config.seed, 3, cycle))
     hindsight = config.replay.hindsight
     steps = config.episodes_per_cycle * problem.horizon
-    discount = config.learner.discount or 1.0 - 1.0 / problem.horizon
+    discount = config.learner.discount_over(problem.horizon)
 
     def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch:
         return replay.sample(shape, generator, hindsight, problem.compute_reward, **keywords)

@@ -103,7 +103,7 @@ def test_a_seed_that_never_gets_there_is_said(results):
 def test_tables_show_what_there_is_and_what_is_missing(results):
     table = full_table(Results(results))
     assert "| slippery-push | rpl | 2 of 5 | 500k | 0.400 | 0.900 [0.880, 0.917] | 400k |" in table
-    assert "| noisy-hook | rpl | 0 of 5 | 400k | - | missing |" in table
+    assert "| noisy-hook | rpl | 0 of 5 | 1M | - | missing |" in table
     assert "| push | rpl | - | - | missing | 0.5 to 1.0" in short_table(Results(results))
 
 

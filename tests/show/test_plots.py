@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from rpl.show.plots import curve, draw_task, format_steps, learning_curves, summary
+from rpl.show.plots import curve, draw_task, format_steps, judged_quantity, learning_curves
 from rpl.show.reading import read_run
 
 COLUMNS = (
@@ -94,8 +94,7 @@ def test_steps_that_a_learned_controller_cost_are_charged(tmp_path: Path) -> Non
     run = read_run(folder)
     assert run.steps.tolist() == [15_500, 15_600, 15_700]
     assert run.burn_in_end == 15_600
-    (line,) = summary([folder])
-    assert (line["quantity"], line["environment_steps"]) == ("return", 15_700)
+    assert judged_quantity([run]) == "return"
 
 
 def test_a_planner_is_a_line_of_its_trials_and_a_level(tmp_path: Path) -> None:
@@ -116,10 +115,9 @@ def test_a_planner_is_a_line_of_its_trials_and_a_level(tmp_path: Path) -> None:
 def test_a_level_is_reached_when_three_evaluations_average_it(tmp_path: Path) -> None:
     values = [0.0, 1.0, 0.7, 1.0, 0.96, 0.97, 0.9]
     rows = [row(100 * i, value) for i, value in enumerate(values)]
-    (line,) = summary([make_run(tmp_path / "a", rows)], level=0.95)
-    assert line["steps_to_level"] == 500  # (1.0 + 0.96 + 0.97) / 3, the first such three
-    assert (line["policy"], line["controller"]) == (0.9, 0.4)
-    assert summary([tmp_path / "a"], level=0.99)[0]["steps_to_level"] is None
+    run = read_run(make_run(tmp_path / "a", rows))
+    assert run.steps_to(0.95) == 500  # (1.0 + 0.96 + 0.97) / 3, the first such three
+    assert run.steps_to(0.99) is None
 
 
 def test_a_row_that_is_half_written_is_left_out(tmp_path: Path) -> None:

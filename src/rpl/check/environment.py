@@ -54,7 +54,14 @@ def check_environment(
     _check_values(findings, env, episode)
     usable = all(finding.severity != "error" for finding in findings)
     if usable:
-        _check_repetition(findings, env, make_env, episode, limit)
+        try:
+            _check_repetition(findings, env, make_env, episode, limit)
+        except Exception as error:
+            findings.error(
+                "raises",
+                f"it raises {type(error).__name__} in a second episode or a second copy: {error}",
+            )
+            return findings, False
         _check_ends(findings, env, episode, limit)
         _check_rewards(findings, env, episode)
         if isinstance(env.observation_space, gymnasium.spaces.Dict):

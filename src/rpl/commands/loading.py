@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from rpl.controllers.train_pets import (
     make_pets,
     planning_policy,
 )
-from rpl.own import OwnOptions
+from rpl.own import OwnOptions, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
@@ -71,6 +72,8 @@ def load_subject(
     """
     path = Path(run_or_task)
     if run_or_task in TASKS or not path.exists():
+        if os.sep in run_or_task and not is_own_task(run_or_task):
+            raise RunError(f"there is no run folder {run_or_task}")
         check_task(run_or_task)
         config = Config(evaluation_episodes=num_envs, episodes_per_cycle=1)
         problem = make_problem(
@@ -106,11 +109,14 @@ def load_subject(
     settings = OwnSettings()
     if record["controller"] in CONTROLLERS:
         settings = without_task(record["controller"])
+    options = task_options or from_record(task_options_of(record["task"]), record["task_options"])
+    if isinstance(options, OwnOptions):
+        options = replace(options, processes=1)
     problem = make_problem(
         record["task"],
         record["method"],
         config,
-        task_options or from_record(task_options_of(record["task"]), record["task_options"]),
+        options,
         record["controller"],
         controller_options or from_record(settings, record["controller_options"]),
         render_mode,
@@ -136,7 +142,7 @@ def load_policy(
         return Policy(subject.state, subject.problem, read_config(path))
     record = read_config(path)
     config = _config(record, num_envs)
-    options = from_record(OwnOptions(), record["task_options"])
+    options = replace(from_record(OwnOptions(), record["task_options"]), processes=1)
     problem = own_problem(
         make_env or record["task"],
         controller or record["controller"],
@@ -152,7 +158,8 @@ def load_policy(
 def _config(record: dict[str, Any], num_envs: int) -> Config:
     """The run's configuration with as many environments at once as are wanted now."""
     config = from_dict(Config, record["config"])
-    return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None)
+    at_once = None if record["task"] in TASKS else num_envs
+    return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=at_once)
 
 
 def _load_pets(

@@ -23,6 +23,9 @@ ControllerName = Annotated[
     ),
 ]
 
+# Options whose value may look like a task or a run, and is none.
+NAMES_OF_OTHERS = ("--controller", "--controller.path", "--out", "--video", "--strip", "--picture")
+
 
 def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callable[..., int]:
     """A subcommand that parses ``options`` without a prefix and hands them to ``run``."""
@@ -46,20 +49,27 @@ def named_value(arguments: list[str], option: str) -> str | None:
     The real parser needs to know the task before it can know the task's options.
     """
     for i, argument in enumerate(arguments):
-        if argument == option and i + 1 < len(arguments):
+        name, equals, value = argument.partition("=")
+        if name.replace("_", "-") != option:
+            continue
+        if equals:
+            return value
+        if i + 1 < len(arguments):
             return arguments[i + 1]
-        if argument.startswith(option + "="):
-            return argument.split("=", 1)[1]
     return None
 
 
 def named_task(arguments: list[str]) -> str | None:
     """The first task, or run folder's task, among unparsed arguments."""
     for before, argument in pairwise(arguments):
-        if argument in TASKS or (is_own_task(argument) and before != "--controller"):
+        if before in NAMES_OF_OTHERS:
+            continue
+        if argument in TASKS:
             return argument
         if (Path(argument) / "config.json").exists():
             return read_config(Path(argument)).get("task")
+        if is_own_task(argument):
+            return argument
     return None
 
 

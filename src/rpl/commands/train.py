@@ -69,14 +69,15 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     published = TASKS[name].published if name in TASKS else PAPER
     preset = preset_for(named_value(arguments, "--preset"), name)
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
+    config = preset.config
+    if name is not None and name not in TASKS:
+        config = config_for_own(name, arguments, config)
     task = with_physics(task_options(name), preset.physics)
     controller = controller_options(arguments, name)
     learner_name = named_value(arguments, "--learner") or "ddpg"
-    config = method.configure(preset.config, published)
+    config = method.configure(config, published)
     if learner_name in LEARNERS:
         config = with_learner(config, learner_name)
-    if name is not None and name not in TASKS:
-        config = config_for_own(name, arguments, config)
     options = make_dataclass(
         "Options",
         [
@@ -194,8 +195,6 @@ def peculiarities(options: Any) -> dict[str, Any]:
     The steps that a learned controller cost are charged to whoever acts with it.
     """
     facts: dict[str, Any] = {}
-    if options.task_name in TASKS and TASKS[options.task_name].judged_by == "return":
-        facts["judged_by"] = "return"
     acts = METHODS[options.method].residual or options.config.exploration.expert > 0
     if charged := getattr(options.controller, "charged_steps", 0) if acts else 0:
         facts["charged_steps"] = charged

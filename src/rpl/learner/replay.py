@@ -14,16 +14,6 @@ from rpl.rollout import Episodes
 
 ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 
-ARRAYS = (
-    "observation",
-    "achieved_goal",
-    "desired_goal",
-    "action",
-    "reward",
-    "length",
-    "terminated",
-)
-
 
 class Replay:
     """The last ``capacity`` episodes, in memory or as memory-mapped ``.npy`` files.
@@ -209,8 +199,9 @@ def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dty
 def _claim_space(path: Path, size: int) -> None:
     """Claims the disk space now: a disk that fills up under a memory map kills the process."""
     try:
-        with open(path, "r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        if hasattr(os, "posix_fallocate"):
+            with open(path, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except OSError as error:
         path.unlink()
         raise OSError(

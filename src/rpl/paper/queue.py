@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from typing import Protocol
 
 from rpl.paper.folders import Places, Run
 from rpl.paper.worker import Job, Outcome, run_job
-from rpl.runs import write_durably
+from rpl.runs import usable_cores, write_durably
 
 TICK = 2.0  # seconds between looks at what has happened
 
@@ -44,7 +43,7 @@ class LocalProcesses:
     """
 
     def __init__(self, number: int) -> None:
-        self.threads = max(1, len(os.sched_getaffinity(0)) // number)
+        self.threads = max(1, usable_cores() // number)
         self._pool = ThreadPoolExecutor(number)
         self._stop = threading.Event()
         self._jobs: dict[Future[Outcome], Job] = {}
@@ -127,7 +126,7 @@ def _write_missing(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def cheapest_first(runs: Sequence[Run], seconds: Callable[[Run], float]) -> list[Run]:
-    """The order in which figures fill soonest: seed by seed, and the cheapest of each first."""
+    """The order in which figures fill soonest: the cheapest first, and then seed by seed."""
     return sorted(runs, key=lambda run: (seconds(run), run.seed))
 
 

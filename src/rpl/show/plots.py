@@ -60,7 +60,7 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
 
 def draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
     """One panel: the curves of one task's methods."""
-    quantity = _quantity(runs)
+    quantity = judged_quantity(runs)
     planners = [run for run in runs if run.method == PLANNER]
     learners = [run for run in runs if run.method != PLANNER]
     if learners:
@@ -130,7 +130,7 @@ def _style(method: str, order: list[str]) -> tuple[str, str]:
     return method, OTHER_COLOURS[(order.index(method) - len(METHODS)) % len(OTHER_COLOURS)]
 
 
-def _quantity(runs: Sequence[Run]) -> str:
+def judged_quantity(runs: Sequence[Run]) -> str:
     """What a task is judged by: its return if it says so or knows no success."""
     if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
         return "return"
@@ -164,28 +164,3 @@ def curve(
     if quantity == "success":
         low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
     return steps, middle, low, high
-
-
-def summary(folders: Sequence[Path], level: float = 0.95) -> list[dict[str, str | float | None]]:
-    """One row a run: where it ended, beside its controller, and when it reached ``level``.
-
-    Args:
-        folders: run folders.
-        level: the success rate that ``steps_to_level`` asks for.
-    """
-    rows: list[dict[str, str | float | None]] = []
-    for run in map(read_run, folders):
-        quantity = _quantity([run])
-        rows.append(
-            {
-                "task": run.task,
-                "method": run.method,
-                "seed": run.seed,
-                "environment_steps": float(run.steps[-1]),
-                "quantity": quantity,
-                "policy": float(run.columns[f"policy_{quantity}"][-1]),
-                "controller": float(run.columns.get(f"controller_{quantity}", [np.nan])[-1]),
-                "steps_to_level": run.steps_to(level) if quantity == "success" else None,
-            }
-        )
-    return rows

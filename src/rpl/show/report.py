@@ -13,8 +13,7 @@ from typing import Any
 
 from rpl.paper.check import flat
 from rpl.show.numbers import format_steps
-from rpl.show.plots import Run, learning_curves, read_run
-from rpl.show.statistics import quantity_of
+from rpl.show.plots import Run, judged_quantity, learning_curves, read_run
 
 LEVEL = 0.95
 STYLE = """
@@ -93,7 +92,7 @@ def _name(run: Run) -> str:
 def _numbers(runs: Sequence[Run]) -> str:
     rows = []
     for run in runs:
-        quantity = quantity_of(run.task)
+        quantity = judged_quantity([run])
         last = {name: values[-1] for name, values in run.columns.items()}
         policy = f"{last[f'policy_{quantity}']:.3f}"
         if f"policy_{quantity}_low" in last:
