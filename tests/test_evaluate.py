@@ -110,6 +110,18 @@ def test_a_diverged_episode_counts_as_a_failure(make_task) -> None:
     assert not result.success.all()
 
 
+def test_a_diverged_episode_earns_no_more_than_the_worst(make_task, monkeypatch) -> None:
+    task = make_task(3, max_episode_steps=3)
+    velocity = task.batch.bind("qvel")
+    monkeypatch.setattr(task, "compute_reward", lambda *_: np.full(3, -100.0))
+
+    def diverging(observation, episodes, step):
+        velocity[1] = np.nan
+        return np.zeros((3, 4))
+
+    assert evaluate(task, diverging, [1, 3, 5], 3).returns.tolist() == [-300.0] * 3
+
+
 def test_outcomes_stay_with_their_seeds_when_an_episode_diverges(make_task) -> None:
     task = make_task(3, max_episode_steps=3)
     velocity = task.batch.bind("qvel")

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 import rpl
 import toys
-from rpl.acting import controller_policy
+from rpl import learner
+from rpl.acting import controller_policy, exploring_policy
 from rpl.catalog import make_problem
 from rpl.cli import run
-from rpl.config import PRESETS
+from rpl.commands.options import named_task, parsed
+from rpl.commands.train import command_for
+from rpl.config import PRESETS, ExplorationConfig
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.own import OwnOptions
 from rpl.own_problem import own_config, own_problem
@@ -274,6 +278,60 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
     assert problem.value_bounds == (-np.inf, np.inf)
+
+
+def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
+    class Counting:
+        asked = 0
+
+        def reset(self, mask):
+            pass
+
+        def __call__(self, observation):
+            self.asked += 1
+            return np.zeros((len(observation), 1))
+
+    config = small_config()
+    problem = own_problem(Slide, Counting(), config, OwnOptions(judged_by="return"))
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    counting = problem.exploring_controller.controller
+    for exploration in (config.exploration, ExplorationConfig(random=0.0, expert=1.0)):
+        policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
+        before = counting.asked
+        collect(problem.task, policy, [0, 2, 4, 6], 8)
+        assert counting.asked == before + 8
+
+
+def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
+    config = small_config()
+    problem = own_problem(Slide, toys.batch, config, OwnOptions(judged_by="return"))
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    exploration = ExplorationConfig(random=0.0, expert=1.0)
+    policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
+    observation, _ = problem.task.reset(seed=0)
+    assert not policy(observation, np.arange(4), 0).any()
+
+
+def test_a_run_folder_may_have_the_name_of_an_environment(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/try-v2")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"task": "slippery-push"}))
+    assert named_task(["eval", "runs/try-v2"]) == "slippery-push"
+    assert named_task(["train", "--out", "runs/try-v3", "push"]) == "push"
+    assert named_task(["train", "Pendulum-v1"]) == "Pendulum-v1"
+
+
+def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
+    def config_of(*words):
+        arguments = ["train", "toys:Slide", "--controller", "toys:batch", *words]
+        return parsed(command_for(arguments), arguments[1:]).config
+
+    assert config_of().burn_in.minimum_steps == 10_000
+    assert not config_of().learner.action_l2_relative
+    assert config_of("--method", "scratch").burn_in.minimum_steps == 0
+    paper = config_of("--preset", "paper")
+    assert (paper.learner.action_l2, paper.burn_in.rule) == (1.0, "q-change")
 
 
 @pytest.mark.parametrize(("horizon", "episodes", "updates"), [(50, 8, 100), (1000, 1, 250)])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rpl import learner
-from rpl.config import FAST, PAPER, Config, LearnerConfig
+from rpl.config import FAST, PAPER, Config, LearnerConfig, ReplayConfig
 from rpl.progress import Progress
 from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
 
@@ -33,6 +33,30 @@ def test_existing_run_needs_resume_or_overwrite(tmp_path):
     RunFolder(tmp_path / "run", RECORD).close()
     with pytest.raises(RunError, match="--resume continues it, --overwrite replaces it"):
         RunFolder(tmp_path / "run", RECORD)
+
+
+def test_a_refused_folder_is_free_again(tmp_path):
+    RunFolder(tmp_path, RECORD).close()
+    refused = []  # as a notebook keeps the last error, and with it the folder
+    try:
+        RunFolder(tmp_path, RECORD)
+    except RunError as error:
+        refused.append(error)
+    RunFolder(tmp_path, RECORD, overwrite=True).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"final_evaluation_episodes": 0}, "--final-evaluation-episodes must be at least 1"),
+        ({"replay": ReplayConfig(n_step=0)}, "--replay.n-step must be at least 1"),
+        ({"learner": LearnerConfig(discount=1.0)}, "--learner.discount must be .* below 1"),
+        ({"learner": LearnerConfig(polyak=1.5)}, "--learner.polyak must be between 0 and 1"),
+    ],
+)
+def test_what_would_fail_hours_later_is_refused_at_once(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        replace(FAST, **change)
 
 
 def test_overwrite_leaves_nothing_of_the_old_run(tmp_path):

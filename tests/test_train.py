@@ -1,6 +1,7 @@
 """The loop's decisions, by hand: burn-in, exploration, what a row says, giving up."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -15,7 +16,7 @@ from rpl.evaluate import Outcome, evaluate
 from rpl.learner.replay import Replay
 from rpl.metrics import is_best, metrics_row
 from rpl.progress import Progress
-from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, run_cycle
+from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, run_cycle, train
 
 
 def test_steps_rule_burns_in_for_its_steps_and_no_longer():
@@ -49,6 +50,17 @@ def test_half_of_the_burn_in_cycles_are_quiet():
     quiet = [train_module._is_quiet(config, Progress(cycle=c)) for c in range(10)]
     assert sum(quiet) == 5
     assert not train_module._is_quiet(config, Progress(cycle=1, burning_in=False))
+
+
+@pytest.mark.parametrize(("steps", "burning"), [(0, False), (100, True)])
+def test_the_first_row_says_whether_a_burn_in_follows(bare_problem, steps, burning):
+    config = replace(SMALL, steps=0, burn_in=BurnInConfig(rule="steps", minimum_steps=steps))
+    rows = []
+    observer = SimpleNamespace(on_evaluation=rows.append)
+    keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
+    state, replay = learner_for(bare_problem), Replay(4, 50, *bare_problem.sizes)
+    train(config, bare_problem, state, replay, Progress(), keeper, observer)
+    assert rows[0]["burning_in"] == burning
 
 
 def test_paper_preset_is_the_published_one():
