@@ -32,7 +32,7 @@ class LearnerConfig:
     polyak: float = 0.95
     """Share of the old slow copy that remains after its one step per cycle."""
     action_l2: float = 1.0
-    """Weight of the squared action in the actor's loss."""
+    """Weight of the squared action in the actor's loss: in rewards, or in values."""
     action_l2_relative: bool = False
     """Give that weight in |mean Q|, and let it fall as the step sizes do: a residual is held
     back most while the critic is young."""
