@@ -109,7 +109,7 @@ def test_a_missing_peer_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch)
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(bench.table([*rows, measure.Row("s", "w", 2.0, "u", 0.5, "x", 0.9)]))
     text = console.export_text()
-    assert "pip install 'rpl[sb3]'" in text
+    assert "pip install -e '.[sb3]'" in text
     assert "fail" in text
     assert "pass" not in text
 

@@ -11,7 +11,7 @@ import pytest
 
 import rpl
 
-sb3 = pytest.importorskip("stable_baselines3", reason="pip install 'rpl[sb3]'")
+sb3 = pytest.importorskip("stable_baselines3", reason="pip install -e '.[sb3]'")
 torch = pytest.importorskip("torch")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "residual_with_sb3.py"

@@ -48,7 +48,7 @@ def test_readme_python_runs(capsys, tmp_path, monkeypatch):
     exec(compile(wrapping, "README.md", "exec"), {})
     assert "controller plus noise: " in capsys.readouterr().out
     exec(compile(improving.replace("100_000", "400"), "README.md", "exec"), {})
-    assert (tmp_path / "runs/Pendulum-v1-rpl-seed0/checkpoint/best.eqx").exists()
+    assert (tmp_path / "runs/improved/checkpoint/best.eqx").exists()
 
 
 def test_makefile_has_the_readme_targets():

@@ -39,7 +39,7 @@ def export(policy: Policy, path: Path) -> float:
     try:
         import onnx
     except ImportError as error:
-        raise RunError("an export needs onnx: pip install 'rpl[export]'") from error
+        raise RunError("an export needs onnx: pip install -e '.[export]'") from error
     model = _model(policy)
     onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True, exist_ok=True)

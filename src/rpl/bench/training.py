@@ -33,7 +33,7 @@ def training_rows(repeats: int = REPEATS) -> list[Row]:
     if all(importlib.util.find_spec(name) for name in ("stable_baselines3", "torch")):
         contenders[peer] = lambda: in_new_process("stable-baselines3")["rate"]
     else:
-        note = "not installed: pip install 'rpl[sb3]'"
+        note = "not installed: pip install -e '.[sb3]'"
     best = best_rates(contenders, repeats)
     section, unit = f"training, 40 updates per 400 steps, {CORES} cores", "steps/s"
     rows = [Row(section, peer, best.get(peer), unit, note=note)]

@@ -82,7 +82,7 @@ class RunOptions(Chosen):
     jobs: int = 1
     """Runs at a time; they share the cores."""
     ray: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
-    """Runs as tasks of a Ray cluster; `local` starts one here. Needs rpl[cluster]."""
+    """Runs as tasks of a Ray cluster; `local` starts one here. Needs the extra `cluster`."""
     threads: int = 1
     """Cores of a run on Ray."""
     steps: int | None = None

@@ -84,7 +84,7 @@ def open_session(path: Path) -> Any:
         import onnxruntime
     except ImportError as error:
         raise ControllerError(
-            "a policy stored as ONNX needs onnxruntime: pip install 'rpl[export]'"
+            "a policy stored as ONNX needs onnxruntime: pip install -e '.[export]'"
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -21,7 +21,7 @@ def import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise RunError("--ray needs Ray: pip install 'rpl[cluster]'") from error
+        raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
     return ray
 
 
