@@ -51,6 +51,16 @@ def test_what_is_finished_is_kept_once_and_shorter_results_do_not_count(places):
     assert read_progress(places.results / RUN.folder / "metrics.csv") == (400, 50.0)
 
 
+def test_a_result_made_under_other_settings_is_made_again(places):
+    write(places.results / RUN.folder, "400,8.0,1", "")
+    assert places.standing(RUN).state == "done"
+    of_now = Places(places.runs, places.results, lambda row, run: row.is_relative_to(places.runs))
+    assert of_now.standing(RUN).state == "missing"
+    write(places.runs / RUN.folder, "400,2.0,1", "")
+    of_now.keep_finished([RUN])
+    assert read_progress(places.results / RUN.folder / "metrics.csv") == (400, 200.0)
+
+
 def test_a_row_still_being_written_does_not_count(places):
     write(places.runs / RUN.folder, "0,0.0,1", "200,4.0,1", "400")
     assert read_progress(places.runs / RUN.folder / "metrics.csv") == (200, 50.0)

@@ -16,7 +16,7 @@ from rpl.commands.paper_display import QueueDisplay, standings_table, time_left
 from rpl.commands.train import record_for
 from rpl.config import Config
 from rpl.paper.ablations import ABLATIONS
-from rpl.paper.check import check_results
+from rpl.paper.check import check_results, row_complaints
 from rpl.paper.folders import Places, Run, runs_of, seconds_left, speeds
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.queue import Executor, LocalProcesses, cheapest_first, make_runs
@@ -44,7 +44,7 @@ class Chosen:
 
     def places(self) -> Places:
         """The two folders."""
-        return Places(self.runs, self.results)
+        return Places(self.runs, self.results, is_as_asked)
 
     def chosen(self) -> list[Run]:
         """The runs.
@@ -210,6 +210,11 @@ def check(options: CheckOptions) -> int:
         raise RunError(f"{len(complaints)} things are wrong with the rows of {options.results}")
     console.print(f"all {count} rows are as the matrix says")
     return 0
+
+
+def is_as_asked(row: Path, run: Run) -> bool:
+    """Whether nothing is wrong with a finished row."""
+    return not any(row_complaints(row, run, expected_record, default_record))
 
 
 def expected_record(cell: Cell, seed: int) -> Mapping[str, Any]:

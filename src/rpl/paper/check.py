@@ -59,7 +59,7 @@ def check_results(
             complaints.append(f"{row}: the matrix has the seeds 0 to {cell.seeds - 1}")
         else:
             complaints += [
-                f"{row}: {complaint}" for complaint in _row_complaints(row, run, expected, defaults)
+                f"{row}: {complaint}" for complaint in row_complaints(row, run, expected, defaults)
             ]
     return len(found), complaints
 
@@ -71,7 +71,8 @@ def _named_run(cell: Cell | None, name: str) -> Run | None:
     return Run(cell, int(number))
 
 
-def _row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) -> Iterator[str]:
+def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) -> Iterator[str]:
+    """What keeps a row from being the result of a run."""
     missing = [name for name in KEPT if not (row / name).is_file()]
     if missing:
         yield f"lacks {' and '.join(missing)}"

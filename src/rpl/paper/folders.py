@@ -46,22 +46,37 @@ class Places:
     Args:
         runs: run folders with checkpoints and replays, below it as the cells name them.
         results: the small files that stay.
+        as_asked: whether a finished row is what the matrix asks for now; it may have been made
+            under settings that have changed since.
     """
 
-    def __init__(self, runs: Path, results: Path) -> None:
+    def __init__(
+        self,
+        runs: Path,
+        results: Path,
+        as_asked: Callable[[Path, Run], bool] = lambda row, run: True,
+    ) -> None:
         self.runs = runs
         self.results = results
+        self._as_asked = as_asked
+
+    def _kept(self, run: Run) -> Standing | None:
+        """Where a run stands whose result is kept."""
+        kept = self.results / run.folder
+        steps, speed = read_progress(kept / "metrics.csv")
+        if steps < run.cell.steps or not self._as_asked(kept, run):
+            return None
+        return Standing(run, "done", steps, speed)
 
     def standing(self, run: Run) -> Standing:
         """Where a run stands; a finished result counts wherever it was made."""
-        kept, made = self.results / run.folder, self.runs / run.folder
-        steps, speed = read_progress(kept / "metrics.csv")
-        if steps >= run.cell.steps:
-            return Standing(run, "done", steps, speed)
+        if kept := self._kept(run):
+            return kept
+        made = self.runs / run.folder
         steps, speed = read_progress(made / "metrics.csv")
         if is_in_use(made):
             return Standing(run, "running", steps, speed)
-        if steps >= run.cell.steps:
+        if steps >= run.cell.steps and self._as_asked(made, run):
             return Standing(run, "done", steps, speed)
         return Standing(run, "stopped" if steps else "missing", steps, speed)
 
@@ -75,8 +90,7 @@ class Places:
     def keep_finished(self, runs: Iterable[Run]) -> None:
         """Copies what finished runs have not been copied yet."""
         for run in runs:
-            steps, _ = read_progress(self.results / run.folder / "metrics.csv")
-            if steps < run.cell.steps and self.standing(run).state == "done":
+            if self._kept(run) is None and self.standing(run).state == "done":
                 self.keep(run)
 
 
