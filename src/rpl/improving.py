@@ -72,7 +72,13 @@ def improve(
     record = _record(env, controller, learner, config, task) | judgement_of(problem)
     run = RunFolder(folder, record, resume, overwrite)
     try:
-        train_in(run, config, problem, Console(quiet=quiet), ["rpl.improve", str(folder)])
+        train_in(
+            run,
+            config,
+            problem,
+            Console(quiet=quiet),
+            f"rpl.improve(..., out={str(folder)!r}, resume=True)",
+        )
     finally:
         run.close()
     return load_policy(folder, "best", 1, make_env=env, controller=controller)

@@ -35,15 +35,19 @@ class RunOptions:
     """Replace the run in the folder."""
 
 
-def say_end(console: Console, command: list[str], path: Path, stopped_at: str | None) -> int:
+def resuming(command: list[str]) -> str:
+    """The command that continues the run that ``command`` began."""
+    words = [word for word in command if word not in ("--resume", "--overwrite")]
+    return shlex.join([*words, "--resume"])
+
+
+def say_end(console: Console, resume: str, path: Path, stopped_at: str | None) -> int:
     """Says where the run is, or how to go on with one that was stopped; returns the exit code."""
     if stopped_at is None:
         console.print(f"done: {path}", soft_wrap=True)
         return 0
-    resume = [word for word in command if word not in ("--resume", "--overwrite")]
     console.print(
-        f"stopped at {stopped_at} and saved; continue with: {shlex.join([*resume, '--resume'])}",
-        soft_wrap=True,
+        f"stopped at {stopped_at} and saved; continue with: {resume}", soft_wrap=True, markup=False
     )
     return 1
 

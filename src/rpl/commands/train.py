@@ -26,7 +26,7 @@ from rpl.commands.options import (
     parsed,
     task_options,
 )
-from rpl.commands.running import Interruption, RunOptions, say_end
+from rpl.commands.running import Interruption, RunOptions, resuming, say_end
 from rpl.config import (
     LEARNERS,
     PAPER,
@@ -146,7 +146,7 @@ def run_training(options: Any, command: list[str]) -> int:
     folder = options.out or default_folder(options)
     run = RunFolder(folder, record, options.resume, options.overwrite)
     try:
-        return train_in(run, config, problem, console, command)
+        return train_in(run, config, problem, console, resuming(command))
     finally:
         run.close()
 
@@ -215,7 +215,7 @@ def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
 
 
 def train_in(
-    run: RunFolder, config: Config, problem: Problem, console: Console, command: list[str]
+    run: RunFolder, config: Config, problem: Problem, console: Console, resume: str
 ) -> int:
     """Trains in a run folder from where it stands; returns the exit code."""
     state, progress = new_learner(config, problem), Progress()
@@ -231,4 +231,4 @@ def train_in(
         train(config, problem, state, replay, progress, run, display, interruption)
     done = f"{progress.environment_steps:,} of {config.steps:,} steps"
     finished = progress.environment_steps >= config.steps
-    return say_end(console, command, run.path, None if finished else done)
+    return say_end(console, resume, run.path, None if finished else done)

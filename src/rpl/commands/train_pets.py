@@ -14,7 +14,7 @@ from rich.console import Console
 
 from rpl.catalog import TASKS, find
 from rpl.commands.options import as_command, as_record, named_task, named_value, task_options
-from rpl.commands.running import Interruption, RunOptions, say_end
+from rpl.commands.running import Interruption, RunOptions, resuming, say_end
 from rpl.controllers.pets import PRESETS
 from rpl.controllers.train_pets import (
     PETSConfig,
@@ -125,4 +125,4 @@ def _train_in(run: RunFolder, config: PETSConfig, problem: PETSProblem, command:
     with Interruption("trial") as interruption, display:
         train_pets(config, problem, state, progress, run, display, interruption)
     done = f"{progress.trial} of {config.trials + 1} trials"
-    return say_end(console, command, run.path, None if progress.finished else done)
+    return say_end(console, resuming(command), run.path, None if progress.finished else done)
