@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,6 +24,18 @@ from rpl.learner.optimizers import (
 from rpl.learner.state import Batch, LearnerState, network_input
 
 Metrics = dict[str, Array]
+
+
+class Climb(NamedTuple):
+    """What a step of the actor goes by."""
+
+    critic: Critics
+    x: Array
+    """Normalised observations and goals, (batch, width)."""
+    action_l2: ArrayLike
+    """The penalty's weight as of now."""
+    key: Array
+    """For the noise of SAC's actions."""
 
 
 @eqx.filter_jit
@@ -60,7 +74,8 @@ def update(
             return state, metrics
         action_l2 = _action_l2(config, state, metrics["mean_q"])
         # The actor climbs the critic of before this step, as in the published implementation.
-        state, more = _actor_step_in_turn(config, state, climbed, x, action_l2, actor_key, index)
+        climb = Climb(climbed, x, action_l2, actor_key)
+        state, more = _actor_step_in_turn(config, state, climb, index)
         return state, metrics | more
 
     state, metrics = jax.lax.scan(
@@ -124,37 +139,26 @@ def _action_l2(config: LearnerConfig, state: LearnerState, mean_q: Array) -> Arr
 
 
 def _actor_step_in_turn(
-    config: LearnerConfig,
-    state: LearnerState,
-    critic: Critics,
-    x: Array,
-    action_l2: ArrayLike,
-    key: Array,
-    index: Array,
+    config: LearnerConfig, state: LearnerState, climb: Climb, index: Array
 ) -> tuple[LearnerState, Metrics]:
     """The actor's step in every ``actor_every``-th gradient step, nothing in the others."""
     take = _gaussian_actor_step if config.stochastic else _actor_step
     if config.actor_every == 1:
-        return take(config, state, critic, x, action_l2, key)
-    zeros = jax.eval_shape(lambda: take(config, state, critic, x, action_l2, key)[1])
+        return take(config, state, climb)
+    zeros = jax.eval_shape(lambda: take(config, state, climb)[1])
     return jax.lax.cond(
         index % config.actor_every == 0,
-        lambda: take(config, state, critic, x, action_l2, key),
+        lambda: take(config, state, climb),
         lambda: (state, jax.tree.map(lambda shape: jnp.zeros(shape.shape, shape.dtype), zeros)),
     )
 
 
 def _actor_step(
-    config: LearnerConfig,
-    state: LearnerState,
-    critic: Critics,
-    x: Array,
-    action_l2: ArrayLike,
-    key: Array,
+    config: LearnerConfig, state: LearnerState, climb: Climb
 ) -> tuple[LearnerState, Metrics]:
     assert isinstance(state.actor, Actor)
     error, gradient = eqx.filter_value_and_grad(ddpg.actor_loss)(
-        state.actor, critic.first, x, action_l2
+        state.actor, climb.critic.first, climb.x, climb.action_l2
     )
     actor, optimizer = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient
@@ -164,19 +168,14 @@ def _actor_step(
 
 
 def _gaussian_actor_step(
-    config: LearnerConfig,
-    state: LearnerState,
-    critic: Critics,
-    x: Array,
-    action_l2: ArrayLike,
-    key: Array,
+    config: LearnerConfig, state: LearnerState, climb: Climb
 ) -> tuple[LearnerState, Metrics]:
     assert isinstance(state.actor, GaussianActor)
     assert state.log_temperature is not None
     assert state.temperature_optimizer is not None
     temperature = jnp.exp(state.log_temperature)
     (error, entropy), gradient = eqx.filter_value_and_grad(sac.actor_loss, has_aux=True)(
-        state.actor, critic, x, key, temperature, action_l2
+        state.actor, climb.critic, climb.x, climb.key, temperature, climb.action_l2
     )
     actor, actor_state = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient
