@@ -16,6 +16,7 @@ from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
+from rpl.critic_input import critic_input
 from rpl.own import OwnOptions, is_own_controller, is_own_task, own_controller
 from rpl.own_problem import own_problem
 from rpl.problem import JudgedBy, Problem, relabelled_by_difference
@@ -356,4 +357,5 @@ def make_problem(
         ),
         value_bounds=entry.value_bounds,
         judged_by=entry.judged_by,
+        beneath=critic_input(config.residual, collecting),
     )

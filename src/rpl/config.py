@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
+CriticInput = Literal["residual", "sum"]
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,9 @@ class ResidualConfig:
     the policy may be from its controller, in halves of the action range."""
     clip_controller: bool = False
     """Clip the controller's action to [-1, 1] before the residual is added."""
+    critic_input: CriticInput = "residual"
+    """What the critic judges: the residual, as in the paper's code, or its sum with what a
+    controller without memory proposes, for relabelled goals too."""
 
 
 @dataclass(frozen=True)

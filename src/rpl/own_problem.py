@@ -12,6 +12,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.acting import controller_policy
 from rpl.config import Config, for_dense_rewards, paced
+from rpl.critic_input import critic_input
 from rpl.evaluate import evaluation_seeds
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.problem import Problem
@@ -112,6 +113,7 @@ def own_problem(
         horizon=bare.max_episode_steps,
         compute_reward=goal_reward(bare, config.replay.hindsight),
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
+        beneath=critic_input(config.residual, task),
     )
     problem.judged_by = _judged_by(options, problem, bare)
     return problem

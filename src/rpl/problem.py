@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rpl.critic_input import SumInput
 from rpl.residual import Controller
 
 JudgedBy = Literal["success", "return"]
@@ -37,6 +38,8 @@ class Problem:
     """What makes one policy better than another."""
     exploring_controller: Controller | None = None
     """The controller of ``task``, where each task has one of its own; None is ``controller``."""
+    beneath: SumInput | None = None
+    """Asks the controller about stored observations, where the critic judges sums."""
 
     @property
     def charged_steps(self) -> int:

@@ -146,6 +146,7 @@ def learn(
         (config.learner.updates(steps), config.learner.batch_size),
         n_step=config.replay.n_step,
         discount=discount,
+        beneath=problem.beneath,
     )
     state, losses = learner.update(
         config.learner,
@@ -154,6 +155,7 @@ def learn(
         problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
         not progress.burning_in,
         jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),
+        np.asarray(config.residual.scale, np.float32),
     )
     return state, {name: float(value) for name, value in losses.items()}
 

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rpl import learner as learners
 from rpl.config import LEARNERS, LearnerConfig
 from rpl.learner import Batch, LearnerState, ddpg, sac
+from rpl.learner.cycle import judge
 from rpl.learner.optimizers import step_size_factor
 from rpl.learner.state import network_input
 
@@ -321,6 +322,27 @@ def test_the_learner_solves_a_one_step_problem(name) -> None:
     goal = np.array([[-0.8], [-0.4], [0.4], [0.8]], np.float32)
     chosen = np.asarray(learners.act(state, np.zeros_like(goal), goal))
     assert_array_equal(np.sign(chosen), np.sign(goal))
+
+
+@every_learner
+def test_a_critic_of_sums_beneath_an_idle_controller_judges_the_residual(name) -> None:
+    batch = batches(2)
+    idle = batch._replace(
+        proposed=jnp.zeros_like(batch.action), next_proposed=jnp.zeros_like(batch.action)
+    )
+    (plain, _), (summed, _) = (update(learner(name), b, CONFIGS[name]) for b in (batch, idle))
+    for ours, theirs in zip(arrays(plain), arrays(summed), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+def test_a_critic_of_sums_is_asked_about_what_would_be_executed() -> None:
+    state = learner()
+    x, residual = jnp.ones((3, 5)), jnp.array([[0.4, -0.2], [1.0, 0.1], [-1.0, 0.0]])
+    proposed = jnp.array([[0.5, 0.5], [0.8, -0.3], [-0.9, 1.0]])
+    by_hand = jnp.array([[0.7, 0.4], [1.0, -0.25], [-1.0, 1.0]])
+    asked = judge(state.critic, proposed, 0.5)
+    assert_allclose(asked(x, residual), state.critic(x, by_hand), rtol=1e-6)
+    assert_allclose(asked.first(x, residual), state.critic.first(x, by_hand), rtol=1e-6)
 
 
 def test_the_step_size_decays() -> None:

@@ -261,3 +261,31 @@ def test_a_folder_of_another_shape_is_refused_and_kept(tmp_path) -> None:
     with pytest.raises(ValueError, match="other settings"):
         make_replay(5, folder=tmp_path)
     assert (tmp_path / "observation.npy").read_bytes() == before
+
+
+class Recognisable:
+    """A controller that says what it was asked: 1 + episode of the goal + time / 100."""
+
+    def proposed(self, observation, achieved_goal, desired_goal):
+        assert_array_equal(observation, achieved_goal)
+        return (1 + desired_goal[:, :1] + observation[:, 1:] / 100).astype(np.float32)
+
+    def executed(self, proposed, residual):
+        return proposed + residual
+
+
+def test_sums_count_what_was_proposed_for_the_goal_that_was_acted_on() -> None:
+    replay = make_replay(3)
+    replay.store(make_episodes(0, [5, 6, 2]))
+    batch = draw(replay, n_step=2, beneath=Recognisable())
+    episode, t = batch.observation.T
+    left = np.array([5, 6, 2])[episode.astype(int)] - t
+    np.testing.assert_allclose(batch.proposed[:, 0], 1 + batch.goal[:, 0] + t / 100)
+    end = t + np.minimum(2, left)
+    np.testing.assert_allclose(batch.next_proposed[:, 0], 1 + batch.goal[:, 0] + end / 100)
+    # Whatever the batch's goal, the executed action was for the episode's own.
+    executed = 1 + episode + OWN_GOAL + t / 100 + 10 * episode
+    np.testing.assert_allclose(batch.action[:, 0], executed, rtol=1e-6)
+    plain = draw(replay, n_step=2)
+    assert plain.proposed is None
+    assert_array_equal(plain.goal, batch.goal)

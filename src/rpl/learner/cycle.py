@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
 from rpl.learner import ddpg, sac
-from rpl.learner.networks import Actor, Critics, GaussianActor
+from rpl.learner.networks import Actor, Critic, Critics, GaussianActor
 from rpl.learner.optimizers import (
     actor_optimizer,
     critic_optimizer,
@@ -26,10 +26,34 @@ from rpl.learner.state import Batch, LearnerState, network_input
 Metrics = dict[str, Array]
 
 
+class OnProposed(NamedTuple):
+    """A critic of executed actions, asked about residuals: Q(s, g, clip(pi(s, g) + scale f))."""
+
+    critic: Critic | Critics
+    proposed: Array
+    """pi(s, g), (batch, action_size)."""
+    scale: ArrayLike
+
+    @property
+    def first(self) -> OnProposed:
+        """Of several critics the one that the actor climbs."""
+        assert isinstance(self.critic, Critics)
+        return self._replace(critic=self.critic.first)
+
+    def __call__(self, x: Array, residual: Array) -> Array:
+        """Values (batch,) for normalised inputs and residuals."""
+        return self.critic(x, jnp.clip(self.proposed + self.scale * residual, -1.0, 1.0))
+
+
+def judge(critic: Critics, proposed: Array | None, scale: ArrayLike) -> Critics | OnProposed:
+    """The critic as a judge of what the actor chooses."""
+    return critic if proposed is None else OnProposed(critic, proposed, scale)
+
+
 class Climb(NamedTuple):
     """What a step of the actor goes by."""
 
-    critic: Critics
+    critic: Critics | OnProposed
     x: Array
     """Normalised observations and goals, (batch, width)."""
     action_l2: ArrayLike
@@ -46,6 +70,7 @@ def update(
     value_bounds: tuple[float, float],
     train_actor: bool,
     key: Array,
+    residual_scale: ArrayLike = 1.0,
 ) -> tuple[LearnerState, Metrics]:
     """All gradient steps of a cycle, then one step of the slow copies.
 
@@ -57,6 +82,7 @@ def update(
         train_actor: False during burn-in, when only the critic learns; compiled apart, so
             that burn-in does not pay for the actor's gradients.
         key: for the noise of TD3's targets and SAC's actions; DDPG draws nothing.
+        residual_scale: what a residual of 1 adds to the batches' ``proposed`` actions.
 
     Returns:
         The new state and the means over the cycle of ``critic_loss``, ``mean_q`` and, when
@@ -68,8 +94,9 @@ def update(
         batch, index, step_key = inputs
         target_key, actor_key = jax.random.split(step_key)
         x = network_input(batch.observation, batch.goal, *state.normalizers)
-        climbed = state.critic
-        state, metrics = _critic_step(config, state, batch, x, value_bounds, target_key)
+        climbed = judge(state.critic, batch.proposed, residual_scale)
+        slow = judge(state.target_critic, batch.next_proposed, residual_scale)
+        state, metrics = _critic_step(config, state, slow, batch, x, value_bounds, target_key)
         if not train_actor:
             return state, metrics
         action_l2 = _action_l2(config, state, metrics["mean_q"])
@@ -94,13 +121,14 @@ ACTOR_METRICS = {"actor_loss", "entropy", "temperature"}
 def _critic_step(
     config: LearnerConfig,
     state: LearnerState,
+    target_critic: Critics | OnProposed,
     batch: Batch,
     x: Array,
     value_bounds: tuple[float, float],
     key: Array,
 ) -> tuple[LearnerState, Metrics]:
     next_x = network_input(batch.next_observation, batch.goal, *state.normalizers)
-    next_value = _next_value(config, state, next_x, key)
+    next_value = _next_value(config, state, target_critic, next_x, key)
     if config.stochastic and config.entropy_in_value:
         value_bounds = (-jnp.inf, jnp.inf)  # a bonus for entropy knows no bounds
     target = ddpg.td_target(
@@ -116,17 +144,23 @@ def _critic_step(
     return state, {"critic_loss": error, "mean_q": mean_q}
 
 
-def _next_value(config: LearnerConfig, state: LearnerState, next_x: Array, key: Array) -> Array:
+def _next_value(
+    config: LearnerConfig,
+    state: LearnerState,
+    target_critic: Critics | OnProposed,
+    next_x: Array,
+    key: Array,
+) -> Array:
     """Q'(s', g, a') of each learner's own a', (batch,)."""
     if isinstance(state.actor, GaussianActor):
         assert state.log_temperature is not None
         temperature = jnp.exp(state.log_temperature) if config.entropy_in_value else 0.0
-        return sac.soft_value(state.actor, state.target_critic, next_x, key, temperature)
+        return sac.soft_value(state.actor, target_critic, next_x, key, temperature)
     assert state.target_actor is not None
     action = ddpg.smoothed_action(
         state.target_actor, next_x, key, config.target_noise, config.target_noise_clip
     )
-    return state.target_critic(next_x, action)
+    return target_critic(next_x, action)
 
 
 def _action_l2(config: LearnerConfig, state: LearnerState, mean_q: Array) -> ArrayLike:

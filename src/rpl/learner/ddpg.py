@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from rpl.learner.networks import Actor, Critic, Critics
+from rpl.learner.networks import Actor, Critics, Values
 
 
 def td_target(
@@ -45,7 +45,7 @@ def critic_loss(critic: Critics, x: Array, action: Array, target: Array) -> tupl
     return jnp.asarray(loss), jnp.asarray(sum(jnp.mean(value) for value in values) / len(values))
 
 
-def actor_loss(actor: Actor, critic: Critic, x: Array, action_l2: ArrayLike) -> Array:
+def actor_loss(actor: Actor, critic: Values, x: Array, action_l2: ArrayLike) -> Array:
     """mean of -Q_1(s, g, f(s, g)) + lambda |f(s, g)|^2 / dim(a)."""
     action = actor(x)
     return -jnp.mean(critic(x, action)) + action_l2 * jnp.mean(jnp.square(action))

@@ -12,6 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+Values = Callable[[Array, Array], Array]
+"""Something that judges: values (...) for normalised inputs and actions."""
+
 
 class MLP(eqx.Module):
     """A fully connected network on batches, with ReLU between its layers.

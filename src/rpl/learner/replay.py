@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,6 +13,16 @@ from rpl.learner.state import Batch
 from rpl.rollout import Episodes
 
 ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+
+
+class Beneath(Protocol):
+    """The controller beneath stored residuals; see :class:`rpl.critic_input.SumInput`."""
+
+    def proposed(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> np.ndarray: ...
+
+    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray: ...
 
 
 class Replay:
@@ -87,6 +97,7 @@ class Replay:
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,
+        beneath: Beneath | None = None,
     ) -> Batch:
         """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
 
@@ -110,6 +121,7 @@ class Replay:
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
+            beneath: the controller, where the batch's actions are to be the executed ones.
         """
         count = int(np.prod(shape))
         episode, t = self._draw_steps(count, generator, newest)
@@ -135,9 +147,16 @@ class Replay:
         last = end == at["length"][episode]
         terminated = (last & at["terminated"][episode]).astype(np.float32)
         tail = np.power(discount, taken).astype(np.float32)
-        flat: tuple[Any, ...] = (
+        flat: list[Any] = [
             observation, goal, action, reward, next_observation, terminated, tail
-        )  # fmt: skip
+        ]  # fmt: skip
+        if beneath is not None:
+            achieved, own_goal = at["achieved_goal"], at["desired_goal"][episode, t]
+            # What was executed was proposed for the episode's own goal.
+            for_own = beneath.proposed(observation, achieved[episode, t], own_goal)
+            flat[2] = beneath.executed(for_own, action)
+            flat.append(beneath.proposed(observation, achieved[episode, t], goal))
+            flat.append(beneath.proposed(next_observation, achieved[episode, end], goal))
         return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
 
     def _rewards(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from rpl.learner.networks import Critics, GaussianActor
+from rpl.learner.networks import GaussianActor, Values
 
 
 def draw(actor: GaussianActor, x: Array, key: Array) -> tuple[Array, Array]:
@@ -21,7 +21,7 @@ def draw(actor: GaussianActor, x: Array, key: Array) -> tuple[Array, Array]:
 
 
 def soft_value(
-    actor: GaussianActor, critic: Critics, x: Array, key: Array, temperature: Array | float
+    actor: GaussianActor, critic: Values, x: Array, key: Array, temperature: Array | float
 ) -> Array:
     """min_i Q_i(s, g, a) - alpha log pi(a | s, g) for one a ~ pi, (batch,)."""
     action, log_density = draw(actor, x, key)
@@ -30,7 +30,7 @@ def soft_value(
 
 def actor_loss(
     actor: GaussianActor,
-    critic: Critics,
+    critic: Values,
     x: Array,
     key: Array,
     temperature: Array,

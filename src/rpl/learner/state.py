@@ -23,6 +23,7 @@ class Batch(NamedTuple):
     observation: Array
     goal: Array
     action: Array
+    """The residual or whatever the actor chose; where the critic judges sums, what was executed."""
     reward: Array
     """r, or the n rewards' discounted sum."""
     next_observation: Array
@@ -31,6 +32,10 @@ class Batch(NamedTuple):
     """1 where the episode ended by itself: nothing follows. 0 at a truncation."""
     discount: Array
     """gamma^n, what the next value counts for; n is less where the episode ends earlier."""
+    proposed: Array | None = None
+    """The controller's action for the observation and goal; None unless sums are judged."""
+    next_proposed: Array | None = None
+    """The same for the next observation."""
 
 
 class LearnerState(eqx.Module):

@@ -107,6 +107,15 @@ ABLATIONS = (
         ("2", "2 (paper)", "--residual.scale 2"),
     ),
     _slippery(
+        "critic-input",
+        "Input of the critic",
+        "The paper's code shows the learner the residual only. Instead, the critic can judge "
+        "what is executed, the sum of residual and controller, and ask the controller again "
+        "where hindsight changes the goal.",
+        "residual",
+        ("sum", "sum", "--residual.critic-input sum"),
+    ),
+    _slippery(
         "target-speed",
         "Speed of the target networks",
         "The share of the slow copies of actor and critic that remains after each cycle's step; "

@@ -1,0 +1,63 @@
+"""What the critic judges: the residual, or its sum with the controller's action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.config import ResidualConfig
+from rpl.residual import Controller, Residual, combine, controller_action
+
+
+@dataclass(frozen=True)
+class SumInput:
+    """Asks the controller about stored observations, for a critic Q(s, g, pi(s, g) + f(s, g))."""
+
+    controller: Controller
+    scale: np.ndarray
+    clip_controller: bool
+    action_size: int
+
+    def proposed(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> np.ndarray:
+        """pi(s, g), (n, action_size) float32, for observations and goals of n rows."""
+        seen = {
+            "observation": observation,
+            "achieved_goal": achieved_goal,
+            "desired_goal": desired_goal,
+        }
+        shape = (len(observation), self.action_size)
+        whole = seen if desired_goal.shape[1] else observation
+        action = controller_action(self.controller, whole, shape, self.clip_controller)
+        return action.astype(np.float32)
+
+    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """What was executed, (n, action_size) float32."""
+        return combine(proposed, residual, self.scale)[0].astype(np.float32)
+
+
+def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
+    """The sum, if it is to be judged; None for the residual, or where there is no residual.
+
+    Args:
+        config: says which.
+        task: where episodes are collected.
+
+    Raises:
+        ValueError: if the controller cannot say again what it would have done.
+    """
+    if config.critic_input == "residual" or not isinstance(task, Residual):
+        return None
+    needs = "--residual.critic-input sum asks the controller about observations of the past"
+    if hasattr(task.controller, "reset"):
+        raise ValueError(f"{needs}, and this one has a memory: leave it at residual")
+    if "simulator_state" in getattr(task.single_observation_space, "spaces", ()):
+        raise ValueError(
+            f"{needs}, and this one plans from the simulator's state, which is not kept: leave it "
+            "at residual"
+        )
+    (size,) = task.single_action_space.shape  # type: ignore[misc]
+    return SumInput(task.controller, task.scale, task.clip_controller, size)
