@@ -97,7 +97,7 @@ def collected(num_envs):
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     replay, progress = Replay(4, 50, *problem.sizes), Progress()
     run_cycle(config, problem, state, replay, progress)
-    return replay.sample((200,), np.random.default_rng(0), 0.0, problem.compute_reward)
+    return replay.sample((200,), np.random.default_rng(0), 0.0, problem.rules)
 
 
 def test_any_number_of_environments_collects_the_same_episodes():
@@ -124,8 +124,8 @@ def test_hindsight_on_the_pusher_knows_the_executed_action():
     replay, progress = Replay(4, problem.horizon, *problem.sizes), Progress()
     run_cycle(SMALL, problem, state, replay, progress)
     generator = np.random.default_rng
-    batch = replay.sample((300,), generator(0), 1.0, problem.compute_reward)
-    stored = replay.sample((300,), generator(0), 0.0, problem.compute_reward)
+    batch = replay.sample((300,), generator(0), 1.0, problem.rules)
+    stored = replay.sample((300,), generator(0), 0.0, problem.rules)
     layout = problem.controller_task.layout
     achieved = batch.next_observation[:, layout.object_position]
     # By hand: only the cylinder's distance to the goal changes, 1.25 a metre in the 1-norm.

@@ -159,6 +159,23 @@ class PaysOtherwise(Reach):
         return observation, reward + 0.1, *rest
 
 
+class GoesOn(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return True
+
+    def step(self, action):
+        self.place, self.t = self.place + action, self.t + 1
+        reward = float(self.compute_reward(self.place, self.goal, {}))
+        return self._observe(), reward, False, self.t >= 6, {"success": False}
+
+
+class NeedsInfoToEnd(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return info["fell"] if info else {}["fell"]
+
+    step = GoesOn.step
+
+
 class NeedsInfo(Reach):
     def compute_reward(self, achieved_goal, desired_goal, info):
         return info["paid"] if info else {}["paid"]
@@ -205,6 +222,8 @@ class NoReward(Reach):
         (Unbounded, "error", "unsuitable", "finite bounds"),
         (PaysOtherwise, "error", "reward-differs", "step 1 paid .* compute_reward says"),
         (NeedsInfo, "error", "compute-reward-raises", "follow from the two goals alone"),
+        (GoesOn, "error", "termination-differs", "step 1 did not terminate"),
+        (NeedsInfoToEnd, "error", "compute-terminated-raises", "from the two goals alone"),
         (OneGoalOnly, "warning", "compute-reward-slow", "for arrays"),
         (NoReward, "error", "no-compute-reward", "--replay.hindsight 0"),
         (lambda: 3, "error", "cannot-be-made", "made int, not a gymnasium.Env"),

@@ -31,7 +31,7 @@ def test_the_batch_holds_what_was_executed_and_what_was_proposed() -> None:
     episodes = collect(problem.task, policy, [3, 4], problem.horizon)
     replay = Replay(2, problem.horizon, *problem.sizes)
     replay.store(episodes)
-    generator, reward = np.random.default_rng(0), problem.compute_reward
+    generator, reward = np.random.default_rng(0), problem.rules
     batch = replay.sample((100,), generator, 0.0, reward, beneath=problem.beneath)
     assert batch.proposed is not None
     steps = np.stack(executed, axis=1).reshape(-1, 4)

@@ -22,6 +22,7 @@ from rpl.config import (
     with_learner,
 )
 from rpl.evaluate import evaluate
+from rpl.goal_rules import GoalRules
 from rpl.learner.replay import Replay
 from rpl.problem import Problem
 from rpl.progress import Progress
@@ -130,7 +131,7 @@ def make_problem(num_envs: int = 8, task_class=PointMass) -> Problem:
         controller_task=PointMass(50),
         controller=one_sided,
         horizon=HORIZON,
-        compute_reward=task.compute_reward,
+        rules=GoalRules(task.compute_reward),
     )
 
 

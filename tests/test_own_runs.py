@@ -21,8 +21,8 @@ from rpl.commands.options import named_task, parsed
 from rpl.commands.train import command_for
 from rpl.config import PRESETS, ExplorationConfig
 from rpl.evaluate import evaluate, evaluation_seeds
-from rpl.own import OwnOptions
-from rpl.own_problem import own_config, own_problem
+from rpl.own import OwnOptions, own_task
+from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.rollout import collect
 from rpl.tasks.gymnasium_task import GymnasiumTask
 from toys import Reach, Slide
@@ -278,6 +278,18 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
     assert problem.value_bounds == (-np.inf, np.inf)
+
+
+def test_hindsight_ends_episodes_where_the_environment_would() -> None:
+    goals = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.2]])
+    for ends, expected in ((True, [True, False, True]), (False, [False] * 3)):
+        task = own_task(lambda ends=ends: toys.Reach(ends), OwnOptions(), 2)
+        compute_reward, compute_terminated = goal_rules(task, hindsight=0.8)
+        assert compute_reward(np.zeros((3, 2)), goals, {}).tolist() == [0.0, -1.0, 0.0]
+        assert compute_terminated is not None
+        ended = compute_terminated(np.zeros((3, 2)), goals, {})
+        assert ended.dtype == bool
+        assert ended.tolist() == expected
 
 
 def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:

@@ -78,13 +78,16 @@ class Reach(gymnasium.Env):
         return (
             self._observe(),
             reward,
-            self.ends and reward == 0.0,
+            self.compute_terminated(self.place, self.goal, {}),
             truncated,
             {"success": reward == 0.0},
         )
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         return np.where(np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.5, 0.0, -1.0)
+
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return bool(self.ends and np.linalg.norm(achieved_goal - desired_goal) < 0.5)
 
 
 def one(observation):

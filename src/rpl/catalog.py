@@ -17,9 +17,10 @@ from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.critic_input import critic_input
+from rpl.goal_rules import GoalRules, relabelled_by_difference
 from rpl.own import OwnOptions, is_own_controller, is_own_task, own_controller
 from rpl.own_problem import own_problem
-from rpl.problem import JudgedBy, Problem, relabelled_by_difference
+from rpl.problem import JudgedBy, Problem
 from rpl.residual import Controller, Residual
 from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
 from rpl.tasks.goal_task import GoalTask
@@ -350,7 +351,7 @@ def make_problem(
         controller=acting,
         exploring_controller=None if exploring is acting else exploring,
         horizon=entry.horizon,
-        compute_reward=(
+        rules=GoalRules(
             relabelled_by_difference(bare.compute_reward)
             if bare.reward_needs_action
             else bare.compute_reward

@@ -14,14 +14,13 @@ from rpl.acting import controller_policy
 from rpl.config import Config, for_dense_rewards, paced
 from rpl.critic_input import critic_input
 from rpl.evaluate import evaluation_seeds
+from rpl.goal_rules import GoalRules, OfGoals
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.problem import Problem
 from rpl.residual import Controller, Residual
 from rpl.rollout import collect
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 from rpl.tasks.suitable import UnsuitableEnvironment, episode_limit
-
-ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 
 MOST_ENVS = 10  # of evaluations, in one process
 # One's own episodes have any length, and are few: evaluations and updates are counted in steps.
@@ -111,7 +110,7 @@ def own_problem(
         controller=acting,
         exploring_controller=exploring,
         horizon=bare.max_episode_steps,
-        compute_reward=goal_reward(bare, config.replay.hindsight),
+        rules=goal_rules(bare, config.replay.hindsight),
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
         beneath=critic_input(config.residual, task),
     )
@@ -142,8 +141,8 @@ def idle(task: GymnasiumTask) -> Callable[[Any], np.ndarray]:
     return lambda observation: task.action_middle
 
 
-def goal_reward(task: GymnasiumTask, hindsight: float) -> ComputeReward:
-    """The environment's ``compute_reward`` for arrays of goals, whether it takes arrays or not.
+def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
+    """The environment's rules for arrays of goals, whether its functions take arrays or not.
 
     Args:
         task: any; without goals there is nothing to relabel.
@@ -154,18 +153,25 @@ def goal_reward(task: GymnasiumTask, hindsight: float) -> ComputeReward:
     """
     spaces = getattr(task.single_observation_space, "spaces", None)
     if spaces is None or hindsight == 0.0:
-        return _nothing
-    try:
-        compute = task.envs[0].get_wrapper_attr("compute_reward")
-    except AttributeError as error:
+        return GoalRules(_nothing)
+    width = spaces["achieved_goal"].shape[0]
+    compute_reward = _of_goals(task, "compute_reward", width)
+    if compute_reward is None:
         raise UnsuitableEnvironment(
             "the environment has goals but no compute_reward, without which hindsight cannot pay "
             "for other goals: add compute_reward(achieved_goal, desired_goal, info), or train "
             "with --replay.hindsight 0"
-        ) from error
-    generator = np.random.default_rng(0)
-    shape = (7, *spaces["achieved_goal"].shape)
-    achieved, desired = generator.standard_normal((2, *shape))
+        )
+    ends = _of_goals(task, "compute_terminated", width)
+    return GoalRules(compute_reward, ends and (lambda *goals: ends(*goals).astype(bool)))
+
+
+def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
+    """A method of the environment that follows from two goals, for arrays; None without it."""
+    try:
+        compute = task.envs[0].get_wrapper_attr(name)
+    except AttributeError:
+        return None
 
     def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
@@ -173,9 +179,12 @@ def goal_reward(task: GymnasiumTask, hindsight: float) -> ComputeReward:
     def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return np.asarray(compute(achieved, desired, info), np.float64)
 
+    # Some goals reached and some missed, so that no rule says the same of all.
+    achieved, desired = np.random.default_rng(0).standard_normal((2, 7, width))
+    desired[::2] = achieved[::2]
     try:
-        rewards = together(achieved, desired, {})
-        fits = rewards.shape == (7,) and np.allclose(rewards, one_by_one(achieved, desired, {}))
+        values = together(achieved, desired, {})
+        fits = values.shape == (7,) and np.allclose(values, one_by_one(achieved, desired, {}))
     except Exception:
         return one_by_one
     return together if fits else one_by_one

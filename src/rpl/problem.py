@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.critic_input import SumInput
+from rpl.goal_rules import GoalRules
 from rpl.residual import Controller
 
 JudgedBy = Literal["success", "return"]
-ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 
 
 @dataclass
@@ -30,8 +28,8 @@ class Problem:
     """The controller: under the residual, exploring, or only the level to compare with."""
     horizon: int
     """T, the most steps of an episode."""
-    compute_reward: ComputeReward
-    """The reward of relabelled transitions, for hindsight; called as in the replay."""
+    rules: GoalRules
+    """What hindsight asks about relabelled transitions."""
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
     judged_by: JudgedBy = "success"
@@ -60,22 +58,3 @@ class Problem:
             spaces = space.spaces  # type: ignore[attr-defined]
             return spaces["observation"].shape[0], spaces["desired_goal"].shape[0], action_size
         return space.shape[0], 0, action_size  # type: ignore[index]
-
-
-def relabelled_by_difference(compute_reward: ComputeReward) -> ComputeReward:
-    """Hindsight's reward where the task's own depends on the executed action.
-
-    The replay holds the residual and not the executed action. The stored reward is right
-    for the goal it was earned with, and a new goal adds the difference of the two goals'
-    rewards: r + R(s', g', a) - R(s', g, a), in which a cancels as long as the reward is a
-    sum of a term without the goal and one without the action.
-
-    Args:
-        compute_reward: the task's.
-    """
-
-    def relabelled(achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any) -> np.ndarray:
-        earned_with = compute_reward(achieved_goal, info["desired_goal"], info)
-        return info["reward"] + compute_reward(achieved_goal, desired_goal, info) - earned_with
-
-    return relabelled

@@ -137,7 +137,7 @@ def learn(
     discount = config.learner.discount_over(problem.horizon)
 
     def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch:
-        return replay.sample(shape, generator, hindsight, problem.compute_reward, **keywords)
+        return replay.sample(shape, generator, hindsight, problem.rules, **keywords)
 
     if len(episodes):
         fresh = sample((steps,), newest=len(episodes))

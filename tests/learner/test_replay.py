@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from rpl.goal_rules import GoalRules
 from rpl.learner.replay import Replay
 from rpl.rollout import Episodes
 
@@ -51,9 +52,12 @@ def time_to_goal(achieved_goal, desired_goal, info):
     return 100.0 + desired_goal[:, 1] - achieved_goal[:, 1]
 
 
+RULES = GoalRules(time_to_goal)
+
+
 def draw(replay: Replay, count: int = 500, hindsight: float = 0.8, seed: int = 0, **keywords):
     generator = np.random.default_rng(seed)
-    return replay.sample((count,), generator, hindsight, time_to_goal, **keywords)
+    return replay.sample((count,), generator, hindsight, RULES, **keywords)
 
 
 def assert_same_batch(ours, theirs) -> None:
@@ -117,6 +121,28 @@ def test_n_steps_are_rewarded_for_one_goal_and_stop_where_the_episode_does(
         ]
         by_hand = sum(0.5**k * reward for k, reward in enumerate(rewards))
         assert batch.reward[i] == pytest.approx(by_hand, rel=1e-5, abs=1e-5)
+
+
+def reached(achieved_goal, desired_goal, info):
+    """Whether the goal is the place of that very time."""
+    return (achieved_goal == desired_goal).all(axis=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lengths_of_episodes, st.integers(1, HORIZON + 2), st.integers(0, 99))
+def test_a_task_that_ends_at_its_goal_ends_at_a_relabelled_one(lengths, n, seed) -> None:
+    replay = make_replay(len(lengths))
+    crashed = np.arange(len(lengths)) % 2 == 0  # for no reason that has to do with goals
+    replay.store(make_episodes(0, lengths, terminated=crashed))
+    rules = GoalRules(time_to_goal, reached)
+    batch = replay.sample((100,), np.random.default_rng(seed), 0.8, rules, n_step=n, discount=0.5)
+    for i, (episode, t) in enumerate(batch.observation.astype(int)):
+        relabelled = batch.goal[i, 0] < OWN_GOAL
+        end = int(batch.goal[i, 1]) if relabelled else lengths[episode]
+        taken = min(n, end - t)
+        assert_array_equal(batch.next_observation[i], [episode, t + taken])
+        assert batch.discount[i] == 0.5**taken
+        assert batch.terminated[i] == (taken == end - t and (relabelled or crashed[episode]))
 
 
 def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -> None:
@@ -198,7 +224,7 @@ def test_terminated_is_said_of_the_last_step_of_terminated_episodes_only() -> No
 def test_the_leading_shape_is_the_one_asked_for() -> None:
     replay = make_replay(2)
     replay.store(make_episodes(0, [6, 6]))
-    batch = replay.sample((3, 5), np.random.default_rng(0), 0.8, time_to_goal)
+    batch = replay.sample((3, 5), np.random.default_rng(0), 0.8, RULES)
     flat = draw(replay, 15)
     assert batch.observation.shape == (3, 5, 2)
     assert batch.reward.shape == batch.terminated.shape == (3, 5)

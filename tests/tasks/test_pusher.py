@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from rpl.goal_rules import GoalRules
 from rpl.learner.replay import Replay
 from rpl.rollout import collect
 from rpl.tasks import PusherOptions, PusherTask
@@ -117,11 +118,11 @@ def test_hindsight_recomputes_the_reward_of_the_new_goal(make_pusher) -> None:
     episodes = collect(task, policy, [1, 2], 150)
     replay = Replay(2, 150, 20, 3, 7)
     replay.store(episodes)
-    stored = replay.sample((200,), generator, 0.0, task.compute_reward)
+    stored = replay.sample((200,), generator, 0.0, GoalRules(task.compute_reward))
     # The fixed goal again: what hindsight recomputes is what the episode earned.
     recomputed = task.predicted_reward(stored.next_observation, stored.action, stored.goal)
     np.testing.assert_allclose(recomputed, stored.reward, rtol=1e-5)
-    batch = replay.sample((200,), generator, 1.0, task.compute_reward)
+    batch = replay.sample((200,), generator, 1.0, GoalRules(task.compute_reward))
     positions = batch.next_observation[:, task.layout.object_position]
     assert (batch.goal != GOAL.astype(np.float32)).any(axis=1).all()
     hand = abs(batch.next_observation[:, task.layout.tip_position] - positions).sum(axis=1)

@@ -45,6 +45,39 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
             "goals: hindsight would learn another task, so make step() call compute_reward",
         )
     _check_batches(findings, compute, achieved, desired, np.asarray(by_hand))
+    _check_terminations(findings, env, episode, achieved, desired)
+
+
+def _check_terminations(
+    findings: Findings,
+    env: gymnasium.Env,
+    episode: Episode,
+    achieved: np.ndarray,
+    desired: np.ndarray,
+) -> None:
+    """Nothing may follow where ``compute_terminated``, if there is one, sees an end."""
+    try:
+        compute: Any = env.get_wrapper_attr("compute_terminated")
+    except AttributeError:
+        return
+    try:
+        ends = [bool(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)]
+    except Exception as error:
+        findings.error(
+            "compute-terminated-raises",
+            f"compute_terminated raises {type(error).__name__} ({error}) for goals and an empty "
+            "info: let it follow from the two goals alone",
+        )
+        return
+    terminated = [False] * (len(ends) - 1) + [bool(episode.terminated)]
+    for t, (says, did) in enumerate(zip(ends, terminated, strict=True), start=1):
+        if says and not did:
+            findings.error(
+                "termination-differs",
+                f"step {t} did not terminate the episode, but compute_terminated says so for its "
+                "goals: hindsight would learn another task, so make step() call compute_terminated",
+            )
+            return
 
 
 def _check_batches(

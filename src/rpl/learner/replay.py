@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from rpl.goal_rules import GoalRules
 from rpl.learner.state import Batch
 from rpl.rollout import Episodes
 
-ComputeReward = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
+
+class _Drawn(NamedTuple):
+    """Steps of stored episodes, each array (n, ...)."""
+
+    episode: np.ndarray
+    """Slots."""
+    t: np.ndarray
+    goal: np.ndarray
+    """As relabelled."""
+    relabelled: np.ndarray
+
+    def after(self, k: int, which: np.ndarray) -> _Drawn:
+        """What follows k steps after some of them."""
+        return _Drawn(
+            self.episode[which], self.t[which] + k, self.goal[which], self.relabelled[which]
+        )
 
 
 class Beneath(Protocol):
@@ -93,7 +108,7 @@ class Replay:
         shape: tuple[int, ...],
         generator: np.random.Generator,
         hindsight: float,
-        compute_reward: ComputeReward,
+        rules: GoalRules,
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,
@@ -107,17 +122,16 @@ class Replay:
         a controller that would have acted differently for the new goal.
 
         Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
-        goal, with m the least of n and what is left of the episode, and the next observation
-        is the m-th. The actions between are those of older policies with noise, and were
-        meant for the episode's own goal: with n > 1 the target is biased by as much.
+        goal, with m the least of n and what would be left of the episode with that goal, and
+        the next observation is the m-th. The actions between are those of older policies with
+        noise, and were meant for the episode's own goal: with n > 1 the target is biased by as
+        much.
 
         Args:
             shape: leading shape of the result, such as (updates, batch).
             generator: source of randomness.
             hindsight: the probability, 0 to 1.
-            compute_reward: the task's reward, called with achieved goals, desired goals and,
-                as stored, ``{"observation", "action", "desired_goal", "reward"}`` of the
-                transitions: the observation after the step, the goal the reward was earned with.
+            rules: what the task pays and when it ends.
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
@@ -134,18 +148,10 @@ class Replay:
         if goal.shape[1] > 0:
             later = at["achieved_goal"][episode, future]
             goal = np.where(relabelled[:, None], later, goal)
-        taken = np.minimum(n_step, at["length"][episode] - t)
-        reward = np.zeros(count, np.float32)
-        for k in range(n_step):
-            counted = np.flatnonzero(k < taken)
-            step_reward = self._rewards(
-                episode[counted], t[counted] + k, goal[counted], relabelled[counted], compute_reward
-            )
-            reward[counted] += np.float32(discount**k) * step_reward
+        drawn = _Drawn(episode, t, goal, relabelled)
+        reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         end = t + taken
         next_observation = at["observation"][episode, end]
-        last = end == at["length"][episode]
-        terminated = (last & at["terminated"][episode]).astype(np.float32)
         tail = np.power(discount, taken).astype(np.float32)
         flat: list[Any] = [
             observation, goal, action, reward, next_observation, terminated, tail
@@ -159,27 +165,54 @@ class Replay:
             flat.append(beneath.proposed(next_observation, achieved[episode, end], goal))
         return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
 
-    def _rewards(
-        self,
-        episode: np.ndarray,
-        t: np.ndarray,
-        goal: np.ndarray,
-        relabelled: np.ndarray,
-        compute_reward: ComputeReward,
-    ) -> np.ndarray:
-        """The rewards (n,) of the steps at times t, anew where the goal was relabelled."""
-        at = self._arrays
-        reward = at["reward"][episode, t].astype(np.float32)
-        if goal.shape[1] == 0:
+    def _sum(
+        self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each drawn run: the discounted rewards, the steps taken, and 1 where it ended."""
+        at, episode = self._arrays, drawn.episode
+        taken = np.minimum(n_step, at["length"][episode] - drawn.t)
+        reward = np.zeros(len(episode), np.float32)
+        terminated = np.zeros(len(episode), np.float32)
+        for k in range(n_step):
+            going = np.flatnonzero(k < taken)
+            now = drawn.after(k, going)
+            reward[going] += np.float32(discount**k) * self._rewards(now, rules)
+            ended = self._ended(now, rules)
+            terminated[going] = ended
+            taken[going[ended]] = k + 1
+        return reward, taken, terminated
+
+    def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+        """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
+        reward = self._arrays["reward"][now.episode, now.t].astype(np.float32)
+        if now.goal.shape[1] == 0:
             return reward
-        info = {
-            "observation": at["observation"][episode, t + 1],
-            "action": at["action"][episode, t],
-            "desired_goal": at["desired_goal"][episode, t],
-            "reward": reward,
+        achieved, info = self._outcome(now)
+        recomputed = rules.compute_reward(achieved, now.goal, info)
+        return np.where(now.relabelled, recomputed, reward).astype(np.float32)
+
+    def _ended(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+        """Whether the drawn steps ended their episodes, (n,) bool, or would have with their goal.
+
+        An episode's last step can only be relabelled with what it achieved, so that an end
+        at the episode's own goal is one at the relabelled goal too.
+        """
+        last = now.t + 1 == self._arrays["length"][now.episode]
+        stored = last & self._arrays["terminated"][now.episode]
+        if rules.compute_terminated is None or now.goal.shape[1] == 0:
+            return stored
+        achieved, info = self._outcome(now)
+        return stored | (now.relabelled & rules.compute_terminated(achieved, now.goal, info))
+
+    def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What the drawn steps achieved, and what rules may ask about them besides."""
+        at = self._arrays
+        return at["achieved_goal"][now.episode, now.t + 1], {
+            "observation": at["observation"][now.episode, now.t + 1],
+            "action": at["action"][now.episode, now.t],
+            "desired_goal": at["desired_goal"][now.episode, now.t],
+            "reward": at["reward"][now.episode, now.t],
         }
-        recomputed = compute_reward(at["achieved_goal"][episode, t + 1], goal, info)
-        return np.where(relabelled, recomputed, reward).astype(np.float32)
 
     def _draw_steps(
         self, count: int, generator: np.random.Generator, newest: int | None

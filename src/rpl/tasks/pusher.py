@@ -121,7 +121,7 @@ class PusherTask(GoalTask):
 
         Only the first term depends on the goal, only the last on the action: hindsight, which
         knows the residual and not the executed action, can take the difference between two
-        goals (:func:`rpl.problem.relabelled_by_difference`).
+        goals (:func:`rpl.goal_rules.relabelled_by_difference`).
 
         Args:
             achieved_goal: (..., 3) the cylinder's position.
