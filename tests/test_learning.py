@@ -120,6 +120,8 @@ class Memory:
 
     def on_cycle(self, progress, metrics) -> None: ...
 
+    def on_evaluating(self, whose, share) -> None: ...
+
     def on_evaluation(self, row) -> None: ...
 
 
@@ -261,7 +263,7 @@ def test_diverged_episodes_cost_steps_and_are_counted_but_never_learned_from() -
 
 def test_a_loss_that_stays_non_finite_stops_the_run_before_it_is_saved() -> None:
     problem, memory = make_problem(), Memory()
-    problem.compute_reward = lambda achieved, desired, info: np.full(len(achieved), np.nan)
+    problem.rules = GoalRules(lambda achieved, desired, info: np.full(len(achieved), np.nan))
     with pytest.raises(TrainingDiverged, match="last good checkpoint is kept"):
         run(SHORT, problem, memory)
     assert [steps for steps, *_ in memory.saves] == [0, 320]

@@ -7,16 +7,17 @@ import jax
 import numpy as np
 import pytest
 
-import rpl.train as train_module
 from rpl import learner
 from rpl.acting import controller_policy, exploring_policy, greedy_policy
+from rpl.burn_in import ends_burn_in, is_burning_in, is_quiet
 from rpl.catalog import METHODS, make_problem
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
+from rpl.epoch import EpochEnd
 from rpl.evaluate import Outcome, evaluate
 from rpl.learner.replay import Replay
 from rpl.metrics import is_best, metrics_row
 from rpl.progress import Progress
-from rpl.train import TrainingDiverged, ends_burn_in, is_burning_in, run_cycle, train
+from rpl.train import TrainingDiverged, run_cycle, train
 
 
 def test_steps_rule_burns_in_for_its_steps_and_no_longer():
@@ -47,20 +48,40 @@ def test_burn_in_that_is_over_stays_over():
 
 def test_half_of_the_burn_in_cycles_are_quiet():
     config = BurnInConfig(quiet_share=0.5)
-    quiet = [train_module._is_quiet(config, Progress(cycle=c)) for c in range(10)]
+    quiet = [is_quiet(config, Progress(cycle=c)) for c in range(10)]
     assert sum(quiet) == 5
-    assert not train_module._is_quiet(config, Progress(cycle=1, burning_in=False))
+    assert not is_quiet(config, Progress(cycle=1, burning_in=False))
 
 
 @pytest.mark.parametrize(("steps", "burning"), [(0, False), (100, True)])
 def test_the_first_row_says_whether_a_burn_in_follows(bare_problem, steps, burning):
     config = replace(SMALL, steps=0, burn_in=BurnInConfig(rule="steps", minimum_steps=steps))
     rows = []
-    observer = SimpleNamespace(on_evaluation=rows.append)
+    observer = SimpleNamespace(on_evaluation=rows.append, on_evaluating=lambda *_: None)
     keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
     state, replay = learner_for(bare_problem), Replay(4, 50, *bare_problem.sizes)
     train(config, bare_problem, state, replay, Progress(), keeper, observer)
     assert rows[0]["burning_in"] == burning
+
+
+def test_an_observer_hears_of_both_evaluations_and_the_controller_is_judged_once(bare_problem):
+    heard = []
+    observer = SimpleNamespace(
+        on_evaluation=lambda row: heard.append("row"),
+        on_evaluating=lambda whose, share: heard.append((whose, share)),
+    )
+    keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
+    end_epoch = EpochEnd(
+        SMALL, bare_problem, Replay(4, 50, *bare_problem.sizes), Progress(), keeper, observer
+    )
+    state = learner_for(bare_problem)
+    end_epoch(state)
+    shares = [step / 50 for step in range(50)]
+    both = [("policy", share) for share in shares] + [("controller", share) for share in shares]
+    assert heard == [*both, "row"]
+    heard.clear()
+    end_epoch(state)
+    assert heard == [*both[:50], "row"]
 
 
 def test_paper_preset_is_the_published_one():

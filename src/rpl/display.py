@@ -25,6 +25,7 @@ class PlainDisplay:
         self._judged_by: JudgedBy = judged_by
         self._speed = Speed()
         self._printed = 0.0
+        self._evaluating = 0.0
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -49,6 +50,16 @@ class PlainDisplay:
             highlight=False,
             soft_wrap=True,
         )
+
+    def on_evaluating(self, whose: str, share: float) -> None:
+        """Prints a line if the evaluation has begun, or the last one was, some time ago."""
+        now = time.monotonic()
+        if share == 0.0:
+            self._evaluating = now
+        elif now - self._evaluating >= SECONDS_BETWEEN_LINES:
+            self._evaluating = now
+            line = f"evaluating the {whose}: {share:.0%} of the episodes"
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation."""
@@ -96,6 +107,10 @@ class LiveDisplay:
             "steps/s": f"{self._speed.value:.0f}",
         }
         self._live.update(self._view())
+
+    def on_evaluating(self, whose: str, share: float) -> None:
+        """Says in front of the bar how far it is."""
+        self._bar.update(self._task, description=f"evaluating {whose} {share:4.0%}")
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation above the bar."""

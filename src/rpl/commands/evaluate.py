@@ -12,7 +12,6 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from rpl.acting import controller_policy
 from rpl.commands.by_object import (
     category_counts,
     episode_objects,
@@ -22,6 +21,7 @@ from rpl.commands.by_object import (
     splits_to_judge,
     training_categories,
 )
+from rpl.commands.judging import judge
 from rpl.commands.loading import Subject, is_planner, load_subject
 from rpl.commands.options import (
     ControllerName,
@@ -30,7 +30,7 @@ from rpl.commands.options import (
     named_task,
     recorded_task,
 )
-from rpl.evaluate import Outcome, evaluate, evaluation_seeds, paired_difference, verdict
+from rpl.evaluate import Outcome, evaluation_seeds, paired_difference, verdict
 from rpl.problem import Problem
 from rpl.residual import Residual
 
@@ -122,8 +122,7 @@ def run_evaluation(options: Any) -> int:
         raise ValueError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
-    with Console(stderr=True).status(f"{episodes} episodes"):
-        report = full_report(subject, episodes, options.seed, with_task)
+    report = full_report(subject, episodes, options.seed, with_task)
     if options.picture is not None:
         from rpl.show.by_object import success_by_category  # matplotlib is slow to import
 
@@ -160,12 +159,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
     """The outcome of policy and controller on the same episodes."""
     problem = subject.problem
     seeds = evaluation_seeds(seed, episodes)
-    controller = evaluate(
-        problem.controller_task, controller_policy(problem), seeds, problem.horizon
-    )
-    policy: Outcome | None = None
-    if subject.policy is not None:
-        policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
+    controller, policy = judge(subject, seeds)
     report = {
         "task": subject.name,
         "method": subject.method,

@@ -14,9 +14,10 @@ from rich.progress import track
 
 from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
+from rpl.commands.judging import judge
 from rpl.commands.loading import Subject, is_planner
 from rpl.commands.options import ControllerName, as_command
-from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.evaluate import evaluation_seeds
 from rpl.rollout import collect
 
 
@@ -88,14 +89,11 @@ def contrasting_seeds(
     """
     subject = load(looked_at)
     seeds = evaluation_seeds(seed, looked_at)
-    problem = subject.problem
     if subject.policy is None:
         return seeds[:count]
-    controller = evaluate(
-        problem.controller_task, controller_policy(problem), seeds, problem.horizon
-    )
-    policy = evaluate(problem.evaluation_task, subject.policy, seeds, problem.horizon)
-    by_success = problem.judged_by == "success"
+    controller, policy = judge(subject, seeds)
+    assert policy is not None
+    by_success = subject.problem.judged_by == "success"
     gain = policy.returns - controller.returns
     if by_success:
         gain = policy.success.astype(int) - controller.success

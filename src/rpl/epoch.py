@@ -1,0 +1,100 @@
+"""The end of an epoch: judge the policy beside its controller, write a row, save."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gymnasium.vector import VectorEnv
+
+from rpl.acting import controller_policy, greedy_policy, watched
+from rpl.burn_in import ends_burn_in
+from rpl.config import Config
+from rpl.evaluate import Outcome, evaluate, evaluation_seeds
+from rpl.learner import LearnerState
+from rpl.learner.replay import Replay
+from rpl.metrics import is_best, metrics_row
+from rpl.problem import Problem
+from rpl.progress import Progress
+from rpl.rollout import Policy
+
+
+class Observer(Protocol):
+    """Somebody who watches a run: a progress display, a logger."""
+
+    def on_cycle(self, progress: Progress, metrics: dict[str, float]) -> None: ...
+
+    def on_evaluating(self, whose: str, share: float) -> None: ...
+
+    def on_evaluation(self, row: dict[str, Any]) -> None: ...
+
+
+class Keeper(Protocol):
+    """Where a run's results go; see :class:`rpl.runs.RunFolder`."""
+
+    def append(self, row: dict[str, Any]) -> None: ...
+
+    def save(self, state: LearnerState, progress: Progress, best: bool) -> None: ...
+
+
+@dataclass
+class EpochEnd:
+    """Ends the epochs of a run."""
+
+    config: Config
+    problem: Problem
+    replay: Replay
+    progress: Progress
+    keeper: Keeper
+    observer: Observer
+    _levels: dict[int, Outcome] = field(default_factory=dict)
+    """The controller's outcomes by the number of episodes: on each it is judged once."""
+
+    def __call__(self, state: LearnerState) -> None:
+        """Judges a learner, writes the row, and makes a checkpoint."""
+        started = time.perf_counter()
+        config, problem, progress = self.config, self.problem, self.progress
+        progress.finished = progress.environment_steps >= config.steps
+        count = (
+            config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
+        )
+        policy = self._judged("policy", problem.evaluation_task, greedy_policy(state), count)
+        row = metrics_row(problem, progress, policy, self._level(count))
+        if state.stochastic:
+            row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
+        if progress.burning_in and progress.rows > 0:
+            means = progress.epoch_means()
+            progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
+            progress.last_mean_q = means.get("mean_q")
+        best = is_best(problem, progress, policy)
+        if best:
+            progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
+        progress.wall_seconds += time.perf_counter() - started
+        progress.epoch += 1
+        progress.rows += 1
+        progress.start_epoch()
+        self._keep(row, state, best)
+
+    def _keep(self, row: dict[str, Any], state: LearnerState, best: bool) -> None:
+        self.keeper.append(row)
+        self.replay.flush()
+        self.keeper.save(state, self.progress, best)
+        self.observer.on_evaluation(row)
+
+    def _level(self, count: int) -> Outcome:
+        """The controller on the same episodes."""
+        if count not in self._levels:
+            self._levels[count] = self._judged(
+                "controller", self.problem.controller_task, controller_policy(self.problem), count
+            )
+        return self._levels[count]
+
+    def _judged(self, whose: str, task: VectorEnv, policy: Policy, count: int) -> Outcome:
+        horizon = self.problem.horizon
+
+        def tell(share: float) -> None:
+            self.observer.on_evaluating(whose, share)
+
+        seeds = evaluation_seeds(self.config.seed, count)
+        return evaluate(task, watched(policy, count, horizon, tell), seeds, horizon)
