@@ -206,6 +206,7 @@ FROM_SCRATCH = (
     ("polyak", 0.95),
     ("action_l2", 1.0),
     ("action_l2_relative", False),
+    ("action_l2_least", 0.0),
 )
 EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B
 

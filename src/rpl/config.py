@@ -37,6 +37,8 @@ class LearnerConfig:
     action_l2_relative: bool = False
     """Give that weight in |mean Q|, and let it fall as the step sizes do: a residual is held
     back most while the critic is young."""
+    action_l2_least: float = 0.0
+    """What share of a falling weight remains in the end, 0 to 1."""
     discount: float | None = None
     """Gamma; None is 1 - 1/T for episodes of T steps."""
     average_frames: bool = True
@@ -181,6 +183,7 @@ class Config:
                 raise ValueError(f"--{name} must be at least 1, not {value}")
         shares = {
             "learner.polyak": self.learner.polyak,
+            "learner.action-l2-least": self.learner.action_l2_least,
             "replay.hindsight": self.replay.hindsight,
             "exploration.random": self.exploration.random,
             "exploration.expert": self.exploration.expert,
@@ -228,6 +231,8 @@ FAST = Config(
 )
 FAST_HORIZON = 50
 """The length of the episodes that FAST is written for."""
+LEAST_PENALTY = 0.3
+"""What remains of the penalty where episodes are twice as long."""
 
 
 def paced(config: Config, horizon: int) -> Config:
@@ -235,12 +240,15 @@ def paced(config: Config, horizon: int) -> Config:
 
     A value has to travel back through an episode, n steps an update of the slow copies, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
-    values arrive: n grows with T, and so does the burn-in.
+    values arrive: n grows with T, and so does the burn-in. The values of long episodes also
+    keep an error that does not fade, and so the penalty on the residual may not fade either.
     """
     longer = horizon / FAST_HORIZON
+    least = min(max(LEAST_PENALTY * (longer - 1.0), 0.0), 1.0)
     return replace(
         config,
         episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
+        learner=replace(config.learner, action_l2_least=least),
         replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
     )
@@ -252,7 +260,7 @@ def for_dense_rewards(config: Config) -> Config:
     The values of -1 and 0 say how long a task takes. Other values may be large whatever is
     done, and say nothing about how much an action changes.
     """
-    learner = replace(config.learner, action_l2=0.1, action_l2_relative=False)
+    learner = replace(config.learner, action_l2=0.1, action_l2_relative=False, action_l2_least=0.0)
     return replace(config, learner=learner)
 
 

@@ -169,7 +169,8 @@ def _action_l2(config: LearnerConfig, state: LearnerState, mean_q: Array) -> Arr
         return config.action_l2
     taken = gradient_steps(state.critic_optimizer)
     falling = step_size_factor(taken, config.learning_rate_halving)
-    return config.action_l2 * falling * jnp.abs(mean_q)
+    left = jnp.maximum(falling, config.action_l2_least)
+    return config.action_l2 * left * jnp.abs(mean_q)
 
 
 def _actor_step_in_turn(
