@@ -57,16 +57,27 @@ def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
 
 
 @pytest.mark.parametrize(
-    ("task", "episodes", "n_step", "burn_in"),
-    [("push", 8, 1, 40_000), ("noisy-hook", 4, 2, 80_000), ("mbrl-pusher", 3, 3, 120_000)],
+    ("task", "episodes", "n_step", "burn_in", "least_penalty"),
+    [
+        ("push", 8, 1, 40_000, 0.0),
+        ("noisy-hook", 4, 2, 80_000, 0.3),
+        ("mbrl-pusher", 3, 3, 120_000, 0.0),
+    ],
 )
 def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
-    task, episodes, n_step, burn_in
+    task, episodes, n_step, burn_in, least_penalty
 ):
     config = preset_for(None, task).config
     assert (config.episodes_per_cycle, config.replay.n_step) == (episodes, n_step)
     assert config.burn_in.minimum_steps == burn_in
-    same = replace(config, episodes_per_cycle=8, replay=FAST.replay, burn_in=FAST.burn_in)
+    assert config.learner.action_l2_least == least_penalty
+    same = replace(
+        config,
+        episodes_per_cycle=8,
+        replay=FAST.replay,
+        burn_in=FAST.burn_in,
+        learner=replace(config.learner, action_l2_least=0.0),
+    )
     assert same == (FAST if TASKS[task].sparse else for_dense_rewards(FAST))
     assert preset_for("fast", None).config == FAST
 
