@@ -17,9 +17,9 @@ import jax
 import numpy as np
 
 from rpl import learner
-from rpl.catalog import make_problem
 from rpl.config import PRESETS, Config
 from rpl.learner.replay import Replay
+from rpl.making import make_problem
 from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.rollout import Episodes

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from rpl.acting import controller_policy, watched, whole_policy
-from rpl.catalog import TASKS, make_problem
+from rpl.catalog import TASKS
 from rpl.config import FAST
+from rpl.making import make_problem
 
 CONFIG = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2, num_threads=1)
 

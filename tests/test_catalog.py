@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from rpl import learner
-from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, make_problem
+from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find
 from rpl.commands.options import without_task
 from rpl.commands.train import preset_for, with_physics
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig, for_dense_rewards
 from rpl.learner.replay import Replay
+from rpl.making import make_problem
 from rpl.progress import Progress
 from rpl.train import run_cycle
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rpl.catalog import TASKS, make_problem
+from rpl.catalog import TASKS
 from rpl.config import FAST, ResidualConfig
 from rpl.learner.replay import Replay
+from rpl.making import make_problem
 from rpl.own import OwnOptions
 from rpl.own_problem import own_problem
 from rpl.rollout import collect

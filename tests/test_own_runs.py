@@ -15,12 +15,12 @@ import rpl
 import toys
 from rpl import learner
 from rpl.acting import controller_policy, exploring_policy
-from rpl.catalog import make_problem
 from rpl.cli import run
 from rpl.commands.options import named_task, parsed
 from rpl.commands.train import command_for
 from rpl.config import PRESETS, ExplorationConfig
 from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.making import make_problem
 from rpl.own import OwnOptions, own_task
 from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.rollout import collect

@@ -10,11 +10,12 @@ import pytest
 from rpl import learner
 from rpl.acting import controller_policy, exploring_policy, greedy_policy
 from rpl.burn_in import ends_burn_in, is_burning_in, is_quiet
-from rpl.catalog import METHODS, make_problem
+from rpl.catalog import METHODS
 from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
 from rpl.epoch import EpochEnd
 from rpl.evaluate import Outcome, evaluate
 from rpl.learner.replay import Replay
+from rpl.making import make_problem
 from rpl.metrics import is_best, metrics_row
 from rpl.progress import Progress
 from rpl.train import TrainingDiverged, run_cycle, train

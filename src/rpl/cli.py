@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,29 +10,23 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from rpl.catalog import UnknownName
-from rpl.commands import (
-    benchmark,
-    cache,
-    check,
-    evaluate,
-    export,
-    objects,
-    paper,
-    plot,
-    report,
-    tasks,
-    train,
-    watch,
-)
-from rpl.own import NotFound
-from rpl.residual import ControllerError
-from rpl.runs import RunError
-from rpl.tasks.rendering import RenderingError
-from rpl.train import TrainingDiverged
+from rpl.errors import Failure, UsageError
 
-USAGE_ERRORS = (UnknownName, NotFound)
-OTHER_ERRORS = (RunError, ControllerError, RenderingError, TrainingDiverged, OSError, ValueError)
+COMMANDS = {
+    "tasks": "tasks:tasks",
+    "objects": "objects:objects",
+    "train": "train:command_for",
+    "eval": "evaluate:command_for",
+    "watch": "watch:command_for",
+    "cache": "cache:command_for",
+    "check": "check:run_check",
+    "export": "export:export",
+    "plot": "plot:plot",
+    "report": "report:report",
+    "paper": "paper:command_for",
+    "bench": "benchmark:bench",
+}
+"""Where each subcommand is, below ``rpl.commands``."""
 
 
 def main() -> None:
@@ -48,35 +43,27 @@ def run(arguments: list[str]) -> int:
             prog="rpl",
             description="Residual policy learning: improve a controller with deep RL.",
         )
-    except USAGE_ERRORS as error:
+    except UsageError as error:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
-    except OTHER_ERRORS as error:
+    except (Failure, OSError, ValueError) as error:
         return _complain(str(error) or type(error).__name__, 1)
     return result or 0
 
 
 def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
-    """The subcommands; some have options that depend on the task named in the arguments."""
+    """The subcommand that the arguments name, or all: the learner's take seconds to import."""
+    named = arguments[:1]
+    names = named if named and named[0] in COMMANDS else list(COMMANDS)
+    return {name: _command(name, arguments if [name] == named else []) for name in names}
 
-    def of(name: str) -> list[str]:
-        return arguments if arguments[:1] == [name] else []
 
-    return {
-        "tasks": tasks.tasks,
-        "objects": objects.objects,
-        "train": train.command_for(of("train")),
-        "eval": evaluate.command_for(of("eval")),
-        "watch": watch.command_for(of("watch")),
-        "cache": cache.command_for(of("cache")),
-        "check": check.run_check,
-        "export": export.export,
-        "plot": plot.plot,
-        "report": report.report,
-        "paper": paper.command(),
-        "bench": benchmark.bench,
-    }
+def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
+    """A subcommand; some have options that depend on the task named in the arguments."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(importlib.import_module(f"rpl.commands.{module}"), attribute)
+    return found(arguments) if attribute == "command_for" else found
 
 
 def _complain(sentence: str, code: int) -> int:

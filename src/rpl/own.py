@@ -15,6 +15,7 @@ import gymnasium
 
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.own import adapt
+from rpl.errors import UsageError
 from rpl.residual import Controller
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 
@@ -22,11 +23,8 @@ OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
 
-class NotFound(KeyError):
+class NotFound(UsageError):
     """A name that leads to no environment or controller; the message says why."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import equinox as eqx
 
 from rpl.config import Config
+from rpl.errors import Failure
 from rpl.progress import Progress
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
@@ -26,7 +27,7 @@ T = TypeVar("T")
 State = TypeVar("State")
 
 
-class RunError(Exception):
+class RunError(Failure):
     """A run folder cannot be used as asked; the message says what to do."""
 
 

@@ -15,6 +15,7 @@ from rpl.acting import exploring_policy, quiet_exploration
 from rpl.burn_in import is_burning_in, is_quiet
 from rpl.config import Config
 from rpl.epoch import EpochEnd, Keeper, Observer
+from rpl.errors import Failure
 from rpl.evaluate import training_seeds
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
@@ -26,7 +27,7 @@ from rpl.rollout import Episodes, collect
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(Failure):
     """The loss stays non-finite; the last good checkpoint is kept."""
 
 

@@ -17,8 +17,9 @@ from rpl.bench.measure import (
     use_cores,
 )
 from rpl.bench.peers import CORES, EPISODES_PER_CYCLE, TIMED_CYCLES, WARM_UP_CYCLES
-from rpl.catalog import METHODS, TASKS, make_problem
+from rpl.catalog import METHODS, TASKS
 from rpl.config import Config
+from rpl.making import make_problem
 from rpl.tasks.fetch_arm import Physics
 
 TRAINING_BAR = 4.0

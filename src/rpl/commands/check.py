@@ -13,8 +13,9 @@ import tyro
 from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
-from rpl.catalog import CONTROLLERS, TASKS, check_task, controller_name, make_controller
+from rpl.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.check import Finding, check
+from rpl.making import make_controller
 from rpl.own import controller_source, environment_maker
 from rpl.tasks.single_task import SingleTask
 

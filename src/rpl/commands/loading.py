@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rpl.acting import greedy_policy
-from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, make_problem, task_options_of
+from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, task_options_of
 from rpl.commands.options import OwnSettings, from_record, without_task
 from rpl.commands.train import new_learner
 from rpl.commands.train_pets import pets_problem
@@ -20,6 +20,7 @@ from rpl.controllers.train_pets import (
     make_pets,
     planning_policy,
 )
+from rpl.making import make_problem
 from rpl.own import OwnOptions, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy

@@ -117,7 +117,7 @@ Options = tyro.conf.OmitSubcommandPrefixes[
 ]
 
 
-def command() -> Callable[..., int]:
+def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command with its four subcommands."""
     summary = "Makes, shows, draws and checks the paper's runs."
     return as_command(run_paper, Options, summary)  # type: ignore[arg-type]

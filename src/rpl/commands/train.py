@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 
 from rpl import learner
-from rpl.catalog import METHODS, TASKS, check_task, controller_name, make_problem
+from rpl.catalog import METHODS, TASKS, check_task, controller_name
 from rpl.commands import train_pets
 from rpl.commands.options import (
     ControllerName,
@@ -40,6 +40,7 @@ from rpl.config import (
 from rpl.display import make_display
 from rpl.learner import LearnerState
 from rpl.learner.replay import Replay
+from rpl.making import make_problem
 from rpl.own_problem import horizon_of, own_config
 from rpl.problem import Problem
 from rpl.progress import Progress

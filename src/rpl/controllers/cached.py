@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from rpl.rollout import Episodes, as_goal_observation
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 PACKAGED = Path(__file__).parent / "data" / "pets_pusher.npz"
 PARTS = ("observation", "desired_goal", "action")
@@ -128,6 +130,8 @@ class NearestNeighbour:
     @cached_property
     def tree(self) -> KDTree:
         """The index, built when it is first needed."""
+        from scipy.spatial import KDTree  # slow to import
+
         return KDTree(self.cache.states[: self.states])
 
     def __call__(self, observation: Any) -> np.ndarray:

@@ -32,6 +32,8 @@ choose_gl_backend()
 import mujoco  # noqa: E402
 import numpy as np  # noqa: E402
 
+from rpl.errors import Failure  # noqa: E402
+
 # What differs between the scenes of one task; a window is opened once, on the first.
 SHOWN_FIELDS = (
     *("body_pos", "site_pos", "site_rgba"),
@@ -39,7 +41,7 @@ SHOWN_FIELDS = (
 )
 
 
-class RenderingError(RuntimeError):
+class RenderingError(Failure):
     """No picture can be drawn on this machine; the message says what to install."""
 
 

@@ -1,0 +1,104 @@
+"""Makes what the catalog names: controllers, and the problems that runs learn."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from gymnasium.vector import VectorEnv
+
+from rpl.catalog import (
+    CONTROLLERS,
+    METHODS,
+    TASKS,
+    ControllerEntry,
+    check_task,
+    controller_name,
+    find,
+    task_options_of,
+)
+from rpl.config import Config
+from rpl.critic_input import critic_input
+from rpl.goal_rules import GoalRules, relabelled_by_difference
+from rpl.own import is_own_controller, own_controller
+from rpl.own_problem import own_problem
+from rpl.problem import Problem
+from rpl.residual import Controller, Residual
+from rpl.tasks.goal_task import GoalTask
+
+
+def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controller:
+    """A controller for a task, with the settings of ``options``, an instance, if given."""
+    if is_own_controller(name):
+        return own_controller(name, task)
+    entry: ControllerEntry = find("controller", CONTROLLERS, name)
+    bare: Any = task.unwrapped
+    values = {"layout": bare.layout, "task": bare}
+    if options is not None:
+        values = vars(options) | values
+    return entry.make(
+        **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}
+    )
+
+
+def make_problem(
+    task: str,
+    method: str,
+    config: Config,
+    task_options: Any = None,
+    controller: str | None = None,
+    controller_options: Any = None,
+    render_mode: str | None = None,
+) -> Problem:
+    """Builds what a run learns.
+
+    Args:
+        task: a name in TASKS, a Gymnasium id, or ``module:factory``.
+        method: a name in METHODS.
+        config: the run's configuration.
+        task_options: the task's variations; None for its own.
+        controller: a name in CONTROLLERS, ``module:controller``, or an ONNX file; None for
+            the task's.
+        controller_options: a controller instance whose settings to use.
+        render_mode: of the evaluation task.
+    """
+    check_task(task)
+    residual = find("method", METHODS, method).residual
+    options = task_options_of(task) if task_options is None else task_options
+    name = controller_name(task, controller, method)
+    if task not in TASKS or name is None:
+        return own_problem(task, name, config, options, residual, render_mode)
+    entry = TASKS[task]
+    plans = name in CONTROLLERS and CONTROLLERS[name].plans
+
+    def make(num_envs: int, **keywords: Any) -> GoalTask:
+        return entry.make(
+            num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
+        )
+
+    bare = make(config.evaluation_episodes, render_mode=render_mode)
+    acting = make_controller(name, bare, controller_options)
+
+    def prepared(bare_task: GoalTask) -> tuple[VectorEnv, Controller]:
+        # One's own may have a memory for each simulation, and so has to be made for each task.
+        here = acting if name in CONTROLLERS else make_controller(name, bare_task)
+        scale, clip = config.residual.scale, config.residual.clip_controller
+        return Residual(bare_task, here, scale, clip) if residual else bare_task, here
+
+    collecting, exploring = prepared(make(config.num_envs or config.episodes_per_cycle))
+    return Problem(
+        task=collecting,
+        evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode))[0],
+        controller_task=bare,
+        controller=acting,
+        exploring_controller=None if exploring is acting else exploring,
+        horizon=entry.horizon,
+        rules=GoalRules(
+            relabelled_by_difference(bare.compute_reward)
+            if bare.reward_needs_action
+            else bare.compute_reward
+        ),
+        value_bounds=entry.value_bounds,
+        judged_by=entry.judged_by,
+        beneath=critic_input(config.residual, collecting),
+    )
