@@ -24,12 +24,7 @@ SMALL = replace(
     learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
     burn_in=BurnInConfig(rule="steps"),
 )
-PAIRS = [
-    (task, name)
-    for name, entry in CONTROLLERS.items()
-    for task in entry.tasks
-    if name != "cached"  # which has no cache of its own
-]
+PAIRS = [(task, name) for name, entry in CONTROLLERS.items() for task in entry.tasks]
 
 
 @pytest.mark.parametrize(("task", "controller"), PAIRS, ids=["-".join(pair) for pair in PAIRS])

@@ -19,11 +19,13 @@ from rpl.cli import run
 from rpl.commands.options import named_task, parsed
 from rpl.commands.train import command_for
 from rpl.config import PRESETS, ExplorationConfig
+from rpl.controllers.cached import Cache
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.making import make_problem
-from rpl.own import OwnOptions, own_task
+from rpl.own import OwnOptions, own_controller, own_task
 from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.rollout import collect
+from rpl.runs import read_config
 from rpl.tasks.gymnasium_task import GymnasiumTask
 from toys import Reach, Slide
 
@@ -278,6 +280,21 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
     assert problem.value_bounds == (-np.inf, np.inf)
+
+
+def test_a_cache_of_ones_own_controller_is_a_controller(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    cache = ["cache", "toys:Slide", "slide.npz", "--controller", "toys:one", "--states", "40"]
+    assert run(cache) == 0
+    assert "rpl eval toys:Slide --controller slide.npz" in capsys.readouterr().out
+    task = own_task(toys.Slide, OwnOptions(), 3)
+    visited = Cache.load(Path("slide.npz")).observation
+    cached, original = (own_controller(c, task) for c in ("slide.npz", toys.one))
+    np.testing.assert_allclose(cached(visited), original(visited), atol=1e-6)
+    words = ["train", "toys:Slide", "--controller", "slide.npz", "--steps", "200", "--out", "run"]
+    assert run([*words, "--evaluation-episodes", "2", "--final-evaluation-episodes", "2"]) == 0
+    # Five episodes of eight steps were spent on it.
+    assert read_config(Path("run"))["charged_steps"] == 40
 
 
 def test_hindsight_ends_episodes_where_the_environment_would() -> None:

@@ -63,7 +63,7 @@ def test_the_planner_and_its_cache_are_judged_by_their_return(folder, tmp_path, 
     last = json.loads((folder / "checkpoint/last.eqx").open("rb").readline())
     assert cache.provenance["charged_steps"] == last["environment_steps"] + 150
     assert cache.provenance["run"]["method"] == "pets"
-    cached = ["--controller", "cached", "--controller.path", str(path)]
+    cached = ["--controller", str(path)]
     assert run(["eval", str(folder), *cached, "--episodes", "2"]) == 0
     table = capsys.readouterr().out
     assert "policy (pets)" in table

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rpl.config import PAPER, PAPER_HOOK, BurnInConfig, Config, ExplorationConfig
-from rpl.controllers.cached import CachedPETS, CachedPolicy
+from rpl.controllers.cached import CachedPETS
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
@@ -180,11 +180,6 @@ CONTROLLERS: dict[str, ControllerEntry] = {
         CachedPETS,
         ("mbrl-pusher",),
     ),
-    "cached": ControllerEntry(
-        "the same for any policy that `rpl cache` saved: --controller.path FILE",
-        CachedPolicy,
-        tuple(TASKS),
-    ),
 }
 
 PETS_SUMMARY = "learns a model of the task and plans with it; needs no controller"
@@ -265,7 +260,7 @@ def controller_name(task: str, given: str | None, method: str) -> str | None:
             return None
         raise UnknownName(
             f"{task} has no controller of its own: name yours with --controller, as "
-            "module:controller or an ONNX file"
+            "module:controller, or an .onnx or .npz file"
         )
     if is_own_controller(given):
         return given
@@ -273,6 +268,6 @@ def controller_name(task: str, given: str | None, method: str) -> str | None:
     if task not in TASKS:
         raise UnknownName(
             f"'{given}' is a controller for {', '.join(entry.tasks)}: name your own as "
-            "module:controller or an ONNX file"
+            "module:controller, or an .onnx or .npz file"
         )
     return given

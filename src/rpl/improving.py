@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 
 from rpl.commands.loading import load_policy
-from rpl.commands.train import judgement_of, train_in
+from rpl.commands.train import facts_of, train_in
 from rpl.config import PRESETS, Config, with_learner
 from rpl.own import OwnOptions, name_of
 from rpl.own_problem import horizon_of, own_config, own_problem
@@ -41,7 +41,8 @@ def improve(
     Args:
         env: a Gymnasium id, or a function that makes an environment.
         controller: a function of one observation or of a batch, an object with a memory, a
-            class, a function of the environment, ``module:name``, or an ONNX file.
+            class, a function of the environment, ``module:name``, an ONNX file or a cache
+            that ``rpl cache`` saved.
         steps: environment steps to train for.
         out: the run folder; default: ``runs/<env>-rpl-seed<seed>``.
         seed: decides everything random in the run.
@@ -69,7 +70,7 @@ def improve(
     problem = own_problem(env, controller, config, task)
     name = re.sub(r"[^\w.-]+", "-", name_of(env))
     folder = Path(out) if out is not None else Path("runs") / f"{name}-rpl-seed{seed}"
-    record = _record(env, controller, learner, config, task) | judgement_of(problem)
+    record = _record(env, controller, learner, config, task) | facts_of(problem, config)
     run = RunFolder(folder, record, resume, overwrite)
     try:
         train_in(

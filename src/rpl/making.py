@@ -57,7 +57,7 @@ def make_problem(
         method: a name in METHODS.
         config: the run's configuration.
         task_options: the task's variations; None for its own.
-        controller: a name in CONTROLLERS, ``module:controller``, or an ONNX file; None for
+        controller: a name in CONTROLLERS, ``module:controller``, or a file; None for
             the task's.
         controller_options: a controller instance whose settings to use.
         render_mode: of the evaluation task.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import gymnasium
 
+from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.own import adapt
 from rpl.errors import UsageError
@@ -20,6 +21,7 @@ from rpl.residual import Controller
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+CACHE = ".npz"
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
 
@@ -47,8 +49,8 @@ def is_own_task(name: str) -> bool:
 
 
 def is_own_controller(name: str) -> bool:
-    """Whether a name looks like ``module:controller`` or an ONNX file."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith(".onnx")
+    """Whether a name looks like ``module:controller``, an ONNX file or a cache."""
+    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE))
 
 
 def load_object(name: str) -> Any:
@@ -187,9 +189,12 @@ def own_controller(source: Any, task: Any) -> Controller:
     """The controller of a name or an object, for a task; see :func:`rpl.controllers.own.adapt`.
 
     Args:
-        source: ``module:controller``, the path of an ONNX file, or the object itself.
+        source: ``module:controller``, the path of an ONNX file or of a cache that ``rpl cache``
+            saved, or the object itself.
         task: the bare task.
     """
+    if isinstance(source, (str, Path)) and str(source).endswith(CACHE):
+        return CachedPolicy(str(source))
     return adapt(controller_source(source), task)
 
 

@@ -132,8 +132,6 @@ def test_a_controller_reads_a_cache_and_says_what_it_cost(cache, tmp_path) -> No
     assert controller.charged_steps == 15_500
     with pytest.raises(CacheError, match="states of 1 numbers and the task of 2"):
         controller(np.zeros((1, 2)))
-    with pytest.raises(CacheError, match="name the cache"):
-        _ = CachedPolicy().charged_steps
 
 
 def test_the_packaged_cache_says_where_it_comes_from_and_pushes_the_cylinder() -> None:

@@ -71,7 +71,7 @@ def run_caching(options: Any, command: list[str]) -> int:
     Console().print(
         f"wrote {options.out}: {len(cache)} states of {episodes} episodes with mean return "
         f"{earned:.1f}; act from it with\n"
-        f"  rpl eval {subject.name} --controller cached --controller.path {options.out}",
+        f"  rpl eval {subject.name} --controller {options.out}",
         soft_wrap=True,
         highlight=False,
     )

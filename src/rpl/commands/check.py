@@ -41,7 +41,7 @@ class CheckOptions:
     environment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK_OR_FACTORY")]
     """A Gymnasium id, module:factory, or a task of `rpl tasks`."""
     controller: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
-    """module:controller, an ONNX file, or a controller of `rpl tasks`."""
+    """module:controller, an ONNX file, a cache, or a controller of `rpl tasks`."""
     task: CheckTaskOptions = field(default_factory=CheckTaskOptions)
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""

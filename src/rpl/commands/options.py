@@ -19,7 +19,7 @@ ControllerName = Annotated[
     tyro.conf.arg(
         name="controller",
         metavar="NAME",
-        help="The controller; default: the task's. Your own: module:controller, or an ONNX file.",
+        help="The controller; default: the task's. Yours: module:controller, .onnx or .npz file.",
     ),
 ]
 

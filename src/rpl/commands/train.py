@@ -44,6 +44,7 @@ from rpl.making import make_problem
 from rpl.own_problem import horizon_of, own_config
 from rpl.problem import Problem
 from rpl.progress import Progress
+from rpl.residual import Residual
 from rpl.runs import RunFolder, provenance
 from rpl.train import train
 
@@ -143,7 +144,7 @@ def run_training(options: Any, command: list[str]) -> int:
         options.controller_name,
         options.controller,
     )
-    record = record_of(options, command) | judgement_of(problem)
+    record = record_of(options, command) | facts_of(problem, config)
     folder = options.out or default_folder(options)
     run = RunFolder(folder, record, options.resume, options.overwrite)
     try:
@@ -173,14 +174,23 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "controller_options": as_record(options.controller),
         "config": asdict(options.config),
         "command": shlex.join(command),
-        **peculiarities(options),
         **provenance(),
     }
 
 
-def judgement_of(problem: Problem) -> dict[str, Any]:
-    """For ``config.json``: by what a task is judged, where it is not by success."""
-    return {"judged_by": "return"} if problem.judged_by == "return" else {}
+def facts_of(problem: Problem, config: Config) -> dict[str, Any]:
+    """For ``config.json``: what pictures need to know of a run that is not like the others.
+
+    By what its task is judged where that is not success; and the steps that a learned
+    controller cost, which are charged to whoever acts with it.
+    """
+    facts: dict[str, Any] = {}
+    if problem.judged_by == "return":
+        facts["judged_by"] = "return"
+    acts = isinstance(problem.task, Residual) or config.exploration.expert > 0.0
+    if acts and problem.charged_steps:
+        facts["charged_steps"] = problem.charged_steps
+    return facts
 
 
 def record_for(arguments: list[str]) -> dict[str, Any]:
@@ -188,18 +198,6 @@ def record_for(arguments: list[str]) -> dict[str, Any]:
     planned = named_value(arguments, "--method") == "pets"
     describe = train_pets.record_of if planned else record_of
     return describe(parsed(command_for(arguments), arguments[1:]), ["rpl", *arguments])
-
-
-def peculiarities(options: Any) -> dict[str, Any]:
-    """What pictures need to know of a run that is not like the others.
-
-    The steps that a learned controller cost are charged to whoever acts with it.
-    """
-    facts: dict[str, Any] = {}
-    acts = METHODS[options.method].residual or options.config.exploration.expert > 0
-    if charged := getattr(options.controller, "charged_steps", 0) if acts else 0:
-        facts["charged_steps"] = charged
-    return facts
 
 
 def new_learner(config: Config, problem: Problem) -> LearnerState:

@@ -156,17 +156,15 @@ class NearestNeighbour:
 class CachedPolicy:
     """A controller read from a cache that `rpl cache` saved."""
 
-    path: str | None = None
-    """The cache, an .npz file."""
+    path: str | None
+    """The cache, an .npz file; None for the one in the package."""
     states: int | None = None
     """How many of its states to use; None for all."""
 
     @property
     def file(self) -> Path:
         """The cache's file."""
-        if self.path is None:
-            raise CacheError("name the cache to act from: --controller.path FILE")
-        return Path(self.path)
+        return PACKAGED if self.path is None else Path(self.path)
 
     @cached_property
     def neighbours(self) -> NearestNeighbour:
@@ -189,8 +187,3 @@ class CachedPETS(CachedPolicy):
 
     path: str | None = None
     """Another cache, an .npz file; None for the one in the package."""
-
-    @property
-    def file(self) -> Path:
-        """The cache's file."""
-        return PACKAGED if self.path is None else Path(self.path)
