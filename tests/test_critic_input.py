@@ -2,16 +2,22 @@
 
 from dataclasses import replace
 
+import gymnasium
+import jax
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 
+from rpl import learner
 from rpl.catalog import TASKS
-from rpl.config import FAST, ResidualConfig
+from rpl.config import FAST, BurnInConfig, ExplorationConfig, LearnerConfig, ResidualConfig
 from rpl.learner.replay import Replay
 from rpl.making import make_problem
 from rpl.own import OwnOptions
 from rpl.own_problem import own_problem
+from rpl.progress import Progress
 from rpl.rollout import collect
+from rpl.train import run_cycle
 
 SMALL = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2)
 SUM = ResidualConfig(scale=0.5, clip_controller=True, critic_input="sum")
@@ -32,8 +38,8 @@ def test_the_batch_holds_what_was_executed_and_what_was_proposed() -> None:
     episodes = collect(problem.task, policy, [3, 4], problem.horizon)
     replay = Replay(2, problem.horizon, *problem.sizes)
     replay.store(episodes)
-    generator, reward = np.random.default_rng(0), problem.rules
-    batch = replay.sample((100,), generator, 0.0, reward, beneath=problem.beneath)
+    generator, rules = np.random.default_rng(0), problem.rules
+    batch = replay.sample((100,), generator, 0.0, rules, beneath=problem.beneath)
     assert batch.proposed is not None
     steps = np.stack(executed, axis=1).reshape(-1, 4)
     asked = np.stack(proposed, axis=1).reshape(-1, 4)
@@ -57,6 +63,50 @@ def test_a_planner_cannot_be_asked_about_the_past() -> None:
 def test_nor_can_a_controller_with_a_memory() -> None:
     with pytest.raises(ValueError, match="has a memory"):
         own_problem("Pendulum-v1", Remembering, SUMS, OwnOptions())
+
+
+def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
+    """The critic of a problem of one step: only what is executed counts, at twice the residual."""
+    config = replace(
+        SUMS,
+        residual=replace(SUM, scale=2.0, clip_controller=True),
+        exploration=ExplorationConfig(noise=0.0, random=1.0),
+        burn_in=BurnInConfig(rule="steps"),
+        episodes_per_cycle=64,
+        learner=LearnerConfig(
+            hidden=(32, 32), action_l2=0.0, batch_size=64, updates_per_cycle=300, discount=0.5
+        ),
+    )
+    problem = own_problem(OneStep, half_back, config, OwnOptions())
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    replay = Replay(64, problem.horizon, *problem.sizes)
+    for _ in range(2):
+        state, _, _ = run_cycle(config, problem, state, replay, Progress())
+    executed = np.linspace(-1.0, 1.0, 9)[:, None].astype(np.float32)
+    values = state.critic(np.zeros((9, 1), np.float32), executed)
+    np.testing.assert_allclose(values, executed[:, 0], atol=0.15)
+    # From -0.5 to the bound of 1 the residual has to go up by 0.75.
+    residual = learner.act(state, np.zeros((1, 1), np.float32), np.zeros((1, 0), np.float32))
+    assert -0.5 + 2.0 * float(residual[0, 0]) > 0.9
+
+
+def half_back(observation):
+    return np.full((len(observation), 1), -0.5)
+
+
+class OneStep(gymnasium.Env):
+    """Pays the action, once."""
+
+    observation_space = Box(-1.0, 1.0, (1,), np.float32)
+    action_space = Box(-1.0, 1.0, (1,), np.float32)
+    max_episode_steps = 1
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), float(action[0]), True, False, {}
 
 
 class Remembering:

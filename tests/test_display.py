@@ -39,8 +39,16 @@ def test_in_a_pipe_a_long_evaluation_says_how_far_it_is_and_a_short_one_nothing(
     ]
 
 
-def test_on_a_terminal_it_stands_in_front_of_the_bar() -> None:
+def test_on_a_terminal_it_stands_in_front_of_the_bar_until_it_is_over() -> None:
     console, out = said(terminal=True)
     with make_display(console, 1000, "success") as display:
         display.on_evaluating("policy", 0.42)
     assert "evaluating policy  42%" in out.getvalue()
+    row = dict.fromkeys(("policy_success", "policy_success_low", "policy_success_high"), 0.5)
+    row |= {"controller_success": 0.4, "environment_steps": 0, "evaluation_episodes": 9}
+    console, out = said(terminal=True)
+    with make_display(console, 1000, "success") as display:
+        display.on_evaluating("policy", 0.42)
+        display.on_evaluation(row | {"burning_in": 0})
+    assert "training" in out.getvalue()
+    assert "evaluating" not in out.getvalue()

@@ -1,6 +1,8 @@
 """Imports point one way (docs: the layers of the code)."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import rpl
 
 ROOT = Path(rpl.__file__).parent
+ABOVE = ("rpl.train", "rpl.epoch", "rpl.making")
 HEAVY_LEARNING = ("jax", "equinox", "optax")
 EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "stable_baselines3", "envpool")
 REACTIVE = ("push", "pick_and_place", "hook", "gripper")
@@ -42,10 +45,10 @@ def offending(paths: Iterable[Path], forbidden: Iterable[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("learner", ("rpl.tasks", "rpl.controllers", "mujoco", "rpl.catalog", "rpl.train")),
-        ("tasks", ("rpl.controllers", "rpl.learner", "rpl.catalog", *HEAVY_LEARNING)),
-        ("show", ("rpl.train", "rpl.learner.update", "rpl.learner.replay", "optax")),
-        ("controllers", ("rpl.learner", "rpl.train", "rpl.catalog")),
+        ("learner", ("rpl.tasks", "rpl.controllers", "mujoco", "rpl.catalog", *ABOVE)),
+        ("tasks", ("rpl.controllers", "rpl.learner", "rpl.catalog", *ABOVE, *HEAVY_LEARNING)),
+        ("show", (*ABOVE, "rpl.learner.update", "rpl.learner.replay", "optax")),
+        ("controllers", ("rpl.learner", "rpl.catalog", *ABOVE)),
     ],
 )
 def test_a_layer_knows_nothing_above_it(folder, forbidden) -> None:
@@ -67,3 +70,13 @@ def test_optional_extras_are_imported_where_they_are_used() -> None:
         tree = ast.parse(path.read_text())
         top = imported(node for node in tree.body)
         assert not any(name.split(".")[0] in EXTRAS for name in top), path
+
+
+def test_listing_the_tasks_loads_no_learner() -> None:
+    program = (
+        "import sys; from rpl.cli import run; run(['tasks']); "
+        "sys.exit(', '.join({'jax', 'matplotlib', 'scipy.stats'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "noisy-hook" in done.stdout

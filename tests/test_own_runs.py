@@ -27,6 +27,7 @@ from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.rollout import collect
 from rpl.runs import read_config
 from rpl.tasks.gymnasium_task import GymnasiumTask
+from rpl.tasks.suitable import UnsuitableEnvironment
 from toys import Reach, Slide
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -295,6 +296,7 @@ def test_a_cache_of_ones_own_controller_is_a_controller(tmp_path, monkeypatch, c
     assert run([*words, "--evaluation-episodes", "2", "--final-evaluation-episodes", "2"]) == 0
     # Five episodes of eight steps were spent on it.
     assert read_config(Path("run"))["charged_steps"] == 40
+    assert run(["check", "toys:Slide", "--controller", "slide.npz"]) == 0
 
 
 def test_hindsight_ends_episodes_where_the_environment_would() -> None:
@@ -307,6 +309,36 @@ def test_hindsight_ends_episodes_where_the_environment_would() -> None:
         ended = compute_terminated(np.zeros((3, 2)), goals, {})
         assert ended.dtype == bool
         assert ended.tolist() == expected
+
+
+class EndsForArrays(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.5
+
+
+class LeavesItOpen(Reach):
+    def step(self, action):
+        observation, reward, _, *rest = super().step(action)
+        return observation, reward, False, *rest
+
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        raise NotImplementedError
+
+
+class NeedsMore(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return info["fell"]
+
+
+def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
+    goals = np.array([[0.0, 0.0], [1.0, 0.0]])
+    rules = goal_rules(own_task(EndsForArrays, OwnOptions(), 2), hindsight=0.8)
+    assert rules.compute_terminated is not None
+    assert rules.compute_terminated(np.zeros((2, 2)), goals, {}).tolist() == [True, False]
+    open_ended = goal_rules(own_task(LeavesItOpen, OwnOptions(), 2), hindsight=0.8)
+    assert open_ended.compute_terminated is None
+    with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises KeyError"):
+        goal_rules(own_task(NeedsMore, OwnOptions(), 2), hindsight=0.8)
 
 
 def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:

@@ -53,7 +53,10 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
         return None
     needs = "--residual.critic-input sum asks the controller about observations of the past"
     if hasattr(task.controller, "reset"):
-        raise ValueError(f"{needs}, and this one has a memory: leave it at residual")
+        raise ValueError(
+            f"{needs}, and this one has a memory, or is one for each environment: leave it at "
+            "residual"
+        )
     if "simulator_state" in getattr(task.single_observation_space, "spaces", ()):
         raise ValueError(
             f"{needs}, and this one plans from the simulator's state, which is not kept: leave it "

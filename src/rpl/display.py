@@ -114,6 +114,7 @@ class LiveDisplay:
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation above the bar."""
+        self._bar.update(self._task, description="training")
         self._numbers = {
             "policy": f"[bold green]{row[f'policy_{self._judged_by}']:.2f}[/]",
             "controller": f"{row[f'controller_{self._judged_by}']:.2f}",

@@ -48,7 +48,7 @@ class EpochEnd:
     progress: Progress
     keeper: Keeper
     observer: Observer
-    _levels: dict[int, Outcome] = field(default_factory=dict)
+    _levels: dict[int, Outcome] = field(default_factory=dict, init=False)
     """The controller's outcomes by the number of episodes: on each it is judged once."""
 
     def __call__(self, state: LearnerState) -> None:

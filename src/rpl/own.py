@@ -193,14 +193,14 @@ def own_controller(source: Any, task: Any) -> Controller:
             saved, or the object itself.
         task: the bare task.
     """
-    if isinstance(source, (str, Path)) and str(source).endswith(CACHE):
-        return CachedPolicy(str(source))
     return adapt(controller_source(source), task)
 
 
 def controller_source(source: Any) -> Any:
-    """What a name leads to: an object of a module, or an ONNX file's policy; else the object."""
+    """What a name leads to: an object of a module, a file's policy; else the object itself."""
     if not isinstance(source, (str, Path)):
         return source
     name = str(source)
+    if name.endswith(CACHE):
+        return CachedPolicy(name)
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)

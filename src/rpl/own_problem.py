@@ -149,7 +149,8 @@ def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
         hindsight: the share of transitions that are relabelled.
 
     Raises:
-        UnsuitableEnvironment: if there are goals to relabel but no ``compute_reward``.
+        UnsuitableEnvironment: if there are goals to relabel but no ``compute_reward``, or if a
+            rule needs more than the goals.
     """
     spaces = getattr(task.single_observation_space, "spaces", None)
     if spaces is None or hindsight == 0.0:
@@ -167,11 +168,25 @@ def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
 
 
 def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
-    """A method of the environment that follows from two goals, for arrays; None without it."""
+    """A method of the environment that follows from two goals, for arrays; None without it.
+
+    Raises:
+        UnsuitableEnvironment: if it cannot be called with two goals and an empty info.
+    """
+    # Some goals reached and some missed, so that no rule says the same of all.
+    achieved, desired = np.random.default_rng(0).standard_normal((2, 7, width))
+    desired[::2] = achieved[::2]
     try:
         compute = task.envs[0].get_wrapper_attr(name)
-    except AttributeError:
+        compute(achieved[0], desired[0], {})
+    except (AttributeError, NotImplementedError):
         return None
+    except Exception as error:
+        raise UnsuitableEnvironment(
+            f"{name} raises {type(error).__name__} ({error}) for two goals and an empty info, "
+            "which is what hindsight asks: let it follow from the goals alone, or train with "
+            "--replay.hindsight 0"
+        ) from error
 
     def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
@@ -179,9 +194,6 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return np.asarray(compute(achieved, desired, info), np.float64)
 
-    # Some goals reached and some missed, so that no rule says the same of all.
-    achieved, desired = np.random.default_rng(0).standard_normal((2, 7, width))
-    desired[::2] = achieved[::2]
     try:
         values = together(achieved, desired, {})
         fits = values.shape == (7,) and np.allclose(values, one_by_one(achieved, desired, {}))

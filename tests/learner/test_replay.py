@@ -143,6 +143,9 @@ def test_a_task_that_ends_at_its_goal_ends_at_a_relabelled_one(lengths, n, seed)
         assert_array_equal(batch.next_observation[i], [episode, t + taken])
         assert batch.discount[i] == 0.5**taken
         assert batch.terminated[i] == (taken == end - t and (relabelled or crashed[episode]))
+        if relabelled:  # the reward says how many steps later the goal is reached
+            by_hand = sum(0.5**k * (100 + end - (t + k + 1)) for k in range(taken))
+            assert batch.reward[i] == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -> None:

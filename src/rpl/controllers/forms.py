@@ -23,16 +23,13 @@ class Guarded:
     ) -> None:
         self.controller = controller
         self._to_unit = to_unit
+        if hasattr(controller, "reset"):  # which says that it has a memory
+            self.reset = controller.reset  # type: ignore[attr-defined]
 
     def __call__(self, observation: Any) -> np.ndarray:
         """Actions (n, action_dim) in the task's units."""
         action = call_guarded(self.controller, observation)
         return action if self._to_unit is None else self._to_unit(action)
-
-    def reset(self, mask: np.ndarray) -> None:
-        """Passed on to a controller with memory."""
-        if hasattr(self.controller, "reset"):
-            self.controller.reset(mask)  # type: ignore[attr-defined]
 
 
 class PerEnvironment:

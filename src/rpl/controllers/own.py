@@ -9,6 +9,7 @@
 | a class | an object of it, used as above |
 | a class or a function whose only parameter is ``env`` | makes one for each environment |
 | a function of ``env`` and an observation | called for each environment |
+| a :class:`rpl.controllers.CachedPolicy` | as it is |
 
 Actions are in the environment's own units everywhere. Which of the first two a function is,
 is tried out on a few first observations.
@@ -26,6 +27,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.forms import EachRow, Guarded, PerEnvironment, call_guarded, rows
 from rpl.residual import Controller, ControllerError
 from rpl.tasks.gymnasium_task import GymnasiumTask
@@ -44,6 +46,8 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     Raises:
         ControllerError: if nothing in the table fits.
     """
+    if isinstance(source, CachedPolicy):
+        return source  # which has the task's units already
     if not isinstance(task, GymnasiumTask):
         return Guarded(_of_task(source, task))
     return Guarded(_of_environments(source, task), task.to_unit)

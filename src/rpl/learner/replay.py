@@ -194,15 +194,19 @@ class Replay:
     def _ended(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
         """Whether the drawn steps ended their episodes, (n,) bool, or would have with their goal.
 
-        An episode's last step can only be relabelled with what it achieved, so that an end
-        at the episode's own goal is one at the relabelled goal too.
+        What ended for another reason than its own goal ends with any goal.
         """
         last = now.t + 1 == self._arrays["length"][now.episode]
-        stored = last & self._arrays["terminated"][now.episode]
-        if rules.compute_terminated is None or now.goal.shape[1] == 0:
-            return stored
-        achieved, info = self._outcome(now)
-        return stored | (now.relabelled & rules.compute_terminated(achieved, now.goal, info))
+        ended = last & self._arrays["terminated"][now.episode]
+        relabelled = np.flatnonzero(now.relabelled)
+        if rules.compute_terminated is None or now.goal.shape[1] == 0 or not relabelled.size:
+            return ended
+        asked = now.after(0, relabelled)
+        achieved, info = self._outcome(asked)
+        at_own_goal = rules.compute_terminated(achieved, info["desired_goal"], info)
+        at_goal = rules.compute_terminated(achieved, asked.goal, info)
+        ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
+        return ended
 
     def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What the drawn steps achieved, and what rules may ask about them besides."""

@@ -101,7 +101,7 @@ def _matrix() -> tuple[Cell, ...]:
         for cells, steps in ((slippery, 1_000_000), (pick, 1_500_000))
         for cell in cells[:2]
     )
-    noisy = _methods("noisy-hook", 1_000_000, 3.0, words=RARELY_JUDGED)
+    noisy = _methods("noisy-hook", 600_000, 3.0, words=RARELY_JUDGED)
     complex_ = _methods("complex-hook", 1_000_000, 4.0, words=RARELY_JUDGED)
     pusher = _methods("mbrl-pusher", 300_000, 1.5)
     pets = Cell("mbrl-pusher", "pets", PETS_TRIALS * PETS_HORIZON, 500.0, seeds=1)
