@@ -91,8 +91,8 @@ class RunFolder:
             raise RunError(
                 f"the run in {self.path} was started with other settings "
                 f"({'; '.join(differences)}): repeat its command with --resume, "
-                "choose another folder with --out, or begin again with --overwrite where it is the "
-                "preset that has changed"
+                "and with the old values as options where it is the preset that has changed; choose "
+                "another folder with --out, or begin again with --overwrite"
             )
         self.resumed = has_checkpoint(self.path)
         if not self.resumed:  # killed before its first checkpoint: it begins again
