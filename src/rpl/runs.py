@@ -91,7 +91,7 @@ class RunFolder:
             raise RunError(
                 f"the run in {self.path} was started with other settings "
                 f"({'; '.join(differences)}): repeat its command with --resume, "
-                "and with the old values as options where it is the preset that has changed; choose "
+                "and with the old values as options where the preset has changed; choose "
                 "another folder with --out, or begin again with --overwrite"
             )
         self.resumed = has_checkpoint(self.path)
