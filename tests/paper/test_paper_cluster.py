@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from small_runs import SMALL, Silent, steps_in
 
 from rpl.paper.folders import Places, Run, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import make_runs
 from rpl.runs import RunError
 
-SMALL = tuple(
-    "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
-    "--final-evaluation-episodes 2 --learner.batch-size 16 --learner.updates-per-cycle 2 "
-    "--replay.capacity 500".split()
-)
 STEPS = 6000
 CELL = Cell("push", "rpl", STEPS, 1.0, words=SMALL)
 RUNS = [Run(CELL, 0), Run(replace(CELL, method="scratch"), 0)]
-
-
-class Silent:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.ended: dict[str, str | None] = {}
-
-    def on_tick(self, waiting) -> None: ...
-
-    def on_end(self, run: Run, error: str | None) -> None:
-        self.ended[run.folder] = error
-
-
-def steps_in(folder: Path) -> list[int]:
-    if not (folder / "metrics.csv").exists():
-        return []
-    with open(folder / "metrics.csv") as file:
-        return [int(row["environment_steps"]) for row in csv.DictReader(file)]
 
 
 def test_a_lost_node_loses_no_run(tmp_path, monkeypatch):

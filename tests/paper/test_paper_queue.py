@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import subprocess
@@ -11,20 +10,17 @@ import time
 from pathlib import Path
 
 import pytest
+from small_runs import SMALL, Silent, steps_in
 
 from rpl.paper.folders import Places, Run, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import LocalProcesses, cheapest_first, make_runs
 from rpl.paper.worker import Job, Outcome, run_job
 
-SMALL = tuple(
-    "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
-    "--final-evaluation-episodes 2 --learner.batch-size 16 --learner.updates-per-cycle 2 "
-    "--replay.capacity 500".split()
-)
 CELLS = [Cell("push", method, 1200, 1.0, words=SMALL, seeds=1) for method in ("rpl", "scratch")]
 DRIVER = """
-from tests.paper.test_paper_queue import CELLS, Silent
+from small_runs import Silent
+from test_paper_queue import CELLS
 from rpl.paper.folders import Places, runs_of
 from rpl.paper.queue import LocalProcesses, make_runs
 from rpl.paper import worker
@@ -32,25 +28,6 @@ from pathlib import Path
 worker.POLITENESS = ()
 make_runs(runs_of(CELLS), Places(Path("runs"), Path("results")), LocalProcesses(2), Silent())
 """
-
-
-class Silent:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.ended: dict[str, str | None] = {}
-
-    def on_tick(self, waiting) -> None: ...
-
-    def on_end(self, run: Run, error: str | None) -> None:
-        self.ended[run.folder] = error
-
-
-def steps_in(folder: Path) -> list[int]:
-    if not (folder / "metrics.csv").exists():
-        return []
-    with open(folder / "metrics.csv") as file:
-        return [int(row["environment_steps"]) for row in csv.DictReader(file)]
 
 
 def wait_until(condition, seconds: float = 300) -> None:
@@ -69,8 +46,8 @@ def _impolite(monkeypatch):
 @pytest.fixture
 def driver(tmp_path):
     """A queue in a process of its own."""
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(root / "src"), str(root)])
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here.parents[1] / "src"), str(here)])
     process = subprocess.Popen(
         [sys.executable, "-c", DRIVER], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}
     )
