@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from rpl.acting import controller_policy, watched, whole_policy
+from rpl.acting import controller_policy, whole_policy
 from rpl.catalog import TASKS
 from rpl.config import FAST
 from rpl.making import make_problem
@@ -23,17 +23,6 @@ def test_the_whole_policy_does_what_the_residual_task_executes() -> None:
         observation, *_, info = problem.evaluation_task.step(residual)
         np.testing.assert_array_equal(action, info["executed_action"])
         assert not np.allclose(action, residual)
-
-
-def test_a_watched_policy_tells_the_share_of_episodes_that_is_done() -> None:
-    told: list[float] = []
-    policy = watched(lambda observation, episodes, step: episodes, 5, 10, told.append)
-    # Two environments: rounds of two, two, and one beside a repetition.
-    for episodes in ([0, 1], [2, 3], [4, 4]):
-        for step in range(10):
-            assert policy(None, np.array(episodes), step).tolist() == episodes
-    np.testing.assert_allclose(told[:10], np.arange(10) * 2 / 50)
-    np.testing.assert_allclose(told[20:], 0.8 + np.arange(10) / 50)
 
 
 def test_what_learns_the_whole_action_stays_as_it_is() -> None:

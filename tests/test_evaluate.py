@@ -12,6 +12,7 @@ from rpl.evaluate import (
     paired_difference,
     training_seeds,
     verdict,
+    watched,
 )
 
 
@@ -137,3 +138,14 @@ def test_outcomes_stay_with_their_seeds_when_an_episode_diverges(make_task) -> N
     broken = evaluate(task, diverging, [1, 3, 5], 3)
     assert (broken.returns[1], broken.success[1]) == (-3.0, False)
     np.testing.assert_array_equal(broken.returns[[0, 2]], whole.returns[[0, 2]])
+
+
+def test_a_watched_policy_tells_the_share_of_episodes_that_is_done() -> None:
+    told: list[float] = []
+    policy = watched(lambda observation, episodes, step: episodes, 5, 10, told.append)
+    # Two environments: rounds of two, two, and one beside a repetition.
+    for episodes in ([0, 1], [2, 3], [4, 4]):
+        for step in range(10):
+            assert policy(None, np.array(episodes), step).tolist() == episodes
+    np.testing.assert_allclose(told[:10], np.arange(10) * 2 / 50)
+    np.testing.assert_allclose(told[20:], 0.8 + np.arange(10) / 50)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -110,18 +109,6 @@ def controller_policy(problem: Problem) -> Policy:
         return controller_action(problem.controller, observation, shape, clip=True)
 
     return policy
-
-
-def watched(policy: Policy, count: int, horizon: int, tell: Callable[[float], None]) -> Policy:
-    """The policy, which tells in every step what share of ``count`` episodes is done."""
-
-    def telling(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        # Rounds begin at their first episode; the last one may be filled up with others.
-        here = min(len(episodes), count - int(episodes[0]))
-        tell((int(episodes[0]) + here * step / horizon) / count)
-        return policy(observation, episodes, step)
-
-    return telling
 
 
 def _reset_at_start(controller: Any, step: int, count: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gymnasium.vector import VectorEnv
 
-from rpl.acting import controller_policy, greedy_policy, watched
+from rpl.acting import controller_policy, greedy_policy
 from rpl.burn_in import ends_burn_in
 from rpl.config import Config
 from rpl.evaluate import Outcome, evaluate, evaluation_seeds
@@ -91,10 +91,8 @@ class EpochEnd:
         return self._levels[count]
 
     def _judged(self, whose: str, task: VectorEnv, policy: Policy, count: int) -> Outcome:
-        horizon = self.problem.horizon
-
         def tell(share: float) -> None:
             self.observer.on_evaluating(whose, share)
 
         seeds = evaluation_seeds(self.config.seed, count)
-        return evaluate(task, watched(policy, count, horizon, tell), seeds, horizon)
+        return evaluate(task, policy, seeds, self.problem.horizon, tell)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -91,13 +92,21 @@ def _mean_interval(values: np.ndarray) -> Interval:
     return float(interval.low), float(interval.high)
 
 
-def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int) -> Outcome:
-    """Runs the policy once on each seed.
+def evaluate(
+    task: VectorEnv,
+    policy: Policy,
+    seeds: Sequence[int],
+    horizon: int,
+    tell: Callable[[float], None] | None = None,
+) -> Outcome:
+    """Runs the policy once on each seed, and tells in every step what share of them is done.
 
     An episode that diverges counts as a failure with the return of a whole episode of -1, or
     of the worst other episode if that is less.
     Outcomes are in the order of the seeds, so that two policies' episodes pair up.
     """
+    if tell is not None:
+        policy = watched(policy, len(seeds), horizon, tell)
     episodes = collect(task, policy, seeds, horizon)
     worst = episodes.returns.min(initial=-float(horizon))
     success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), worst)
@@ -111,6 +120,18 @@ def evaluate(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int
         _mean(episodes.clipped_share),
         largest_deviation=tuple(far),
     )
+
+
+def watched(policy: Policy, count: int, horizon: int, tell: Callable[[float], None]) -> Policy:
+    """The policy, which tells in every step what share of ``count`` episodes is done."""
+
+    def telling(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        # Rounds begin at their first episode; the last one may be filled up with others.
+        here = min(len(episodes), count - int(episodes[0]))
+        tell((int(episodes[0]) + here * step / horizon) / count)
+        return policy(observation, episodes, step)
+
+    return telling
 
 
 def _mean(values: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gymnasium.vector import VectorEnv
 from rich.console import Console
 
-from rpl.acting import controller_policy, watched
+from rpl.acting import controller_policy
 from rpl.commands.loading import Subject
 from rpl.evaluate import Outcome, evaluate
 from rpl.rollout import Policy
@@ -33,4 +33,4 @@ def _shown(
         def tell(share: float) -> None:
             status.update(f"{whose}: {share:.0%} of {len(seeds)} episodes")
 
-        return evaluate(task, watched(policy, len(seeds), horizon, tell), seeds, horizon)
+        return evaluate(task, policy, seeds, horizon, tell)
