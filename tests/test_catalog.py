@@ -10,7 +10,7 @@ from rpl import learner
 from rpl.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find
 from rpl.commands.options import without_task
 from rpl.commands.train import preset_for, with_physics
-from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig, for_dense_rewards
+from rpl.config import FAST, PAPER, BurnInConfig, ExplorationConfig
 from rpl.learner.replay import Replay
 from rpl.making import make_problem
 from rpl.progress import Progress
@@ -53,28 +53,17 @@ def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
 
 
 @pytest.mark.parametrize(
-    ("task", "episodes", "n_step", "burn_in", "least_penalty"),
-    [
-        ("push", 8, 1, 40_000, 0.0),
-        ("noisy-hook", 4, 2, 80_000, 0.3),
-        ("mbrl-pusher", 3, 3, 120_000, 0.0),
-    ],
+    ("task", "episodes", "n_step", "burn_in"),
+    [("push", 8, 1, 40_000), ("noisy-hook", 4, 2, 80_000), ("mbrl-pusher", 3, 9, 40_000)],
 )
 def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
-    task, episodes, n_step, burn_in, least_penalty
+    task, episodes, n_step, burn_in
 ):
     config = preset_for(None, task).config
     assert (config.episodes_per_cycle, config.replay.n_step) == (episodes, n_step)
     assert config.burn_in.minimum_steps == burn_in
-    assert config.learner.action_l2_least == least_penalty
-    same = replace(
-        config,
-        episodes_per_cycle=8,
-        replay=FAST.replay,
-        burn_in=FAST.burn_in,
-        learner=replace(config.learner, action_l2_least=0.0),
-    )
-    assert same == (FAST if TASKS[task].sparse else for_dense_rewards(FAST))
+    same = replace(config, episodes_per_cycle=8, replay=FAST.replay, burn_in=FAST.burn_in)
+    assert same == FAST
     assert preset_for("fast", None).config == FAST
 
 

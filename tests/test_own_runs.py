@@ -389,7 +389,6 @@ def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
         return parsed(command_for(arguments), arguments[1:]).config
 
     assert config_of().burn_in.minimum_steps == 10_000
-    assert not config_of().learner.action_l2_relative
     assert config_of("--method", "scratch").burn_in.minimum_steps == 0
     paper = config_of("--preset", "paper")
     assert (paper.learner.action_l2, paper.burn_in.rule) == (1.0, "q-change")

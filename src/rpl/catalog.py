@@ -192,8 +192,7 @@ FROM_SCRATCH = (
     ("learning_rate_halving", None),
     ("polyak", 0.95),
     ("action_l2", 1.0),
-    ("action_l2_relative", False),
-    ("action_l2_least", 0.0),
+    ("action_l2_by_error", False),
 )
 EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B
 

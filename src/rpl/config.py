@@ -33,12 +33,11 @@ class LearnerConfig:
     polyak: float = 0.95
     """Share of the old slow copy that remains after its one step per cycle."""
     action_l2: float = 1.0
-    """Weight of the squared action in the actor's loss: in rewards, or in values."""
-    action_l2_relative: bool = False
-    """Give that weight in |mean Q|, and let it fall as the step sizes do: a residual is held
-    back most while the critic is young."""
-    action_l2_least: float = 0.0
-    """What share of a falling weight remains in the end, 0 to 1."""
+    """Weight of the squared action in the actor's loss."""
+    action_l2_by_error: bool = False
+    """Multiply that weight with E[(Q - y)^2] / ((1 - gamma) std(y)), the critic's squared error
+    over what its targets differ by per step: a residual is held back as far as values are
+    uncertain, whatever rewards are counted in."""
     discount: float | None = None
     """Gamma; None is 1 - 1/T for episodes of T steps."""
     average_frames: bool = True
@@ -183,7 +182,6 @@ class Config:
                 raise ValueError(f"--{name} must be at least 1, not {value}")
         shares = {
             "learner.polyak": self.learner.polyak,
-            "learner.action-l2-least": self.learner.action_l2_least,
             "replay.hindsight": self.replay.hindsight,
             "exploration.random": self.exploration.random,
             "exploration.expert": self.exploration.expert,
@@ -222,8 +220,8 @@ FAST = Config(
         actor_learning_rate=1e-4,
         learning_rate_halving=10_000,
         polyak=0.8,
-        action_l2=0.2,
-        action_l2_relative=True,
+        action_l2=0.12,
+        action_l2_by_error=True,
     ),
     exploration=ExplorationConfig(noise=0.1, random=0.1),
     burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
@@ -231,8 +229,8 @@ FAST = Config(
 )
 FAST_HORIZON = 50
 """The length of the episodes that FAST is written for."""
-LEAST_PENALTY = 0.3
-"""What remains of the penalty where episodes are twice as long."""
+DENSE_SUM = 3
+"""How many times as many rewards are summed where they are dense."""
 
 
 def paced(config: Config, horizon: int) -> Config:
@@ -240,28 +238,30 @@ def paced(config: Config, horizon: int) -> Config:
 
     A value has to travel back through an episode, n steps an update of the slow copies, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
-    values arrive: n grows with T, and so does the burn-in. The values of long episodes also
-    keep an error that does not fade, and so the penalty on the residual may not fade either.
+    values arrive: n grows with T, and so does the burn-in.
     """
     longer = horizon / FAST_HORIZON
-    least = min(max(LEAST_PENALTY * (longer - 1.0), 0.0), 1.0)
     return replace(
         config,
         episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
-        learner=replace(config.learner, action_l2_least=least),
         replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
     )
 
 
 def for_dense_rewards(config: Config) -> Config:
-    """FAST where rewards are not -1 and 0: the penalty counts in rewards.
+    """FAST where rewards are not -1 and 0: values arrive three times as soon.
 
-    The values of -1 and 0 say how long a task takes. Other values may be large whatever is
-    done, and say nothing about how much an action changes.
+    Every step's reward says how good it was, so that the actions of older policies in a longer
+    sum mislead less than where all depends on reaching the goal.
     """
-    learner = replace(config.learner, action_l2=0.1, action_l2_relative=False, action_l2_least=0.0)
-    return replace(config, learner=learner)
+    return replace(
+        config,
+        replay=replace(config.replay, n_step=DENSE_SUM * config.replay.n_step),
+        burn_in=replace(
+            config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / DENSE_SUM)
+        ),
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.acting import controller_policy
-from rpl.config import Config, for_dense_rewards, paced
+from rpl.config import Config, paced
 from rpl.critic_input import critic_input
 from rpl.evaluate import evaluation_seeds
 from rpl.goal_rules import GoalRules, OfGoals
@@ -51,8 +51,6 @@ def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
     episodes = math.ceil(paced(config, horizon).episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
-    if config.learner.action_l2_relative:
-        config = for_dense_rewards(config)
     return replace(
         config,
         steps=100_000,

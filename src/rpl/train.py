@@ -139,6 +139,7 @@ def learn(
         config.learner,
         state,
         jax.tree.map(jnp.asarray, batches),
+        discount,
         problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
         not progress.burning_in,
         jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),

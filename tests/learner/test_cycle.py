@@ -68,7 +68,7 @@ def batches(steps: int, size: int = 16, seed: int = 0) -> Batch:
 
 
 def update(state, batch, config=TINY, train_actor=YES):
-    return learners.update(config, state, batch, BOUNDS, train_actor, KEY)
+    return learners.update(config, state, batch, DISCOUNT, BOUNDS, train_actor, KEY)
 
 
 def constant_critics(critics, *values: float):
@@ -84,35 +84,34 @@ def constant_critics(critics, *values: float):
 
 
 @every_learner
-def test_a_relative_penalty_counts_in_values_and_falls_with_the_step_sizes(name) -> None:
+@pytest.mark.parametrize("unit", [1.0, 100.0])
+def test_a_penalty_by_the_critics_error_is_its_mean_square_over_the_spread_of_targets(name, unit):
     still = replace(
         CONFIGS[name],
         actor_learning_rate=0.0,
         critic_learning_rate=0.0,
-        learning_rate_halving=2.0,
         actor_every=1,
+        entropy_in_value=False,
     )
-    one = batches(1)
-    batch = jax.tree.map(lambda part: jnp.repeat(part, 3, axis=0), one)
+    batch = batches(1)
+    batch = batch._replace(reward=unit * batch.reward)
+    said = -4.0 * unit
+    state = learner(name)
+    critics = constant_critics(state.critic, *[said] * still.critics)
+    state = eqx.tree_at(lambda s: (s.critic, s.target_critic), state, (critics, critics))
 
     def actor_loss(**changes) -> float:
-        state = learner(name)
-        values = [-4.0] * still.critics
-        state = eqx.tree_at(lambda s: s.critic, state, constant_critics(state.critic, *values))
-        _, metrics = update(state, batch, replace(still, **changes))
+        bounds = (unit * BOUNDS[0], unit * BOUNDS[1])
+        config = replace(still, **changes)
+        _, metrics = learners.update(config, state, batch, DISCOUNT, bounds, YES, KEY)
         return float(metrics["actor_loss"])
 
     bare = actor_loss(action_l2=0.0)
-    absolute, relative = actor_loss() - bare, actor_loss(action_l2_relative=True) - bare
-    # The critic has taken 1, 2 and 3 steps when the actor takes its own.
-    falling = np.mean([step_size_factor(n, 2.0) for n in (1, 2, 3)])
-    assert absolute > 0
-    tolerance = 0.2 if name == "sac" else 1e-4  # which draws another action in every step
-    assert relative == pytest.approx(4.0 * falling * absolute, rel=tolerance)
-    held = actor_loss(action_l2_relative=True, action_l2_least=0.45) - bare
-    no_further = np.mean([max(step_size_factor(n, 2.0), 0.45) for n in (1, 2, 3)])
-    assert no_further > falling
-    assert held == pytest.approx(4.0 * no_further * absolute, rel=tolerance)
+    plain, by_error = actor_loss() - bare, actor_loss(action_l2_by_error=True) - bare
+    target = np.asarray(batch.reward + DISCOUNT * (1.0 - batch.terminated) * said)
+    weight = np.mean((said - target) ** 2) / ((1.0 - DISCOUNT) * np.std(target))
+    assert plain > 0
+    assert by_error == pytest.approx(weight * plain, rel=2e-3)
 
 
 @every_learner

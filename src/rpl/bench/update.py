@@ -88,7 +88,9 @@ def measure_update(repeats: int) -> dict[str, float]:
         )
         jax.block_until_ready(batches)
         started = time.process_time()
-        state, _ = learner.update(config, state, batches, (-50.0, 0.0), True, jax.random.key(0))
+        state, _ = learner.update(
+            config, state, batches, 0.98, (-50.0, 0.0), True, jax.random.key(0)
+        )
         jax.block_until_ready(state)
         return flops / (time.process_time() - started) / 1e9
 

@@ -17,13 +17,12 @@ from rpl.learner.optimizers import (
     actor_optimizer,
     critic_optimizer,
     descend,
-    gradient_steps,
-    step_size_factor,
     temperature_optimizer,
 )
 from rpl.learner.state import Batch, LearnerState, network_input
 
 Metrics = dict[str, Array]
+SMALL = 1e-6  # against dividing by the spread of targets that are all the same
 
 
 class OnProposed(NamedTuple):
@@ -67,6 +66,7 @@ def update(
     config: LearnerConfig,
     state: LearnerState,
     batches: Batch,
+    discount: float,
     value_bounds: tuple[float, float],
     train_actor: bool,
     key: Array,
@@ -78,6 +78,7 @@ def update(
         config: hyper-parameters.
         state: the learner.
         batches: (steps, batch, ...) transitions.
+        discount: gamma, for which the batches' sums were made.
         value_bounds: what returns can be, for clipping targets.
         train_actor: False during burn-in, when only the critic learns; compiled apart, so
             that burn-in does not pay for the actor's gradients.
@@ -96,10 +97,11 @@ def update(
         x = network_input(batch.observation, batch.goal, *state.normalizers)
         climbed = judge(state.critic, batch.proposed, residual_scale)
         slow = judge(state.target_critic, batch.next_proposed, residual_scale)
-        state, metrics = _critic_step(config, state, slow, batch, x, value_bounds, target_key)
+        target = _target(config, state, slow, batch, value_bounds, target_key)
+        state, metrics = _critic_step(config, state, batch.action, x, target)
         if not train_actor:
             return state, metrics
-        action_l2 = _action_l2(config, state, metrics["mean_q"])
+        action_l2 = _action_l2(config, discount, metrics["critic_loss"], target)
         # The actor climbs the critic of before this step, as in the published implementation.
         climb = Climb(climbed, x, action_l2, actor_key)
         state, more = _actor_step_in_turn(config, state, climb, index)
@@ -118,24 +120,27 @@ def update(
 ACTOR_METRICS = {"actor_loss", "entropy", "temperature"}
 
 
-def _critic_step(
+def _target(
     config: LearnerConfig,
     state: LearnerState,
     target_critic: Critics | OnProposed,
     batch: Batch,
-    x: Array,
     value_bounds: tuple[float, float],
     key: Array,
-) -> tuple[LearnerState, Metrics]:
+) -> Array:
+    """What the critic is to say of the batch, (batch,)."""
     next_x = network_input(batch.next_observation, batch.goal, *state.normalizers)
     next_value = _next_value(config, state, target_critic, next_x, key)
     if config.stochastic and config.entropy_in_value:
         value_bounds = (-jnp.inf, jnp.inf)  # a bonus for entropy knows no bounds
-    target = ddpg.td_target(
-        batch.reward, batch.terminated, next_value, batch.discount, value_bounds
-    )
+    return ddpg.td_target(batch.reward, batch.terminated, next_value, batch.discount, value_bounds)
+
+
+def _critic_step(
+    config: LearnerConfig, state: LearnerState, action: Array, x: Array, target: Array
+) -> tuple[LearnerState, Metrics]:
     (error, mean_q), gradient = eqx.filter_value_and_grad(ddpg.critic_loss, has_aux=True)(
-        state.critic, x, batch.action, target
+        state.critic, x, action, target
     )
     critic, optimizer = descend(
         critic_optimizer(config), state.critic, state.critic_optimizer, gradient
@@ -163,14 +168,14 @@ def _next_value(
     return target_critic(next_x, action)
 
 
-def _action_l2(config: LearnerConfig, state: LearnerState, mean_q: Array) -> ArrayLike:
+def _action_l2(
+    config: LearnerConfig, discount: float, critic_loss: Array, target: Array
+) -> ArrayLike:
     """The penalty's weight as of now."""
-    if not config.action_l2_relative:
+    if not config.action_l2_by_error:
         return config.action_l2
-    taken = gradient_steps(state.critic_optimizer)
-    falling = step_size_factor(taken, config.learning_rate_halving)
-    left = jnp.maximum(falling, config.action_l2_least)
-    return config.action_l2 * left * jnp.abs(mean_q)
+    per_step = (1.0 - discount) * jnp.std(target)
+    return config.action_l2 * critic_loss / config.critics / (per_step + SMALL)
 
 
 def _actor_step_in_turn(

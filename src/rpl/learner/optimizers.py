@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import optax
-from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
@@ -38,12 +37,6 @@ def descend(
     """One step against the gradient."""
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, module)  # type: ignore[arg-type]
     return eqx.apply_updates(module, updates), optimizer_state
-
-
-def gradient_steps(optimizer_state: optax.OptState) -> Array:
-    """How many steps an optimizer of this module has taken."""
-    adam: Any = optimizer_state[0]  # type: ignore[index]
-    return adam.count
 
 
 def _adam(rate: float, halving: float | None) -> optax.GradientTransformation:
