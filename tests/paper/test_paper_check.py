@@ -56,6 +56,7 @@ def setting(path: str, value):
         setting("config.num_threads", 7),  # speed, not numbers
         setting("config.learner.average_frames", None),  # older than the setting
         setting("config.steps", 900_000),  # a run may go further
+        setting("config.learner.action_l2_relative", False),  # a setting of then, not used
     ],
 )
 def test_a_row_that_the_matrix_would_make_passes(tmp_path, change):
@@ -73,6 +74,7 @@ def test_a_row_that_the_matrix_would_make_passes(tmp_path, change):
         (setting("controller_options.gain", 9.0), "gain is 9.0; the matrix says 10.0"),
         (setting("preset", "paper"), "preset is paper; the matrix says fast"),
         (setting("seed", 2), "seed is 2; the matrix says 1"),
+        (setting("config.learner.action_l2_relative", True), "relative is True; the matrix knows"),
         (setting("config.learner.magic", 3), "magic is 3; the matrix knows no such setting"),
         (setting("commit", None), "config.json does not say its commit"),
         (setting("versions", {}), "config.json does not say its versions"),

@@ -21,6 +21,11 @@ LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
 
 # What changes speed or length but no number on the way there.
 FREE = {"config.num_threads", "config.num_envs", "config.steps", "config.seed"}
+# Settings that are no more, with the value at which they changed nothing.
+RETIRED = {
+    "config.learner.action_l2_relative": False,
+    "config.learner.action_l2_least": 0.0,
+}
 # From scratch the controller is only the level beside the curve.
 UNUSED = {"scratch": ("controller", "controller_options"), "pets": ("controller",)}
 
@@ -99,7 +104,7 @@ def _differences(
     )
     for name in sorted(wanted.keys() | had.keys()):
         value = had.get(name, before.get(name))
-        if name in FREE or value == wanted.get(name):
+        if name in FREE or value == wanted.get(name, RETIRED.get(name)):
             continue
         if name not in wanted:
             yield f"{name} is {value}; the matrix knows no such setting"
