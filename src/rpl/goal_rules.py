@@ -23,6 +23,15 @@ class GoalRules(NamedTuple):
     """Whether a step ends its episode; None where goals have no say in that."""
 
 
+def needs_more_than_goals(name: str, error: Exception) -> str:
+    """What to do about a rule of an environment that raises when hindsight asks it."""
+    return (
+        f"{name} raises {type(error).__name__} ({error}) for two goals and an empty info, which is "
+        "what hindsight asks: let it follow from the goals alone, or train with "
+        "--replay.hindsight 0"
+    )
+
+
 def relabelled_by_difference(compute_reward: OfGoals) -> OfGoals:
     """Hindsight's reward where the task's own depends on the executed action.
 

@@ -14,7 +14,7 @@ from rpl.acting import controller_policy
 from rpl.config import Config, paced
 from rpl.critic_input import critic_input
 from rpl.evaluate import evaluation_seeds
-from rpl.goal_rules import GoalRules, OfGoals
+from rpl.goal_rules import GoalRules, OfGoals, needs_more_than_goals
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.problem import Problem
 from rpl.residual import Controller, Residual
@@ -180,11 +180,7 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     except (AttributeError, NotImplementedError):
         return None
     except Exception as error:
-        raise UnsuitableEnvironment(
-            f"{name} raises {type(error).__name__} ({error}) for two goals and an empty info, "
-            "which is what hindsight asks: let it follow from the goals alone, or train with "
-            "--replay.hindsight 0"
-        ) from error
+        raise UnsuitableEnvironment(needs_more_than_goals(name, error)) from error
 
     def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])

@@ -9,6 +9,7 @@ import numpy as np
 
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
+from rpl.goal_rules import needs_more_than_goals
 
 TOLERANCE = 1e-6
 
@@ -29,11 +30,7 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
     try:
         by_hand = [float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)]
     except Exception as error:
-        findings.error(
-            "compute-reward-raises",
-            f"compute_reward raises {type(error).__name__} ({error}) for goals and an empty info: "
-            "let it follow from the two goals alone",
-        )
+        findings.error("compute-reward-raises", needs_more_than_goals("compute_reward", error))
         return
     paid = np.asarray(episode.rewards, float)
     wrong = np.flatnonzero(np.abs(by_hand - paid) > TOLERANCE * np.maximum(1.0, np.abs(paid)))
@@ -62,11 +59,8 @@ def _check_terminations(
     except (AttributeError, NotImplementedError):
         return
     except Exception as error:
-        findings.error(
-            "compute-terminated-raises",
-            f"compute_terminated raises {type(error).__name__} ({error}) for goals and an empty "
-            "info: let it follow from the two goals alone",
-        )
+        complaint = needs_more_than_goals("compute_terminated", error)
+        findings.error("compute-terminated-raises", complaint)
         return
     terminated = [False] * (len(ends) - 1) + [bool(episode.terminated)]
     wrong = np.flatnonzero(np.array(ends) & ~np.array(terminated))

@@ -110,14 +110,11 @@ def load_subject(
     settings = OwnSettings()
     if record["controller"] in CONTROLLERS:
         settings = without_task(record["controller"])
-    options = task_options or from_record(task_options_of(record["task"]), record["task_options"])
-    if isinstance(options, OwnOptions):
-        options = replace(options, processes=1)
     problem = make_problem(
         record["task"],
         record["method"],
         config,
-        options,
+        _task_options(record, task_options),
         record["controller"],
         controller_options or from_record(settings, record["controller_options"]),
         render_mode,
@@ -143,13 +140,12 @@ def load_policy(
         return Policy(subject.state, subject.problem, read_config(path))
     record = read_config(path)
     config = _config(record, num_envs)
-    options = replace(from_record(OwnOptions(), record["task_options"]), processes=1)
     problem = own_problem(
         make_env or record["task"],
         controller or record["controller"],
         config,
         # Nothing is judged here, so no episode needs to be run to find out by what.
-        replace(options, judged_by="return"),
+        replace(_task_options(record, None), judged_by="return"),
         METHODS[record["method"]].residual,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
@@ -161,6 +157,12 @@ def _config(record: dict[str, Any], num_envs: int) -> Config:
     config = from_dict(Config, record["config"])
     at_once = None if record["task"] in TASKS else num_envs
     return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=at_once)
+
+
+def _task_options(record: dict[str, Any], given: Any) -> Any:
+    """The variations of the task, the run's own unless given; none needs processes here."""
+    options = given or from_record(task_options_of(record["task"]), record["task_options"])
+    return replace(options, processes=1) if isinstance(options, OwnOptions) else options
 
 
 def _load_pets(
