@@ -3,7 +3,7 @@
     rpl export runs/Pendulum-v1-rpl-td3-seed0 policy.onnx
     python examples/deploy.py policy.onnx examples.pendulum:controller
 
-Copy :class:`Deployed` to the robot. The file holds the normalisers, the network, the sum with
+Copy ``Deployed`` to the robot. The file holds the normalisers, the network, the sum with
 the controller and every clip, so that what acts is what was trained, and no action is further
 from the controller's than the scale it was trained with.
 """

@@ -12,7 +12,7 @@ def is_burning_in(config: BurnInConfig, progress: Progress) -> bool:
     """Whether only the critic learns now; once over, burn-in stays over.
 
     The rules that watch the critic decide at the end of an epoch; see
-    :func:`ends_burn_in`.
+    ``ends_burn_in``.
     """
     if config.rule == "steps":
         return progress.environment_steps < config.minimum_steps

@@ -31,7 +31,7 @@ class Observer(Protocol):
 
 
 class Keeper(Protocol):
-    """Where a run's results go; see :class:`rpl.runs.RunFolder`."""
+    """Where a run's results go; see ``rpl.runs.RunFolder``."""
 
     def append(self, row: dict[str, Any]) -> None: ...
 

@@ -27,7 +27,7 @@ def export(policy: Policy, path: Path) -> float:
     metadata say the bounds, the scale, and the number of frames that an observation holds.
 
     Args:
-        policy: from :func:`rpl.load`.
+        policy: from ``rpl.load``.
         path: the file.
 
     Returns:
@@ -79,14 +79,14 @@ class _Graph:
         return self.add("Clip", x, self.constant(-bound), self.constant(bound))
 
     def normalized(self, x: str, normalizer: Any) -> str:
-        """:class:`rpl.learner.normalizer.Normalizer`."""
+        """``rpl.learner.normalizer.Normalizer``."""
         x = self.clip(x, normalizer.input_clip)
         x = self.add("Sub", x, self.constant(normalizer.mean))
         x = self.add("Div", x, self.constant(normalizer.std))
         return self.clip(x, normalizer.output_clip)
 
     def mlp(self, x: str, network: Any, outputs: int) -> str:
-        """:class:`rpl.learner.networks.MLP`, the first ``outputs`` of its last layer."""
+        """``rpl.learner.networks.MLP``, the first ``outputs`` of its last layer."""
         layers = list(zip(network.weights, network.biases, strict=True))
         for weight, bias in layers[:-1]:
             x = self.add("Gemm", x, self.constant(weight), self.constant(bias))
@@ -170,7 +170,7 @@ def _actor(graph: _Graph, policy: Policy) -> str:
 
 
 def _sum(graph: _Graph, policy: Policy, residual: str) -> None:
-    """:func:`rpl.residual.combine`, from and to the environment's units."""
+    """``rpl.residual.combine``, from and to the environment's units."""
     middle = graph.constant((policy.action_high + policy.action_low) / 2.0)
     reach = graph.constant((policy.action_high - policy.action_low) / 2.0)
     unit = residual

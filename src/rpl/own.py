@@ -171,7 +171,7 @@ def own_task(
     """The task made of an environment.
 
     Args:
-        source: see :func:`environment_maker`.
+        source: see ``environment_maker``.
         options: with more than one process, there are as many environments.
         num_envs: environments at once in one process.
         render_mode: of each environment.
@@ -186,7 +186,7 @@ def own_task(
 
 
 def own_controller(source: Any, task: Any) -> Controller:
-    """The controller of a name or an object, for a task; see :func:`rpl.controllers.own.adapt`.
+    """The controller of a name or an object, for a task; see ``rpl.controllers.own.adapt``.
 
     Args:
         source: ``module:controller``, the path of an ONNX file or of a cache that ``rpl cache``

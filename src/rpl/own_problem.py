@@ -80,8 +80,8 @@ def own_problem(
     """Builds what a run on one's own environment learns.
 
     Args:
-        source: see :func:`rpl.own.environment_maker`.
-        controller: see :func:`rpl.own.own_controller`; None does nothing, in the middle of
+        source: see ``rpl.own.environment_maker``.
+        controller: see ``rpl.own.own_controller``; None does nothing, in the middle of
             the action range.
         config: the run's configuration.
         options: how the environment becomes a task.

@@ -4,7 +4,7 @@
 
 Given a controller and a task, the residual is itself the action of a task,
 M(pi) = (S, A, R, T(s, pi(s) + a, s')), so any reinforcement learner can learn it.
-:class:`Residual` wraps a vector task, :class:`ResidualWrapper` a single environment.
+``Residual`` wraps a vector task, ``ResidualWrapper`` a single environment.
 """
 
 from __future__ import annotations
@@ -129,10 +129,10 @@ class Residual(VectorWrapper):
 
     Args:
         task: a vector environment with actions in [-1, 1].
-        controller: see :class:`Controller`.
+        controller: see ``Controller``.
         scale: what a residual of 1 adds; one number or one per action component. 2 lets
             the residual override any controller action (the paper's code); less keeps the
-            policy within it of its controller, see :func:`combine`.
+            policy within it of its controller, see ``combine``.
         clip_controller: clip the controller's action to [-1, 1] first, so that a
             controller far beyond the bounds cannot hide the residual.
     """
@@ -185,14 +185,14 @@ class Residual(VectorWrapper):
 
 
 class ResidualWrapper(gymnasium.Wrapper):
-    """:class:`Residual` for one Gymnasium environment, for any library's learner.
+    """``Residual`` for one Gymnasium environment, for any library's learner.
 
     Args:
         env: an environment with actions in [-1, 1].
-        controller: batched, as everywhere; use :func:`per_env` for a function of a
+        controller: batched, as everywhere; use ``per_env`` for a function of a
             single observation.
-        scale: see :class:`Residual`.
-        clip_controller: see :class:`Residual`.
+        scale: see ``Residual``.
+        clip_controller: see ``Residual``.
     """
 
     def __init__(

@@ -57,7 +57,7 @@ class Episodes:
     clipped_share: np.ndarray
     """(n,) share of action components at the bounds; 0 likewise"""
     largest_deviation: np.ndarray
-    """(n, action_dim): the furthest from the controller, see :func:`rpl.residual.deviation`"""
+    """(n, action_dim): the furthest from the controller, see ``rpl.residual.deviation``"""
     dropped: int = 0
     """Episodes left out because a state or a reward was not finite."""
 
@@ -83,7 +83,7 @@ def collect(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int)
 
     Args:
         task: a vector environment without autoreset.
-        policy: see :class:`Policy`.
+        policy: see ``Policy``.
         seeds: one per episode.
         horizon: the largest number of steps an episode may take.
     """

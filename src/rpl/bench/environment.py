@@ -70,7 +70,7 @@ def task_rate(task: FetchTask, actions: np.ndarray) -> float:
 
 
 def bare_rate(task: FetchTask, actions: np.ndarray) -> float:
-    """Steps per CPU second of :func:`bare_episode`."""
+    """Steps per CPU second of ``bare_episode``."""
     task.reset(seed=0)
     starts = bare_starts(task)
     started = time.process_time()

@@ -22,7 +22,7 @@ def check(
 
     Args:
         make_env: makes one environment.
-        controller: in any form that :func:`rpl.controllers.own.adapt` takes; None checks the
+        controller: in any form that ``rpl.controllers.own.adapt`` takes; None checks the
             environment alone.
         max_episode_steps: of an environment that does not say it.
 

@@ -134,7 +134,7 @@ def load_subject(
 def load_policy(
     path: Path, checkpoint: str, num_envs: int, make_env: Any = None, controller: Any = None
 ) -> Policy:
-    """A run's policy to call; see :func:`rpl.load`."""
+    """A run's policy to call; see ``rpl.load``."""
     if make_env is None and controller is None:
         subject = load_subject(str(path), None, num_envs, None, None, checkpoint)
         return Policy(subject.state, subject.problem, read_config(path))

@@ -39,7 +39,7 @@ def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callab
 
 
 def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
-    """The options that a subcommand made by :func:`as_command` would be run with."""
+    """The options that a subcommand made by ``as_command`` would be run with."""
     return tyro.cli(command.__annotations__["options"], args=arguments)
 
 

@@ -132,7 +132,7 @@ def config_for_own(name: str, arguments: list[str], config: Config) -> Config:
 
 
 def run_training(options: Any, command: list[str]) -> int:
-    """Trains as told; see :class:`TrainOptions`."""
+    """Trains as told; see ``TrainOptions``."""
     check_task(options.task_name)
     config: Config = options.config
     console = Console()

@@ -59,7 +59,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 
 def run_training(options: Any, command: list[str]) -> int:
-    """Trains as told; see :class:`PETSOptions`."""
+    """Trains as told; see ``PETSOptions``."""
     entry = find("task", TASKS, options.task_name)
     config: PETSConfig = options.config
     task = entry.make(1, options.task, num_threads=1)

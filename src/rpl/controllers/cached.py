@@ -70,7 +70,7 @@ class Cache:
 
     @staticmethod
     def load(path: Path) -> Cache:
-        """Reads a file that :meth:`save` wrote; nothing in it is executed.
+        """Reads a file that ``save`` wrote; nothing in it is executed.
 
         Raises:
             CacheError: if there is no such file.

@@ -9,7 +9,7 @@
 | a class | an object of it, used as above |
 | a class or a function whose only parameter is ``env`` | makes one for each environment |
 | a function of ``env`` and an observation | called for each environment |
-| a :class:`rpl.controllers.CachedPolicy` | as it is |
+| a ``rpl.controllers.CachedPolicy`` | as it is |
 
 Actions are in the environment's own units everywhere. Which of the first two a function is,
 is tried out on a few first observations.
@@ -41,7 +41,7 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     Args:
         source: the user's controller; see the table above.
         task: the bare task that it is to act in. A function of the environment gets
-            each environment of a :class:`GymnasiumTask`, or else the whole task.
+            each environment of a ``GymnasiumTask``, or else the whole task.
 
     Raises:
         ControllerError: if nothing in the table fits.

@@ -1,8 +1,8 @@
 """PETS: plan with a learned model by the cross-entropy method (paper, appendix A.5).
 
-After Chua et al. (2018). Three parts: :func:`cross_entropy` proposes and improves sequences
-of actions, :func:`expected_cost` follows particles through the model and prices them, and
-:class:`PETS` plans anew in every step, as a controller.
+After Chua et al. (2018). Three parts: ``cross_entropy`` proposes and improves sequences
+of actions, ``expected_cost`` follows particles through the model and prices them, and
+``PETS`` plans anew in every step, as a controller.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def cross_entropy(
         cost: of (key, sequences (n, population, horizon, action_size)) -> (n, population).
         mean: (n, horizon, action_size), where to begin.
         variance: where to begin, everywhere.
-        config: see :class:`PlannerConfig`.
+        config: see ``PlannerConfig``.
     """
 
     def improve(state: tuple[Array, Array], key: Array) -> tuple[tuple[Array, Array], None]:
@@ -108,11 +108,11 @@ def expected_cost(
     Args:
         key: JAX random key.
         ensemble: the model.
-        cost: see :data:`Cost`.
+        cost: see ``Cost``.
         observation: (n, o), where each plan begins.
         goal: (n, g)
         sequences: (n, population, horizon, a)
-        config: see :class:`PlannerConfig`.
+        config: see ``PlannerConfig``.
 
     Returns:
         (n, population)
@@ -164,7 +164,7 @@ def plan(
     """Sequences of actions (n, horizon, a) for n observations; one compiled call.
 
     ``mean`` (n, horizon, a) is where the search begins. The other arguments are those of
-    :func:`expected_cost`.
+    ``expected_cost``.
     """
 
     def price(key: Array, sequences: Array) -> Array:
@@ -182,7 +182,7 @@ class PETS:
 
     Args:
         ensemble: the model; replace ``pets.ensemble`` after training it further.
-        cost: see :data:`Cost`, for instance
+        cost: see ``Cost``, for instance
             ``lambda observation, action, goal: -task.predicted_reward(observation, action, goal)``
             of the pusher: the task's own reward.
         action_size: number of action components.

@@ -74,7 +74,7 @@ class TaskModel:
     def predict(
         self, states: np.ndarray, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """See :class:`Model`."""
+        """See ``Model``."""
         size = self._task.num_envs
         runs = [
             self._task.predict(states[i : i + size], actions[i : i + size])
@@ -179,7 +179,7 @@ def require_simulator_state(observation: Observation) -> None:
 
 @dataclass(frozen=True)
 class BestFirstPlanner:
-    """A controller that searches anew in every step; see :func:`best_first_search`.
+    """A controller that searches anew in every step; see ``best_first_search``.
 
     Stateless: an action depends on its own row of the observation alone, which must have
     ``simulator_state`` (tasks made with ``simulator_state=True``). Any number of rows will do.

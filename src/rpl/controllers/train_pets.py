@@ -74,7 +74,7 @@ class PETSProgress:
 
 
 class Keeper(Protocol):
-    """Where a run's results go; :class:`rpl.runs.RunFolder` will do."""
+    """Where a run's results go; ``rpl.runs.RunFolder`` will do."""
 
     def append(self, row: dict[str, Any]) -> None: ...
 
@@ -118,7 +118,7 @@ def train_pets(
     Args:
         config: the run's settings.
         problem: what is to be controlled.
-        state: from :func:`create_state` or a checkpoint.
+        state: from ``create_state`` or a checkpoint.
         progress: updated on the way.
         keeper: where rows and checkpoints go.
         observer: told of every step and trial.

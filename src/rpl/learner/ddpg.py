@@ -1,6 +1,6 @@
 """DDPG's losses, and TD3's changes to them (paper, III and V-C).
 
-Symbols: s observation, g goal, a action (under :class:`rpl.residual.Residual`, the
+Symbols: s observation, g goal, a action (under ``rpl.residual.Residual``, the
 residual), r reward, f the actor, Q the critic, primes their slow copies, gamma the discount.
 """
 

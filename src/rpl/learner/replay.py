@@ -31,7 +31,7 @@ class _Drawn(NamedTuple):
 
 
 class Beneath(Protocol):
-    """The controller beneath stored residuals; see :class:`rpl.critic_input.SumInput`."""
+    """The controller beneath stored residuals; see ``rpl.critic_input.SumInput``."""
 
     def proposed(
         self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray

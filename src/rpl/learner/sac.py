@@ -1,6 +1,6 @@
 """SAC's losses: a stochastic actor that is paid for its entropy.
 
-Symbols as in :mod:`rpl.learner.ddpg`, and pi the squashed Gaussian, alpha the temperature,
+Symbols as in ``rpl.learner.ddpg``, and pi the squashed Gaussian, alpha the temperature,
 H its entropy. With a zero last layer pi starts around the zero residual, so that the greedy
 policy is the controller to the last bit; sigma starts small enough not to spoil it.
 """

@@ -43,8 +43,8 @@ def check_results(
     Args:
         results: the folder of results.
         cells: the matrix, and what stands beside it.
-        expected: see :data:`Expected`.
-        defaults: see :data:`Defaults`.
+        expected: see ``Expected``.
+        defaults: see ``Defaults``.
 
     Returns:
         How many rows there are, and a sentence for everything wrong with them.

@@ -17,7 +17,7 @@ TICK = 2.0  # seconds between looks at what has happened
 
 
 class Executor(Protocol):
-    """Where jobs are done: :class:`LocalProcesses`, or ``rpl.paper.cluster.RayTasks``."""
+    """Where jobs are done: ``LocalProcesses``, or ``rpl.paper.cluster.RayTasks``."""
 
     threads: int
     """Cores of a job."""

@@ -55,8 +55,8 @@ def record(
 
     Args:
         task: a task of one simulation, bare or wrapped, whose ``unwrapped`` has
-            ``frame(simulation, size)`` as :class:`rpl.tasks.GoalTask` does.
-        policy: see :class:`rpl.rollout.Policy`.
+            ``frame(simulation, size)`` as ``rpl.tasks.GoalTask`` does.
+        policy: see ``rpl.rollout.Policy``.
         seed: the episode's; the same seed starts the same episode for any policy.
         horizon: the largest number of steps.
         label: who acts, for the caption.

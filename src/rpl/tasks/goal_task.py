@@ -259,7 +259,7 @@ class GoalTask(VectorEnv):
         return self.batch.state.copy()
 
     def set_simulator_state(self, rows: np.ndarray, ids: np.ndarray) -> None:
-        """Continues simulations ``ids`` from rows of :meth:`simulator_state`, (len(ids), nstate).
+        """Continues simulations ``ids`` from rows of ``simulator_state``, (len(ids), nstate).
 
         Neither the goals nor the episodes' clocks are part of the state: they stay.
         """
@@ -273,7 +273,7 @@ class GoalTask(VectorEnv):
         len(states) of them are used.
 
         Args:
-            states: (n, nstate) rows of :meth:`simulator_state`, n at most ``num_envs``.
+            states: (n, nstate) rows of ``simulator_state``, n at most ``num_envs``.
             actions: (n, action_dim), clipped to [-1, 1].
 
         Returns:

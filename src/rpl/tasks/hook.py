@@ -65,7 +65,7 @@ class HookOptions:
     bumps: bool = False
     """Strew boxes over the table, others in every episode."""
     frames: int = 1
-    """Observations seen together, the newest first; :func:`make_hook_task` adds the history."""
+    """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
 
     def choose_objects(self) -> tuple[RigidObject, ...]:
         """The objects that the episodes draw from; none for the cube."""
@@ -86,10 +86,10 @@ def hook_spec(
     """The scene, ready to compile: the arm, a large table, the hook and an object.
 
     Args:
-        physics: see :class:`HookOptions`.
+        physics: see ``HookOptions``.
         objects: what the scene holds the meshes of; without any the object is a cube.
         shown: which of the objects is on the table.
-        bumps: positions and half-sizes as :meth:`Bumps.draw` gives them; None for a plain table.
+        bumps: positions and half-sizes as ``Bumps.draw`` gives them; None for a plain table.
     """
     spec = mujoco.MjSpec.from_file(str(fetch_assets() / "pick_and_place.xml"))
     spec.geom("floor0").pos = FLOOR_POSITION
@@ -137,7 +137,7 @@ def exact_scene() -> mujoco.MjModel:
 
 
 def hook_scene(physics: Physics, *arguments: Any, **keywords: Any) -> mujoco.MjModel:
-    """The compiled scene; arguments as for :func:`hook_spec`."""
+    """The compiled scene; arguments as for ``hook_spec``."""
     model = hook_spec(physics, *arguments, **keywords).compile()
     if physics == "lean":
         keep_softness(model, exact_scene())

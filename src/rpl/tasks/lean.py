@@ -40,10 +40,10 @@ def make_lean(
 
     Args:
         spec: the scene.
-        positions: where the joints stand, by name; see :func:`leave_out_standing_joints`.
+        positions: where the joints stand, by name; see ``leave_out_standing_joints``.
         objects: bodies that touch everything.
         ground: bodies that the hand and the objects touch.
-        apart: standing bodies not to merge; see :func:`merge_standing_bodies`.
+        apart: standing bodies not to merge; see ``merge_standing_bodies``.
     """
     leave_out_collisions(spec, objects, ground)
     leave_out_standing_joints(spec, positions)

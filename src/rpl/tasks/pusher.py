@@ -121,13 +121,13 @@ class PusherTask(GoalTask):
 
         Only the first term depends on the goal, only the last on the action: hindsight, which
         knows the residual and not the executed action, can take the difference between two
-        goals (:func:`rpl.goal_rules.relabelled_by_difference`).
+        goals (``rpl.goal_rules.relabelled_by_difference``).
 
         Args:
             achieved_goal: (..., 3) the cylinder's position.
             desired_goal: (..., 3)
             info: ``observation`` (..., 20), after the step, and ``action`` (..., 7) of the step
-                in [-1, 1], as in the info that :meth:`step` returns.
+                in [-1, 1], as in the info that ``step`` returns.
 
         Returns:
             (...) rewards.

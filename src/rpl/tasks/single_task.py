@@ -47,7 +47,7 @@ class SingleTask(gymnasium.Env):
         return _first(observation), float(reward[0]), False, False, _first(info)
 
     def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
-        """See :meth:`rpl.tasks.goal_task.GoalTask.compute_reward`."""
+        """See ``rpl.tasks.goal_task.GoalTask.compute_reward``."""
         return self.task.compute_reward(np.asarray(achieved_goal), np.asarray(desired_goal), info)
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
