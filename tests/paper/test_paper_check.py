@@ -163,3 +163,12 @@ def test_every_cell_has_a_folder_of_its_own_and_ablations_change_what_they_say()
             assert expected_record(cell, 0)["config"] != reference["config"] or (
                 expected_record(cell, 0)["task_options"] != reference["task_options"]
             ), cell.folder
+
+
+def test_what_the_check_refuses_is_not_drawn(tmp_path, capsys):
+    refused = row(tmp_path / "results", setting("config.learner.polyak", 0.95))
+    docs, readme = str(tmp_path / "docs"), str(tmp_path / "README.md")
+    words = ["--results", str(tmp_path / "results"), "--docs", docs, "--readme", readme]
+    assert run(["paper", "plot", *words]) == 0
+    assert f"left out {refused}" in capsys.readouterr().out.replace("\n", "")
+    assert "slippery-push | rpl | 1" not in (tmp_path / "docs" / "results.md").read_text()

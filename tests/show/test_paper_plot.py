@@ -55,6 +55,11 @@ def results(tmp_path: Path) -> Path:
     return folder
 
 
+def test_rows_that_are_left_out_do_not_count(results):
+    row = results / SLIPPERY.folder / "seed2"
+    assert [run.seed for run in Results(results, {row}).runs(SLIPPERY)] == [0]
+
+
 def test_a_cell_in_numbers(results):
     s = Results(results).summary(SLIPPERY)
     assert s.final == pytest.approx(0.9)

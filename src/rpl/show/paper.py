@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from rpl.paper.ablations import ABLATIONS
@@ -14,13 +14,16 @@ from rpl.show.paper_tables import across_tasks, full_table, short_table, summary
 PICTURES = Path("images") / "paper"
 
 
-def write_all(results_folder: Path, docs: Path, readme: Path) -> list[Path]:
+def write_all(
+    results_folder: Path, docs: Path, readme: Path, left_out: Container[Path] = ()
+) -> list[Path]:
     """Draws the figures and rewrites the marked sections of the pages.
 
     Args:
         results_folder: the folder of results; ``summary.csv`` is written there.
         docs: where pictures and pages go; a page that is missing begins empty.
         readme: the page for the short table; left alone if it is missing.
+        left_out: rows of results that do not count.
 
     Returns:
         The files written.
@@ -30,7 +33,7 @@ def write_all(results_folder: Path, docs: Path, readme: Path) -> list[Path]:
     """
     if not results_folder.is_dir():
         raise ValueError(f"there is no folder {results_folder}; name one with --results")
-    results = Results(results_folder)
+    results = Results(results_folder, left_out)
     written = draw_all(results, docs / PICTURES, ABLATIONS)
     summary = results_folder / "summary.csv"
     summary.write_text(summary_csv(results))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from rpl.paper.folders import KEPT
@@ -21,17 +22,20 @@ class Results:
 
     Args:
         folder: the folder of results.
+        left_out: rows that do not count.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, left_out: Container[Path] = ()) -> None:
         self.folder = folder
+        self._left_out = left_out
         self._runs: dict[str, list[Run]] = {}
 
     def runs(self, cell: Cell) -> list[Run]:
         """The finished runs of a cell, in the order of their seeds; rows cut short do not count."""
         if cell.folder not in self._runs:
             folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
-            rows = [read_run(f) for f in folders if all((f / name).is_file() for name in KEPT)]
+            there = [f for f in folders if all((f / name).is_file() for name in KEPT)]
+            rows = [read_run(f) for f in there if f not in self._left_out]
             self._runs[cell.folder] = [run for run in rows if run.own_steps[-1] >= cell.steps]
         return self._runs[cell.folder]
 
