@@ -180,6 +180,18 @@ def test_rows_after_the_checkpoint_are_taken_back(tmp_path):
     assert (tmp_path / "metrics.csv").read_text() == "environment_steps,policy_success\n0,0.1\n"
 
 
+def test_rows_keep_the_columns_that_a_run_began_with(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.append({"environment_steps": 0, "policy_success": 0.1})
+    run.append({"environment_steps": 50, "since": 3.0, "policy_success": 0.2})
+    run.close()
+    assert (tmp_path / "metrics.csv").read_text().split() == [
+        "environment_steps,policy_success",
+        "0,0.1",
+        "50,0.2",
+    ]
+
+
 def test_killed_before_its_first_checkpoint_a_run_begins_again(tmp_path):
     run = RunFolder(tmp_path, RECORD)
     run.append({"environment_steps": 0, "policy_success": 0.5})

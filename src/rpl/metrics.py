@@ -47,6 +47,7 @@ def metrics_row(
         "controller_return": controller.mean_return,
         "critic_loss": means.get("critic_loss"),
         "actor_loss": means.get("actor_loss"),
+        "action_l2": means.get("action_l2"),
         "mean_q": means.get("mean_q"),
         "residual_size": policy.residual_size,
         "clipped_share": policy.clipped_share,

@@ -107,7 +107,8 @@ class RunFolder:
         """Adds a row to ``metrics.csv`` and to the TensorBoard events."""
         path = self.path / "metrics.csv"
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(row))
+        # A run that an older version began keeps the columns that it has.
+        writer = csv.DictWriter(text, _columns(path) or list(row), extrasaction="ignore")
         if not path.exists():
             writer.writeheader()
         writer.writerow(row)
@@ -196,6 +197,14 @@ def load_checkpoint(
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     except (ValueError, TypeError, RuntimeError, EOFError) as error:
         raise RunError(f"{file_path} cannot be read: {error}") from error
+
+
+def _columns(path: Path) -> list[str]:
+    """The columns of a metrics.csv; none without the file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def steps_taken(path: Path) -> int:

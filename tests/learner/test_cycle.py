@@ -100,18 +100,19 @@ def test_a_penalty_by_the_critics_error_is_its_mean_square_over_the_spread_of_ta
     critics = constant_critics(state.critic, *[said] * still.critics)
     state = eqx.tree_at(lambda s: (s.critic, s.target_critic), state, (critics, critics))
 
-    def actor_loss(**changes) -> float:
+    def losses(**changes) -> tuple[float, float]:
         bounds = (unit * BOUNDS[0], unit * BOUNDS[1])
         config = replace(still, **changes)
         _, metrics = learners.update(config, state, batch, DISCOUNT, bounds, YES, KEY)
-        return float(metrics["actor_loss"])
+        return float(metrics["actor_loss"]), float(metrics["action_l2"])
 
-    bare = actor_loss(action_l2=0.0)
-    plain, by_error = actor_loss() - bare, actor_loss(action_l2_by_error=True) - bare
+    (bare, _), (plain, given) = losses(action_l2=0.0), losses()
+    by_error, told = losses(action_l2_by_error=True)
     target = np.asarray(batch.reward + DISCOUNT * (1.0 - batch.terminated) * said)
     weight = np.mean((said - target) ** 2) / ((1.0 - DISCOUNT) * np.std(target))
-    assert plain > 0
-    assert by_error == pytest.approx(weight * plain, rel=2e-3)
+    assert plain > bare
+    assert by_error - bare == pytest.approx(weight * (plain - bare), rel=2e-3)
+    assert told == pytest.approx(weight * given, rel=1e-4)
 
 
 @every_learner

@@ -87,7 +87,8 @@ def update(
 
     Returns:
         The new state and the means over the cycle of ``critic_loss``, ``mean_q`` and, when
-        the actor learns, ``actor_loss``; with SAC also of ``entropy`` and ``temperature``.
+        the actor learns, ``actor_loss`` and ``action_l2``, the penalty's weight; with SAC also
+        of ``entropy`` and ``temperature``.
     """
     steps = len(batches.reward)
 
@@ -105,7 +106,7 @@ def update(
         # The actor climbs the critic of before this step, as in the published implementation.
         climb = Climb(climbed, x, action_l2, actor_key)
         state, more = _actor_step_in_turn(config, state, climb, index)
-        return state, metrics | more
+        return state, metrics | more | {"action_l2": jnp.asarray(action_l2)}
 
     state, metrics = jax.lax.scan(
         step, state, (batches, jnp.arange(steps), jax.random.split(key, steps))
