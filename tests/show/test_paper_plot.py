@@ -119,6 +119,8 @@ def test_claims_are_answered_with_numbers(results):
     assert "[0.880, 0.917] | yes, by 0.500 |" in first
     assert second.startswith("On 1 of the 1 tasks with runs of both")
     assert "| slippery-push | 0.900 | 400k | 1M | 2.5 |" in second
+    without = Results(results, {results / SLIPPERY.folder / f"seed{seed}" for seed in (0, 2)})
+    assert "| slippery-push | - | missing | - | - |" in second_claim(without)
 
 
 def test_steps_that_made_the_controller_are_charged(results):

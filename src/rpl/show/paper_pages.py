@@ -70,8 +70,8 @@ def second_claim(results: Results) -> str:
             [
                 task,
                 number(level),
-                _reach(rpl, ours),
-                _reach(scratch, theirs),
+                _reach(rpl, level, ours),
+                _reach(scratch, level, theirs),
                 _ratio(scratch, ours, theirs),
                 number(rpl.area),
                 number(scratch.area),
@@ -114,9 +114,11 @@ def _mean_steps(s: Summary, level: float | None) -> float | None:
     return sum(found) / len(found) if len(found) == len(reached) else None
 
 
-def _reach(s: Summary, steps: float | None) -> str:
+def _reach(s: Summary, level: float | None, steps: float | None) -> str:
     if not s.runs:
         return MISSING
+    if level is None:
+        return number(None)
     return _rounded(steps) if steps is not None else f"not within {format_steps(s.cell.steps)}"
 
 
