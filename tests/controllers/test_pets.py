@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from rpl.controllers.dynamics import ModelConfig, create
-from rpl.controllers.pets import OFFICIAL, PETS, SMALL, PlannerConfig, cross_entropy, expected_cost
+from rpl.controllers.pets import (
+    OFFICIAL,
+    PETS,
+    SMALL,
+    PlannerConfig,
+    coloured,
+    cross_entropy,
+    expected_cost,
+)
 from rpl.tasks import PusherTask
 
 CONFIG = PlannerConfig(horizon=3, iterations=5, population=64, elites=8, particles=4)
@@ -41,7 +49,7 @@ def test_the_cross_entropy_method_finds_the_optimum() -> None:
         return jnp.square(sequences - optimum[:, None]).sum(axis=(2, 3))
 
     config = replace(CONFIG, iterations=12, population=200, elites=20)
-    found = cross_entropy(jax.random.key(0), cost, jnp.zeros((2, 2, 1)), 0.25, config)
+    found = cross_entropy(jax.random.key(0), cost, jnp.zeros((2, 2, 1)), config)
     np.testing.assert_allclose(found, np.clip(optimum, -1, 1), atol=0.07)
     assert (np.abs(found) <= 1).all()
 
@@ -56,12 +64,42 @@ def test_the_first_round_draws_as_published() -> None:
     mean = jnp.array([[[0.0], [0.9]]])
     with jax.disable_jit():
         config = replace(CONFIG, iterations=1, population=4000)
-        cross_entropy(jax.random.key(0), cost, mean, 0.25, config)
+        cross_entropy(jax.random.key(0), cost, mean, config)
     free, near_bound = np.asarray(drawn[0])[0, :, 0, 0], np.asarray(drawn[0])[0, :, 1, 0]
     cut_off = 0.880  # standard deviation of a normal distribution cut off at two of its own
     assert free.std() == pytest.approx(0.5 * cut_off, rel=0.03)
     assert near_bound.std() == pytest.approx(0.05 * cut_off, rel=0.03)
     assert (near_bound.min(), near_bound.max()) == pytest.approx((0.8, 1.0), abs=0.002)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 24, 25])
+def test_coloured_noise_keeps_its_variance(steps: int) -> None:
+    covariance = coloured(steps, 2.0) @ coloured(steps, 2.0).T
+    np.testing.assert_allclose(np.diag(covariance), 1.0, rtol=1e-5)
+
+
+def test_noise_is_the_smoother_the_more_colour_it_has() -> None:
+    covariances = [m @ m.T for m in (coloured(25, colour) for colour in (0.0, 1.0, 2.0))]
+    np.testing.assert_allclose(covariances[0], np.eye(25), atol=1e-5)
+    assert 0.3 < covariances[1][3, 4] < covariances[2][3, 4] - 0.2 < 0.8
+
+
+def test_colour_finds_a_smooth_optimum_with_few_sequences() -> None:
+    steps = 25
+    optimum = 0.1 * jnp.sin(jnp.arange(steps) / 4.0)[None, :, None]
+
+    def remaining(colour: float) -> float:
+        config = PlannerConfig(
+            horizon=steps, iterations=3, population=60, elites=12, variance=0.01, colour=colour
+        )
+
+        def cost(key, sequences):
+            return jnp.square(sequences - optimum[:, None]).sum(axis=(2, 3))
+
+        found = cross_entropy(jax.random.key(0), cost, jnp.zeros((1, steps, 1)), config)
+        return float(jnp.square(found - optimum).sum() / jnp.square(optimum).sum())
+
+    assert remaining(2.0) < 0.5 * remaining(0.0)
 
 
 def price(ensemble, config, cost=distance):
@@ -157,7 +195,8 @@ def test_the_pushers_own_reward_is_a_cost() -> None:
 
 
 def test_the_official_preset_is_the_published_one() -> None:
-    assert PlannerConfig(25, 5, 500, 50, 0.1, 20, "TSinf") == OFFICIAL
+    published = {"variance": 0.25, "colour": 0.0, "particles": 20, "sampling": "TSinf"}
+    assert PlannerConfig(25, 5, 500, 50, 0.1, **published) == OFFICIAL
 
 
 def test_wrong_settings_are_refused_with_words() -> None:

@@ -42,6 +42,11 @@ class PlannerConfig:
     """The best of them, to which the next round's distribution is fitted."""
     smoothing: float = 0.1
     """Share of the old mean and variance that stays (alpha)."""
+    variance: float = 0.25
+    """Of the first round, of actions in [-1, 1]: (high - low)^2 / 16 as published."""
+    colour: float = 0.0
+    """How much the draws of neighbouring steps resemble each other: the power of frequency f
+    goes by 1 / f^colour. 0 is white noise, as published; 2 is smooth over the whole plan."""
     particles: int = 20
     """Ways on which the model follows each sequence: a multiple of the networks."""
     sampling: Literal["TSinf", "TS1"] = "TSinf"
@@ -49,8 +54,11 @@ class PlannerConfig:
 
 
 OFFICIAL = PlannerConfig()
-# A fifth of the population, not a tenth, as elites: the mean of few is noisy, and effort costs.
-SMALL = PlannerConfig(iterations=3, population=150, elites=30, particles=5)
+# Few sequences must not be wasted: small and smooth ones, since white torques cancel out and
+# effort costs; and a fifth of them as elites, not a tenth, since the mean of few is noisy.
+SMALL = PlannerConfig(
+    iterations=3, population=150, elites=30, particles=5, variance=0.01, colour=2.0
+)
 PRESETS = {"official": OFFICIAL, "small": SMALL}
 
 
@@ -58,22 +66,21 @@ def cross_entropy(
     key: Array,
     cost: Callable[[Array, Array], Array],
     mean: Array,
-    variance: float,
     config: PlannerConfig,
 ) -> Array:
     """The mean of the last distribution over sequences of actions in [-1, 1].
 
     Each round draws from normal distributions cut off at two standard deviations, which are
     at most half the distance from the mean to the nearer bound; then mean and variance move
-    to those of the elites.
+    to those of the elites. With ``config.colour`` the draws are smooth in time.
 
     Args:
         key: JAX random key.
         cost: of (key, sequences (n, population, horizon, action_size)) -> (n, population).
         mean: (n, horizon, action_size), where to begin.
-        variance: where to begin, everywhere.
         config: see ``PlannerConfig``.
     """
+    smooth = coloured(mean.shape[1], config.colour)
 
     def improve(state: tuple[Array, Array], key: Array) -> tuple[tuple[Array, Array], None]:
         mean, variance = state
@@ -82,16 +89,35 @@ def cross_entropy(
         std = jnp.sqrt(jnp.minimum(jnp.square(room), variance))
         shape = (len(mean), config.population, *mean.shape[1:])
         noise = jax.random.truncated_normal(draw_key, -2.0, 2.0, shape)
-        sequences = mean[:, None] + std[:, None] * noise
+        if config.colour:
+            noise = jnp.einsum("ts,npsa->npta", smooth, noise)
+        sequences = jnp.clip(mean[:, None] + std[:, None] * noise, -1.0, 1.0)
         _, best = jax.lax.top_k(-cost(cost_key, sequences), config.elites)
         elites = jnp.take_along_axis(sequences, best[:, :, None, None], axis=1)
         old, new = config.smoothing, 1.0 - config.smoothing
         mean = old * mean + new * elites.mean(axis=1)
         return (mean, old * variance + new * elites.var(axis=1)), None
 
-    start = (mean, jnp.full_like(mean, variance))
+    start = (mean, jnp.full_like(mean, config.variance))
     (mean, _), _ = jax.lax.scan(improve, start, jax.random.split(key, config.iterations))
     return mean
+
+
+def coloured(steps: int, colour: float) -> np.ndarray:
+    """What makes white noise over ``steps`` coloured, (steps, steps), and leaves its variance.
+
+    Sines and cosines, each as loud as the root of 1 / f^colour (after Pinneri et al., 2020); the
+    constant part is as loud as the slowest wave.
+    """
+    frequency = np.fft.rfftfreq(steps)
+    angle = 2.0 * np.pi * np.arange(steps)[:, None] * frequency
+    frequency[0] = 1.0 / steps
+    loudness = frequency ** (-colour / 2.0)
+    paired = slice(1, (steps + 1) // 2)  # not the constant, nor the fastest wave of an even number
+    cosines, sines = loudness * np.cos(angle), (loudness * np.sin(angle))[:, paired]
+    cosines[:, paired] *= np.sqrt(2.0)
+    waves = np.concatenate([cosines, np.sqrt(2.0) * sines], axis=1)
+    return (waves / np.linalg.norm(waves, axis=1, keepdims=True)).astype(np.float32)
 
 
 def expected_cost(
@@ -170,8 +196,7 @@ def plan(
     def price(key: Array, sequences: Array) -> Array:
         return expected_cost(key, ensemble, cost, observation, goal, sequences, config)
 
-    # A variance of (high - low)^2 / 16, of actions in [-1, 1].
-    return cross_entropy(key, price, mean, 0.25, config)
+    return cross_entropy(key, price, mean, config)
 
 
 class PETS:
