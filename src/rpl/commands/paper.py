@@ -15,6 +15,7 @@ from rpl.commands.options import as_command, as_record, without_task
 from rpl.commands.paper_display import QueueDisplay, standings_table, time_left
 from rpl.commands.train import record_for
 from rpl.config import Config
+from rpl.controllers.train_pets import PRESETS
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, row_complaints
 from rpl.paper.folders import Places, Run, runs_of, seconds_left, speeds
@@ -229,11 +230,12 @@ def expected_record(cell: Cell, seed: int) -> Mapping[str, Any]:
 def default_record(cell: Cell) -> Mapping[str, Any]:
     """The defaults, which stand for settings that a row does not have yet."""
     entry = TASKS[cell.task]
+    config = PRESETS["official"] if cell.method == "pets" else Config()
     return {
         "learner": "ddpg",
         "task_options": as_record(entry.options),
         "controller_options": as_record(without_task(entry.controller)),
-        "config": asdict(Config()),
+        "config": asdict(config),
     }
 
 

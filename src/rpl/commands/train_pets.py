@@ -15,8 +15,8 @@ from rich.console import Console
 from rpl.catalog import TASKS, find
 from rpl.commands.options import as_command, as_record, named_task, named_value, task_options
 from rpl.commands.running import Interruption, RunOptions, resuming, say_end
-from rpl.controllers.pets import PRESETS
 from rpl.controllers.train_pets import (
+    PRESETS,
     PETSConfig,
     PETSProblem,
     PETSProgress,
@@ -38,10 +38,9 @@ class PETSOptions(RunOptions):
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
-    """The command, with the defaults of the task and planner in the arguments."""
+    """The command, with the defaults of the task and preset in the arguments."""
     task = task_options(named_task(arguments))
-    planner = PRESETS.get(named_value(arguments, "--pets") or "small", PRESETS["small"])
-    config = PETSConfig(planner=planner)
+    config = PRESETS.get(named_value(arguments, "--pets") or "small", PRESETS["small"])
     options = make_dataclass(
         "Options",
         [

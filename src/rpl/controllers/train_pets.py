@@ -18,14 +18,14 @@ from gymnasium.vector import VectorEnv
 
 from rpl.controllers import dynamics
 from rpl.controllers.dynamics import Model, ModelConfig
-from rpl.controllers.pets import PETS, SMALL, Cost, PlannerConfig
+from rpl.controllers.pets import OFFICIAL, PETS, SMALL, Cost, PlannerConfig
 from rpl.evaluate import training_seeds
 from rpl.rollout import Episodes, Policy, collect
 
 
 @dataclass(frozen=True)
 class PETSConfig:
-    """A run of PETS; the published one has the planner OFFICIAL."""
+    """A run of PETS; PRESETS has the published one."""
 
     trials: int = 100
     """Planned episodes, after one of random actions."""
@@ -33,6 +33,20 @@ class PETSConfig:
     """Decides everything random in the run."""
     model: ModelConfig = field(default_factory=ModelConfig)
     planner: PlannerConfig = SMALL
+    exploration: float = 0.0
+    """Standard deviation of the noise on planned actions, of actions in [-1, 1]; it falls to
+    zero over the first half of the trials."""
+
+    def noise_in(self, trial: int) -> float:
+        """The noise's standard deviation in a trial."""
+        return self.exploration * max(0.0, 1.0 - 2.0 * trial / self.trials)
+
+
+# Smooth plans excite the model's inputs less than white ones, of which noise is left over.
+PRESETS = {
+    "official": PETSConfig(planner=OFFICIAL),
+    "small": PETSConfig(planner=SMALL, exploration=0.12),
+}
 
 
 @dataclass(frozen=True)
@@ -206,15 +220,18 @@ def learn(config: PETSConfig, state: PETSState, trial: int) -> tuple[PETSState, 
 def trial_policy(config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int) -> Policy:
     """Random actions in the first trial, or while nothing was learned; then plans."""
     generator = np.random.default_rng((config.seed, 5, trial))
-    shape = problem.task.action_space.shape
-    if state.length.any():
-        seed = int(generator.integers(2**31))
-        return planning_policy(make_pets(config, problem, state, seed))
+    shape = problem.task.action_space.shape or ()
+    if not state.length.any():
+        return lambda observation, episodes, step: generator.uniform(-1.0, 1.0, shape)
+    planned = planning_policy(
+        make_pets(config, problem, state, seed=int(generator.integers(2**31)))
+    )
+    noise = config.noise_in(trial) * generator.standard_normal((problem.horizon, *shape))
 
-    def random(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        return generator.uniform(-1.0, 1.0, shape)
+    def disturbed(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        return np.clip(planned(observation, episodes, step) + noise[step], -1.0, 1.0)
 
-    return random
+    return disturbed
 
 
 def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: int) -> PETS:
