@@ -19,6 +19,7 @@ from rpl.controllers.train_pets import (
     PETSProgress,
     create_state,
     train_pets,
+    trial_policy,
 )
 
 HORIZON = 12
@@ -122,3 +123,20 @@ def test_another_seed_is_another_run(whole) -> None:
     memory, config = Memory(), replace(CONFIG, seed=1, trials=0)
     train_pets(config, PROBLEM, create_state(config, PROBLEM), PETSProgress(), memory, memory)
     assert memory.rows[0]["policy_return"] != whole.rows[0]["policy_return"]
+
+
+def test_noise_on_the_plans_falls_to_zero_half_way() -> None:
+    # Without a round of improvement all plans are zero: what remains is the noise.
+    idle = replace(CONFIG.planner, iterations=0)
+    config = replace(CONFIG, trials=100, exploration=0.2, planner=idle)
+    state = create_state(config, PROBLEM)
+    state = eqx.tree_at(lambda s: s.length, state, np.full_like(state.length, HORIZON))
+
+    def spread(trials: range) -> float:
+        policies = [trial_policy(config, PROBLEM, state, trial) for trial in trials]
+        actions = [p(np.zeros((1, 1)), np.arange(1), t) for p in policies for t in range(HORIZON)]
+        return float(np.std(actions))
+
+    assert spread(range(1, 9)) == pytest.approx(0.2 * 0.91, rel=0.2)
+    assert spread(range(25, 33)) == pytest.approx(0.2 * 0.43, rel=0.2)
+    assert spread(range(50, 52)) == 0.0
