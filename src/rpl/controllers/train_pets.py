@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import equinox as eqx
@@ -18,7 +18,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.controllers import dynamics
 from rpl.controllers.dynamics import Model, ModelConfig
-from rpl.controllers.pets import OFFICIAL, PETS, SMALL, Cost, PlannerConfig
+from rpl.controllers.pets import OFFICIAL, PETS, SMALL, SMALL_AND_WIDE, Cost, PlannerConfig
 from rpl.evaluate import training_seeds
 from rpl.rollout import Episodes, Policy, collect
 
@@ -33,19 +33,18 @@ class PETSConfig:
     """Decides everything random in the run."""
     model: ModelConfig = field(default_factory=ModelConfig)
     planner: PlannerConfig = SMALL
-    exploration: float = 0.0
-    """Standard deviation of the noise on planned actions, of actions in [-1, 1]; it falls to
-    zero over the first half of the trials."""
+    early_planner: PlannerConfig = SMALL_AND_WIDE
+    """Plans the first ``early_trials`` instead: for data to learn from."""
+    early_trials: int = 0
 
-    def noise_in(self, trial: int) -> float:
-        """The noise's standard deviation in a trial."""
-        return self.exploration * max(0.0, 1.0 - 2.0 * trial / self.trials)
+    def planner_in(self, trial: int) -> PlannerConfig:
+        """The planner of a trial."""
+        return self.early_planner if trial <= self.early_trials else self.planner
 
 
-# Smooth plans excite the model's inputs less than white ones, of which noise is left over.
 PRESETS = {
     "official": PETSConfig(planner=OFFICIAL),
-    "small": PETSConfig(planner=SMALL, exploration=0.12),
+    "small": PETSConfig(planner=SMALL, early_trials=50),
 }
 
 
@@ -220,18 +219,16 @@ def learn(config: PETSConfig, state: PETSState, trial: int) -> tuple[PETSState, 
 def trial_policy(config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int) -> Policy:
     """Random actions in the first trial, or while nothing was learned; then plans."""
     generator = np.random.default_rng((config.seed, 5, trial))
-    shape = problem.task.action_space.shape or ()
-    if not state.length.any():
-        return lambda observation, episodes, step: generator.uniform(-1.0, 1.0, shape)
-    planned = planning_policy(
-        make_pets(config, problem, state, seed=int(generator.integers(2**31)))
-    )
-    noise = config.noise_in(trial) * generator.standard_normal((problem.horizon, *shape))
+    shape = problem.task.action_space.shape
+    if state.length.any():
+        seed = int(generator.integers(2**31))
+        planner = config.planner_in(trial)
+        return planning_policy(make_pets(replace(config, planner=planner), problem, state, seed))
 
-    def disturbed(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        return np.clip(planned(observation, episodes, step) + noise[step], -1.0, 1.0)
+    def random(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
+        return generator.uniform(-1.0, 1.0, shape)
 
-    return disturbed
+    return random
 
 
 def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: int) -> PETS:
