@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import rpl.display
-from rpl.display import make_display
+from rpl.display import Speed, make_display
 
 
 @pytest.fixture
@@ -52,3 +52,12 @@ def test_on_a_terminal_it_stands_in_front_of_the_bar_until_it_is_over() -> None:
         display.on_evaluation(row | {"burning_in": 0})
     assert "training" in out.getvalue()
     assert "evaluating" not in out.getvalue()
+
+
+def test_no_time_is_left_once_the_last_episodes_run_past_the_end(clock) -> None:
+    speed = Speed()
+    speed.update(0)
+    clock.seconds += 1.0
+    speed.update(10)
+    assert speed.seconds_for(20) == 2.0
+    assert speed.seconds_for(-5) == 0.0

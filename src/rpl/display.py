@@ -201,8 +201,8 @@ class Speed:
         self._last = (now, steps)
 
     def seconds_for(self, steps: int) -> float | None:
-        """Time that ``steps`` will take, or None before the speed is known."""
-        return steps / self.value if self.value > 0 else None
+        """Time that ``steps`` will take, none if negative, or None before the speed is known."""
+        return max(0, steps) / self.value if self.value > 0 else None
 
 
 def make_display(
