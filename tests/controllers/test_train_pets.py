@@ -81,6 +81,7 @@ class Memory:
     def save(self, state, progress, best) -> None:
         buffer = io.BytesIO()
         eqx.tree_serialise_leaves(buffer, state)
+        assert best  # the newest model knows all data
         self.saved["last"] = buffer.getvalue(), dataclasses.asdict(progress)
 
 

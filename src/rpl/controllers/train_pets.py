@@ -147,7 +147,6 @@ def train_pets(
         state, error = learn(config, state, trial)
         _advance(progress, config, problem, episodes, time.perf_counter() - started)
         earned = float(episodes.returns[0]) if len(episodes) else None
-        best = earned is not None and earned >= progress.best_return
         progress.best_return = max(progress.best_return, earned if earned is not None else -np.inf)
         row = {
             "environment_steps": progress.environment_steps,
@@ -159,7 +158,8 @@ def train_pets(
             "dropped_episodes": progress.dropped_episodes,
         }
         keeper.append(row)
-        keeper.save(state, progress, best)
+        # The newest model is the best: it knows all data, and one episode's return tells little.
+        keeper.save(state, progress, best=True)
         observer.on_trial(row)
     return state
 
