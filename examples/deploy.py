@@ -78,7 +78,8 @@ def main(path: str, controller_name: str) -> None:
     """Measures how often a second the policy can act on one core."""
     sys.path.insert(0, str(Path.cwd()))
     module, _, name = controller_name.partition(":")
-    policy = Deployed(path, getattr(importlib.import_module(module), name))
+    controller = getattr(importlib.import_module(module), name)
+    policy = Deployed(path, controller() if isinstance(controller, type) else controller)
     sizes = {name: policy.sizes.get(name, 0) for name in ("observation", "desired_goal")}
     generator = np.random.default_rng(0)
     observation: Any = generator.standard_normal(sizes["observation"] // policy.facts["frames"])
@@ -103,4 +104,6 @@ def main(path: str, controller_name: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/deploy.py POLICY.onnx MODULE:CONTROLLER")
     main(*sys.argv[1:])

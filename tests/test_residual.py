@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.wrappers import RescaleAction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,9 +224,17 @@ def test_the_single_wrapper_has_the_rewards_function_where_its_environment_has_o
     goals = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), constant(0.0))
     np.testing.assert_array_equal(single.compute_reward(goals, np.zeros((2, 3)), {}), [0, -1])
-    assert not hasattr(
-        ResidualWrapper(gymnasium.make("Pendulum-v1"), constant(0.0)), "compute_reward"
-    )
+    scaled = RescaleAction(gymnasium.make("Pendulum-v1"), np.float32(-1), np.float32(1))
+    assert not hasattr(ResidualWrapper(scaled, constant(0.0)), "compute_reward")
+
+
+def test_actions_with_other_bounds_must_be_scaled_first() -> None:
+    with pytest.raises(ValueError, match="RescaleAction"):
+        ResidualWrapper(gymnasium.make("Pendulum-v1"), constant(0.0))
+    with pytest.raises(ValueError, match="RescaleAction"):
+        Residual(gymnasium.make_vec("Pendulum-v1", 2), constant(0.0))
+    with pytest.raises(ValueError, match="a Box"):
+        ResidualWrapper(gymnasium.make("CartPole-v1"), constant(0.0))
 
 
 def test_per_env_lifts_functions_of_dicts_and_of_arrays() -> None:

@@ -29,14 +29,30 @@ def test_config_survives_json():
         assert from_dict(Config, json.loads(json.dumps(asdict(config)))) == config
 
 
+def begin(folder):
+    """A run that has learned something."""
+    run = RunFolder(folder, RECORD)
+    run.append({"environment_steps": 100, "policy_success": 0.5})
+    run.close()
+
+
 def test_existing_run_needs_resume_or_overwrite(tmp_path):
-    RunFolder(tmp_path / "run", RECORD).close()
+    begin(tmp_path / "run")
     with pytest.raises(RunError, match="--resume continues it, --overwrite replaces it"):
         RunFolder(tmp_path / "run", RECORD)
 
 
+def test_a_run_that_failed_before_it_learned_anything_is_replaced(tmp_path):
+    run = RunFolder(tmp_path, RECORD)
+    run.append({"environment_steps": 0, "policy_success": 0.5})
+    run.close()
+    RunFolder(tmp_path, RECORD | {"task": "other"}).close()
+    assert not (tmp_path / "metrics.csv").exists()
+    assert read_config(tmp_path)["task"] == "other"
+
+
 def test_a_refused_folder_is_free_again(tmp_path):
-    RunFolder(tmp_path, RECORD).close()
+    begin(tmp_path)
     refused = []  # as a notebook keeps the last error, and with it the folder
     try:
         RunFolder(tmp_path, RECORD)

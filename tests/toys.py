@@ -143,3 +143,52 @@ def make_with_env(env):
 def to_goal(observation):
     """Reach: a third of the way, in a batch or not."""
     return (observation["desired_goal"] - observation["achieved_goal"]) / 3.0
+
+
+class EndsEarly(Slide):
+    """Slide whose episodes are over after three of its steps."""
+
+    def step(self, action):
+        observation, reward, _, truncated, info = super().step(action)
+        return observation, reward, self.t == 3, truncated, info
+
+
+class Broken(Slide):
+    """Slide whose observations are no numbers after the first step."""
+
+    def step(self, action):
+        return np.full(2, np.nan, np.float32), *super().step(action)[1:]
+
+
+class OldReset(Slide):
+    """Slide as it was before Gymnasium: reset returns the observation alone."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0]
+
+
+class Unregulated(Slide):
+    """Slide whose episodes have no end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.max_episode_steps = np.inf
+
+
+class LosesItsGain(Summing):
+    """Summing that fails in the third step of an episode."""
+
+    def reset(self):
+        super().reset()
+        self.t = 0
+
+    def __call__(self, observation):
+        self.t += 1
+        if self.t > 2:
+            raise ValueError("the gain is gone")
+        return super().__call__(observation)
+
+
+def without_key(observation):
+    """Asks a dict for what it does not have."""
+    return {}["gain"]

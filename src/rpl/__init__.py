@@ -1,5 +1,7 @@
 """Residual policy learning: a controller plus a learned correction."""
 
+import importlib
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from rpl import controllers, tasks
@@ -7,11 +9,15 @@ from rpl.residual import Controller, ControllerError, Residual, ResidualWrapper,
 
 if TYPE_CHECKING:
     from rpl.improving import improve
+    from rpl.own import OwnOptions
     from rpl.policy import load
+
+__version__ = version("rpl")
 
 __all__ = [
     "Controller",
     "ControllerError",
+    "OwnOptions",
     "Residual",
     "ResidualWrapper",
     "controllers",
@@ -21,15 +27,12 @@ __all__ = [
     "tasks",
 ]
 
+ELSEWHERE = {"improve": "rpl.improving", "load": "rpl.policy", "OwnOptions": "rpl.own"}
+"""Where the names are whose modules need the learner."""
+
 
 def __getattr__(name: str) -> Any:
     """What needs the learner is imported where it is first used: JAX is slow to import."""
-    if name == "improve":
-        from rpl.improving import improve
-
-        return improve
-    if name == "load":
-        from rpl.policy import load
-
-        return load
-    raise AttributeError(f"module 'rpl' has no attribute '{name}'")
+    if name not in ELSEWHERE:
+        raise AttributeError(f"module 'rpl' has no attribute '{name}'")
+    return getattr(importlib.import_module(ELSEWHERE[name]), name)

@@ -264,9 +264,9 @@ def controller_name(task: str, given: str | None, method: str) -> str | None:
     if is_own_controller(given):
         return given
     entry = find("controller", CONTROLLERS, given)
-    if task not in TASKS:
+    if task not in entry.tasks:
         raise UnknownName(
-            f"'{given}' is a controller for {', '.join(entry.tasks)}: name your own as "
-            "module:controller, or an .onnx or .npz file"
+            f"'{given}' is a controller for {', '.join(entry.tasks)}, not for {task}: name your "
+            "own as module:controller, or an .onnx or .npz file"
         )
     return given

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
 import tyro
 from rich.console import Console
 
-from rpl.errors import Failure, UsageError
+from rpl.errors import Failure, UsageError, frames_of_own_code
 
 COMMANDS = {
     "tasks": "tasks:tasks",
@@ -35,7 +36,13 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs a command and returns its exit code; an error is one sentence on standard error."""
+    """Runs a command and returns its exit code; an error is one sentence on standard error.
+
+    One in somebody's own environment or controller says where in their code it arose.
+    """
+    if arguments == ["--version"]:
+        print(importlib.import_module("rpl").__version__)
+        return 0
     try:
         result = tyro.extras.subcommand_cli_from_dict(
             commands(arguments),
@@ -47,8 +54,16 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
-    except (Failure, OSError, ValueError) as error:
-        return _complain(str(error) or type(error).__name__, 1)
+    except Failure as error:
+        return _complain(str(error), 1)
+    except Exception as error:
+        place = _place_in_own_code(error)
+        if not place and not isinstance(error, (OSError, ValueError)):
+            raise
+        message = str(error) or type(error).__name__
+        if place:
+            message = "".join(traceback.format_exception_only(error)).strip()
+        return _complain(f"{message}{place}", 1)
     return result or 0
 
 
@@ -64,6 +79,14 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     module, _, attribute = COMMANDS[name].partition(":")
     found = getattr(importlib.import_module(f"rpl.commands.{module}"), attribute)
     return found(arguments) if attribute == "command_for" else found
+
+
+def _place_in_own_code(error: Exception) -> str:
+    """The lines of somebody's own code that the error came through; empty if there are none."""
+    if isinstance(error, SyntaxError):
+        return "\n"  # its message has them
+    frames = frames_of_own_code(error)
+    return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -204,7 +204,13 @@ LEARNERS: dict[str, dict[str, Any]] = {
 
 
 def with_learner(config: Config, name: str) -> Config:
-    """The configuration with a learner of LEARNERS in place of DDPG."""
+    """The configuration with a learner of LEARNERS in place of DDPG.
+
+    Raises:
+        ValueError: if there is no such learner.
+    """
+    if name not in LEARNERS:
+        raise ValueError(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
     return replace(config, learner=replace(config.learner, **LEARNERS[name]))
 
 

@@ -46,7 +46,8 @@ class PlainDisplay:
             f"{self._speed.value:.0f} steps/s  {clock(left)} left  "
             f"exploring {metrics.get(f'exploring_{self._judged_by}', 0.0):.2f}  "
             f"critic loss {metrics.get('critic_loss', float('nan')):.3f}  "
-            f"Q {metrics.get('mean_q', float('nan')):.2f}",
+            f"Q {metrics.get('mean_q', float('nan')):.2f}"
+            + (f"  {progress.dropped_episodes} dropped" if progress.dropped_episodes else ""),
             highlight=False,
             soft_wrap=True,
         )
@@ -106,6 +107,8 @@ class LiveDisplay:
             "mean Q": f"{metrics.get('mean_q', float('nan')):.2f}",
             "steps/s": f"{self._speed.value:.0f}",
         }
+        if progress.dropped_episodes:
+            self._numbers["dropped"] = str(progress.dropped_episodes)
         self._live.update(self._view())
 
     def on_evaluating(self, whose: str, share: float) -> None:

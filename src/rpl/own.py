@@ -60,6 +60,8 @@ def load_object(name: str) -> Any:
         NotFound: if there is no such module or attribute.
     """
     module_name, _, path = name.partition(":")
+    if module_name.endswith(".py"):
+        raise NotFound(f"name the module without its suffix: {module_name[:-3]}:{path}")
     found = _import(module_name)
     for part in path.split("."):
         if not hasattr(found, part):

@@ -50,13 +50,19 @@ class Policy:
         self.action_low = bare.action_low if own else -ones
         """(action_dim,) the environment's bounds."""
         self.action_high = bare.action_high if own else ones
+        self.action_dtype = bare.action_dtype if own else np.dtype(np.float32)
 
     def __call__(self, observation: Any) -> np.ndarray:
-        """Actions, (n, action_dim) for n observations or (action_dim,) for one."""
+        """Actions, (n, action_dim) for n observations or (action_dim,) for one.
+
+        Raises:
+            ValueError: if an observation is not as wide as those of the task.
+        """
         if _is_single(observation):
             return self(_batch_of_one(observation))[0]
         if not isinstance(observation, Mapping):
             observation = np.asarray(observation)
+        self._check_widths(observation)
         said = self.residual(observation)
         if not self.is_residual:
             return self._from_unit(said)
@@ -64,6 +70,15 @@ class Policy:
             self.controller, observation, said.shape, clip=self.clip_controller
         )
         return self._from_unit(residual.combine(proposed, said, self.scale)[0])
+
+    def _check_widths(self, observation: Any) -> None:
+        parts = as_goal_observation(observation)
+        widths = parts["observation"].shape[1], parts["desired_goal"].shape[1]
+        if widths != self.sizes[:2]:
+            raise ValueError(
+                f"observation and goal have {widths} numbers, and the policy was learned on "
+                f"{self.sizes[:2]}"
+            )
 
     def reset(self, mask: np.ndarray | None = None) -> None:
         """Clears the controller's memory, of the environments in ``mask`` or of all."""
@@ -92,7 +107,8 @@ class Policy:
 
     def _from_unit(self, action: np.ndarray) -> np.ndarray:
         middle, reach = self._middle_and_reach
-        return np.clip(middle + reach * action, self.action_low, self.action_high)
+        inside = np.clip(middle + reach * action, self.action_low, self.action_high)
+        return inside.astype(self.action_dtype)
 
     def random_observations(self, count: int, generator: np.random.Generator) -> Any:
         """Observations as wide as those seen in training, and wider: (count, ...)."""

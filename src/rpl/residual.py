@@ -115,6 +115,21 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     return checked
 
 
+def check_unit_actions(space: gymnasium.Space) -> None:
+    """Refuses an action space other than [-1, 1], to which executed actions are clipped.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise ValueError(f"a residual is added to actions of a Box, and they are of {space}")
+    if not (np.all(space.low == -1.0) and np.all(space.high == 1.0)):
+        raise ValueError(
+            f"the actions are of {space}: bring them to [-1, 1] first, with "
+            "gymnasium.wrappers.RescaleAction(env, np.float32(-1), np.float32(1))"
+        )
+
+
 def deviation(executed: np.ndarray, controller_action: np.ndarray) -> np.ndarray:
     """How far the executed action is from the controller's clipped to [-1, 1], same shape."""
     return np.abs(executed - np.clip(controller_action, -1.0, 1.0))
@@ -145,6 +160,7 @@ class Residual(VectorWrapper):
         clip_controller: bool = True,
     ) -> None:
         super().__init__(task)
+        check_unit_actions(task.single_action_space)
         self.controller = controller
         self.scale = checked_scale(scale, task.single_action_space.shape or ())
         self.clip_controller = clip_controller
@@ -203,6 +219,7 @@ class ResidualWrapper(gymnasium.Wrapper):
         clip_controller: bool = True,
     ) -> None:
         super().__init__(env)
+        check_unit_actions(env.action_space)
         self.controller = controller
         self.scale = checked_scale(scale, env.action_space.shape or ())
         self.clip_controller = clip_controller

@@ -76,7 +76,7 @@ class RunFolder:
         (self.path / "checkpoint").mkdir(exist_ok=True)
 
     def _take_over(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
-        if overwrite:
+        if overwrite or (not resume and self._is_at_its_start()):
             for entry in self.path.iterdir():
                 if entry.name != "lock":
                     shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -97,6 +97,12 @@ class RunFolder:
         self.resumed = has_checkpoint(self.path)
         if not self.resumed:  # killed before its first checkpoint: it begins again
             (self.path / "metrics.csv").unlink(missing_ok=True)
+
+    def _is_at_its_start(self) -> bool:
+        """Whether what the folder holds failed before it had learned anything."""
+        if (self.path / "metrics.csv").exists() and steps_taken(self.path):
+            return False
+        return not has_checkpoint(self.path) or not _steps_of(self.path / "checkpoint/last.eqx")
 
     @property
     def replay_folder(self) -> Path:
@@ -197,6 +203,12 @@ def load_checkpoint(
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     except (ValueError, TypeError, RuntimeError, EOFError) as error:
         raise RunError(f"{file_path} cannot be read: {error}") from error
+
+
+def _steps_of(checkpoint: Path) -> int:
+    """Environment steps of a run at its checkpoint."""
+    with open(checkpoint, "rb") as file:
+        return json.loads(file.readline())["environment_steps"]
 
 
 def _columns(path: Path) -> list[str]:

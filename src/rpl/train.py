@@ -24,11 +24,12 @@ from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.rollout import Episodes, collect
 
+DROPPED_EPISODES = 10  # without a single sound one, before a run gives up
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
 
 
 class TrainingDiverged(Failure):
-    """The loss stays non-finite; the last good checkpoint is kept."""
+    """The loss or all that is observed stays non-finite; the last good checkpoint is kept."""
 
 
 def train(
@@ -91,6 +92,12 @@ def run_cycle(
     progress.environment_steps += steps
     replay.store(episodes)
     progress.stored_episodes = replay.stored
+    at_its_end = progress.environment_steps >= config.steps
+    if not replay.stored and (at_its_end or progress.episodes >= DROPPED_EPISODES):
+        raise TrainingDiverged(
+            f"all {progress.episodes} episodes were dropped, since each had an observation or a "
+            "reward that was not a finite number; `rpl check` tells which"
+        )
     metrics = exploring_metrics(problem, episodes)
     if len(replay):
         learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)

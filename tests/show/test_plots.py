@@ -128,7 +128,7 @@ def test_a_row_that_is_half_written_is_left_out(tmp_path: Path) -> None:
 def test_what_is_not_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"is not a run: it has no config\.json"):
         learning_curves([tmp_path], tmp_path / "x.png")
-    with pytest.raises(ValueError, match="no evaluations yet"):
+    with pytest.raises(ValueError, match="no evaluation yet"):
         read_run(make_run(tmp_path / "empty", []))
     with pytest.raises(ValueError, match="not a number"):
         read_run(make_run(tmp_path / "broken", [row(0, 0.4).replace("0.4", "oops", 1)]))

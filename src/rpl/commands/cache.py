@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from rich.console import Console
 from rpl.acting import controller_policy, whole_policy
 from rpl.commands.evaluate import LARGEST_ROUND, load_for, options_for
 from rpl.commands.loading import Subject
-from rpl.commands.options import ControllerName, as_command
+from rpl.commands.options import ControllerName, as_command, require_suffix, task_words
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.evaluate import training_seeds
-from rpl.rollout import collect
+from rpl.rollout import Episodes, collect
 from rpl.runs import provenance
 
 # Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
@@ -56,44 +57,57 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 def run_caching(options: Any, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
-    if options.out.suffix != ".npz":
-        raise CacheError(f"a cache is an .npz file: name one instead of '{options.out}'")
+    require_suffix(options.out, "OUT", ".npz")
     if options.states < 1:
         raise CacheError(f"--states must be at least 1, not {options.states}")
     subject = load_for(options, 1)
-    episodes = options.episodes or -(-options.states // subject.problem.horizon)
+    episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))
-    with Console(stderr=True).status(f"acting in {episodes} episodes"):
-        cache = make_cache(subject, options.states, episodes, options.seed, shlex.join(command))
+    with Console(stderr=True).status("acting"):
+        acted = acted_episodes(subject, episodes, options.seed)
+        while acted.steps < options.states and options.episodes is None:  # some ended early
+            episodes += math.ceil((options.states - acted.steps) * len(acted) / acted.steps)
+            acted = acted_episodes(subject, episodes, options.seed)
+    cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
-    earned = np.mean(cache.provenance["returns"])
     Console().print(
-        f"wrote {options.out}: {len(cache)} states of {episodes} episodes with mean return "
-        f"{earned:.1f}; act from it with\n"
-        f"  rpl eval {subject.name} --controller {options.out}",
+        f"wrote {options.out}: {len(cache)} states of {len(acted)} episodes with mean return "
+        f"{acted.returns.mean():.1f}; act from it with\n"
+        f"  rpl eval {subject.name} --controller {options.out}{task_words(command)}",
         soft_wrap=True,
         highlight=False,
     )
     return 0
 
 
-def make_cache(subject: Subject, states: int, episodes: int, seed: int, command: str) -> Cache:
-    """A cache of the subject's policy, or of its controller where it has no policy.
+def acted_episodes(subject: Subject, count: int, seed: int) -> Episodes:
+    """Episodes of the subject's policy, or of its controller where it has no policy.
 
-    Args:
-        subject: who acts.
-        states: how many states to keep.
-        episodes: how many episodes to draw them from.
-        seed: chooses episodes and states.
-        command: for the provenance.
+    Raises:
+        CacheError: if nothing finite was seen in them.
     """
     problem = subject.problem
     policy = controller_policy(problem)
     if subject.policy is not None:
         policy = whole_policy(problem, subject.policy)
-    seeds = training_seeds(seed, 0, episodes)
+    seeds = training_seeds(seed, 0, count)
     acted = collect(problem.controller_task, policy, seeds, problem.horizon)
+    if not acted.steps:
+        raise CacheError("each episode had an observation or a reward that was not a finite number")
+    return acted
+
+
+def make_cache(subject: Subject, acted: Episodes, states: int, seed: int, command: str) -> Cache:
+    """A cache of what was done in the episodes, with its provenance.
+
+    Args:
+        subject: who acted.
+        acted: its episodes.
+        states: how many of their states to keep.
+        seed: chooses them.
+        command: for the provenance.
+    """
     origin = {
         "task": subject.name,
         "method": subject.method,

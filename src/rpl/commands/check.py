@@ -116,8 +116,10 @@ def print_findings(options: CheckOptions, findings: list[Finding], console: Cons
         console.print(f"{count} thing{'s' * (count > 1)} must be fixed before training")
     else:
         with_it = f" --controller {options.controller}" if options.controller else ""
+        limit = options.task.max_episode_steps
+        for_it = f" --task.max-episode-steps {limit}" if limit is not None else ""
         console.print(
-            f"it can be trained on: rpl train {options.environment}{with_it}"
+            f"it can be trained on: rpl train {options.environment}{with_it}{for_it}"
             if with_it
             else "the environment can be trained on; check a controller with --controller",
             highlight=False,

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
+from rpl.commands.options import require_suffix
+
 
 def export(
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
@@ -21,6 +23,7 @@ def export(
         out: The file to write.
         checkpoint: Which of the run's policies.
     """
+    require_suffix(out, "OUT", ".onnx")
     from rpl.export import export as write
     from rpl.policy import load
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from rpl.catalog import CONTROLLERS, TASKS, find, task_options_of
+from rpl.errors import UsageError
 from rpl.own import is_own_controller, is_own_task
 from rpl.runs import read_config
 
@@ -25,6 +27,16 @@ ControllerName = Annotated[
 
 # Options whose value may look like a task or a run, and is none.
 NAMES_OF_OTHERS = ("--controller", "--controller.path", "--out", "--video", "--strip", "--picture")
+
+
+def require_suffix(path: Path | None, option: str, *suffixes: str) -> None:
+    """Refuses a file name whose kind cannot be told, before any work is done for it.
+
+    Raises:
+        UsageError: with the suffixes there are.
+    """
+    if path is not None and path.suffix.lower() not in suffixes:
+        raise UsageError(f"{option} '{path}' must end in {' or '.join(suffixes)}")
 
 
 def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callable[..., int]:
@@ -57,6 +69,16 @@ def named_value(arguments: list[str], option: str) -> str | None:
         if i + 1 < len(arguments):
             return arguments[i + 1]
     return None
+
+
+def task_words(arguments: list[str]) -> str:
+    """The ``--task.*`` options among unparsed arguments, to be repeated in another command."""
+    words, taking = [], False
+    for argument in arguments:
+        taking = argument.startswith("--task.") or (taking and not argument.startswith("--"))
+        if taking:
+            words.append(argument)
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def named_task(arguments: list[str]) -> str | None:

@@ -46,6 +46,7 @@ from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.residual import Residual
 from rpl.runs import RunFolder, provenance
+from rpl.tasks.suitable import UnsuitableEnvironment
 from rpl.train import train
 
 PresetName = Literal["fast", "paper"]
@@ -127,6 +128,11 @@ def config_for_own(name: str, arguments: list[str], config: Config) -> Config:
         named_value(arguments, f"--task.{option}") or ""
         for option in ("max-episode-steps", "processes")
     )
+    if not limit and {"-h", "--help"} & set(arguments):
+        try:
+            horizon_of(name, None)
+        except UnsuitableEnvironment:
+            return config  # of unknown length: whoever asks for help has not said it yet
     horizon = horizon_of(name, int(limit) if limit.isdecimal() else None)
     return own_config(config, horizon, int(processes) if processes.isdecimal() else 1)
 
@@ -230,4 +236,10 @@ def train_in(
         train(config, problem, state, replay, progress, run, display, interruption)
     done = f"{progress.environment_steps:,} of {config.steps:,} steps"
     finished = progress.environment_steps >= config.steps
+    if finished and progress.burning_in:
+        console.print(
+            "all of it was burn-in, in which only the critic learns: the policy is still its "
+            f"controller; train for longer, or see --burn-in.rule ({config.burn_in.rule})",
+            soft_wrap=True,
+        )
     return say_end(console, resume, run.path, None if finished else done)

@@ -24,6 +24,8 @@ from rpl.controllers.train_pets import (
     train_pets,
 )
 from rpl.display import TrialDisplay
+from rpl.errors import UsageError
+from rpl.own import is_own_task
 from rpl.runs import RunFolder, provenance
 
 PlannerName = Literal["official", "small"]
@@ -59,6 +61,11 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 def run_training(options: Any, command: list[str]) -> int:
     """Trains as told; see ``PETSOptions``."""
+    if is_own_task(options.task_name):
+        raise UsageError(
+            "--method pets is for tasks that can say what a predicted step would earn, such as "
+            "mbrl-pusher; examples/pets_pendulum.py shows how to plan on an environment of your own"
+        )
     entry = find("task", TASKS, options.task_name)
     config: PETSConfig = options.config
     task = entry.make(1, options.task, num_threads=1)

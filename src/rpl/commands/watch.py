@@ -16,7 +16,8 @@ from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
 from rpl.commands.judging import judge
 from rpl.commands.loading import Subject, is_planner
-from rpl.commands.options import ControllerName, as_command
+from rpl.commands.options import ControllerName, as_command, require_suffix
+from rpl.errors import UsageError
 from rpl.evaluate import evaluation_seeds
 from rpl.rollout import collect
 
@@ -50,6 +51,8 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
+    require_suffix(options.video, "--video", ".mp4")
+    require_suffix(options.strip, "--strip", ".png")
     seeds = chosen_seeds(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
@@ -133,6 +136,11 @@ def _show_window(options: Any, seeds: list[int]) -> int:
     policy, task = subject.policy, problem.evaluation_task
     if policy is None:
         policy, task = controller_policy(problem), problem.controller_task
+    if task.unwrapped.render_mode != "human":
+        raise UsageError(
+            f"{subject.name} opens no window: what makes it must take render_mode and pass it on; "
+            "--video film.mp4 needs render_mode='rgb_array' only"
+        )
     for seed in seeds:
         episode = collect(task, policy, [seed], problem.horizon)
         success = "success" if episode.success.all() else "failure"

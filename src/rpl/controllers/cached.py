@@ -101,7 +101,10 @@ def from_episodes(
         CacheError: if the episodes have fewer steps.
     """
     if not 1 <= count <= episodes.steps:
-        raise CacheError(f"cannot take {count} states from {episodes.steps} steps")
+        raise CacheError(
+            f"cannot take {count} states from the {episodes.steps} steps of {len(episodes)} "
+            "episodes: ask for fewer states, or more episodes"
+        )
     taken = np.arange(episodes.action.shape[1]) < episodes.length[:, None]
     episode, t = np.nonzero(taken)
     chosen = generator.permutation(len(t))[:count]

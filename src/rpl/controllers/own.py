@@ -29,6 +29,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.forms import EachRow, Guarded, PerEnvironment, call_guarded, rows
+from rpl.errors import frames_of_own_code
 from rpl.residual import Controller, ControllerError
 from rpl.tasks.gymnasium_task import GymnasiumTask
 
@@ -149,7 +150,9 @@ def _attempt(function: Callable[[Any], Any], observation: Any) -> tuple[np.ndarr
     except ControllerError:
         raise
     except Exception as error:
-        return None, f"raised {type(error).__name__} ({error})"
+        frames = frames_of_own_code(error)
+        place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+        return None, f"raised {type(error).__name__} ({error}){place}"
     return action, f"returned shape {action.shape}"
 
 

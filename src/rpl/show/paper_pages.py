@@ -35,9 +35,10 @@ def first_claim(results: Results) -> str:
     header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
     if not judged:
         return markdown(header, rows)
+    missing = len(TASKS) - judged
     sentence = (
-        f"On {better} of the {judged} tasks with runs the residual policy ends above its "
-        f"controller; {len(TASKS) - judged} of the {len(TASKS)} tasks have no runs yet.\n"
+        f"On {better} of the {judged} tasks with runs the residual policy ends above its controller"
+        f"{f'; {missing} of the {len(TASKS)} tasks have no runs yet' if missing else ''}.\n"
     )
     return f"{sentence}\n{markdown(header, rows)}"
 

@@ -68,9 +68,10 @@ def read_run(folder: Path) -> Run:
         ValueError: if the folder is not a run or has no evaluation yet.
     """
     folder = Path(folder)
-    for name in ("config.json", "metrics.csv"):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder} is not a run: it has no {name}")
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder} is not a run: it has no config.json")
+    if not (folder / "metrics.csv").is_file():
+        raise ValueError(f"{folder} has no evaluation yet: train for longer first")
     try:
         config = json.loads((folder / "config.json").read_text())
         task, method, seed = config["task"], config["method"], int(config["seed"])
@@ -93,7 +94,7 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         # A row that is still being written has too few fields.
         rows = [row for row in csv.DictReader(file) if None not in row.values()]
     if not rows:
-        raise ValueError(f"{path} has no evaluations yet: train for longer first")
+        raise ValueError(f"{path.parent} has no evaluation yet: train for longer first")
     if missing := needed - rows[0].keys():
         raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}")
     try:

@@ -177,7 +177,12 @@ class StandStill(gymnasium.Wrapper):
         """Starts an episode."""
         self._last = None
         # An empty dict is not None to every environment.
-        return self.env.reset(seed=seed, options=options or None)
+        returned = self.env.reset(seed=seed, options=options or None)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise UnsuitableEnvironment(
+                f"reset() returned {type(returned).__name__}: it must return (observation, info)"
+            )
+        return returned
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One step, or what the last step returned with a reward of 0."""
