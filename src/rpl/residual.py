@@ -16,6 +16,8 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from rpl.errors import Failure
+
 Observation = Mapping[str, np.ndarray]
 
 
@@ -31,7 +33,7 @@ class Controller(Protocol):
     def __call__(self, observation: Any, /) -> np.ndarray: ...
 
 
-class ControllerError(ValueError):
+class ControllerError(Failure, ValueError):
     """A controller broke its contract; the message says how."""
 
 

@@ -119,7 +119,7 @@ def test_a_cache_is_made_of_steps_of_the_policys_own_episodes() -> None:
             for name in ("observation", "achieved_goal", "desired_goal")
         }
         np.testing.assert_array_equal(replayed(parts), actions[episode, :length])
-    with pytest.raises(CacheError, match="10 states from 9 steps"):
+    with pytest.raises(CacheError, match="10 states from the 9 steps of 2 episodes"):
         from_episodes(episodes, 10, np.random.default_rng(0))
 
 
@@ -139,10 +139,10 @@ def test_the_packaged_cache_says_where_it_comes_from_and_pushes_the_cylinder() -
     assert len(cache) == 500
     assert np.abs(cache.action).max() <= 1.0
     origin = cache.provenance
-    assert origin["run"]["config"]["planner"]["horizon"] == 25
+    assert origin["run"]["config"]["planner"]["horizon"] == 45
     assert {"command", "commit", "versions", "seed", "returns"} <= origin.keys()
     assert CachedPETS().charged_steps == origin["charged_steps"] > 500
     task, controller = PusherTask(20, num_threads=1), CachedPETS()
     acted = collect(task, lambda seen, episodes, step: controller(seen), range(20), 150)
     task.close()
-    assert acted.returns.mean() > -125.0  # doing nothing earns -144
+    assert acted.returns.mean() > -105.0  # doing nothing earns -144

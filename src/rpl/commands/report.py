@@ -12,9 +12,8 @@ from rich.console import Console
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED
 from rpl.commands.loading import Subject, is_planner, load_subject
 from rpl.commands.watch import contrasting_seeds, recordings_of
-from rpl.own import NotFound
+from rpl.errors import Failure
 from rpl.runs import RunError, has_checkpoint
-from rpl.tasks.rendering import RenderingError
 
 
 def report(
@@ -43,7 +42,7 @@ def report(
         try:
             film, strip = _filmed(run, films, checkpoint)
             pictures[run] = Pictures(film, strip)
-        except (RunError, RenderingError, NotFound, ValueError) as error:
+        except (Failure, ValueError) as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
     Console().print(f"wrote {out}", soft_wrap=True)

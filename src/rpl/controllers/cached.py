@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rpl.errors import Failure
 from rpl.rollout import Episodes, as_goal_observation
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ PACKAGED = Path(__file__).parent / "data" / "pets_pusher.npz"
 PARTS = ("observation", "desired_goal", "action")
 
 
-class CacheError(ValueError):
+class CacheError(Failure, ValueError):
     """A cache cannot be made or used as asked; the message says why."""
 
 

@@ -13,11 +13,13 @@ import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from rpl.errors import Failure
+
 Vector = Sequence[float] | np.ndarray
 MESH_SUFFIXES = (".stl", ".obj")
 
 
-class MeshError(ValueError):
+class MeshError(Failure, ValueError):
     """A mesh file cannot be used; the message names the file and says why."""
 
 

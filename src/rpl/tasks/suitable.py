@@ -7,10 +7,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rpl.errors import Failure
+
 GOAL_PARTS = ("observation", "achieved_goal", "desired_goal")
 
 
-class UnsuitableEnvironment(ValueError):
+class UnsuitableEnvironment(Failure, ValueError):
     """An environment that no task can be made of; the message says what to do about it."""
 
 
