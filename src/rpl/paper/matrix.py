@@ -79,8 +79,8 @@ def _methods(
     )
 
 
-# The planner's model is lean with steps of 10 ms: its success is the exact model's, at four
-# times the speed (results/planner.csv).
+# The planner's model is lean with steps of 10 ms: no worse than the exact model, at six times
+# the speed (results/planner.csv).
 PLANNER = (
     *("--controller", "discrete-mpc-push"),
     *("--controller.physics", "lean", "--controller.substeps", "4"),
