@@ -32,7 +32,8 @@ def outcome(success, returns=None) -> Outcome:
     ],
 )
 def test_a_policy_is_better_only_if_the_interval_leaves_out_zero(interval, says) -> None:
-    assert verdict(interval) == says
+    assert verdict(interval, 10) == says
+    assert verdict(interval, 9) == "too few episodes"
 
 
 @pytest.mark.parametrize(("successes", "count"), [(0, 20), (7, 20), (96, 100), (100, 100)])

@@ -81,13 +81,13 @@ def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
     record = json.loads((trained / "config.json").read_text())
     assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
     assert record["judged_by"] == "return"
-    assert run(["eval", str(trained), *LAST, "--episodes", "5", "--json"]) == 0
+    assert run(["eval", str(trained), *LAST, "--episodes", "10", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["task"] == "toys:Slide"
     assert report["policy"]["mean_return"] != report["controller"]["mean_return"]
     assert report["verdict"] in ("better", "worse", "no difference shown")
     assert 0.0 < report["largest_deviation"][0] <= 0.3 + 1e-9
-    assert run(["eval", str(trained), *LAST, "--episodes", "5"]) == 0
+    assert run(["eval", str(trained), *LAST, "--episodes", "10"]) == 0
     printed = capfd.readouterr().out
     assert f"policy against controller: {report['verdict']} (the paired interval" in printed
     assert f"in halves of the action range: {report['largest_deviation'][0]:.3f}" in printed
@@ -389,7 +389,10 @@ def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
         return parsed(command_for(arguments), arguments[1:]).config
 
     assert config_of().burn_in.minimum_steps == 10_000
-    assert config_of("--method", "scratch").burn_in.minimum_steps == 0
+    scratch = config_of("--method", "scratch")
+    assert scratch.burn_in.minimum_steps == 0
+    # The method's own slow copies, paced like the preset's for the updates of a cycle.
+    assert scratch.learner.polyak == pytest.approx(0.95 ** (scratch.learner.updates_per_cycle / 40))
     paper = config_of("--preset", "paper")
     assert (paper.learner.action_l2, paper.burn_in.rule) == (1.0, "q-change")
 

@@ -198,6 +198,9 @@ def test_the_largest_deviation_of_an_episode_is_that_of_its_furthest_step() -> N
 def test_a_step_before_reset_is_refused() -> None:
     with pytest.raises(gymnasium.error.ResetNeeded):
         Residual(Echo(), constant(0.0, 0.0)).step(np.zeros((1, 2)))
+    single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), constant(0.0))
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        single.step(np.zeros(4))
 
 
 def test_the_controllers_memory_is_reset_where_episodes_begin() -> None:

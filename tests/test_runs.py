@@ -13,6 +13,7 @@ import pytest
 
 from rpl import learner
 from rpl.config import FAST, PAPER, Config, LearnerConfig, ReplayConfig
+from rpl.errors import UsageError
 from rpl.progress import Progress
 from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
 
@@ -40,6 +41,13 @@ def test_existing_run_needs_resume_or_overwrite(tmp_path):
     begin(tmp_path / "run")
     with pytest.raises(RunError, match="--resume continues it, --overwrite replaces it"):
         RunFolder(tmp_path / "run", RECORD)
+
+
+def test_resuming_and_deleting_at_once_is_refused(tmp_path):
+    begin(tmp_path / "run")
+    with pytest.raises(UsageError, match="leave out one"):
+        RunFolder(tmp_path / "run", RECORD, resume=True, overwrite=True)
+    assert (tmp_path / "run" / "config.json").exists()
 
 
 def test_a_run_that_failed_before_it_learned_anything_is_replaced(tmp_path):

@@ -119,6 +119,11 @@ class BurnInConfig:
     quiet_share: float = 0.5
     """Share of the burn-in cycles that run without exploration."""
 
+    @property
+    def is_none(self) -> bool:
+        """Whether the actor learns from the first step on."""
+        return self.rule == "steps" and self.minimum_steps == 0
+
 
 @dataclass(frozen=True)
 class ResidualConfig:

@@ -13,6 +13,7 @@ from scipy import stats
 from rpl.rollout import Policy, collect
 
 Interval = tuple[float, float]
+FEWEST_PAIRS = 10  # episodes, below which no policy is called better
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,16 @@ def paired_difference(policy: Outcome, controller: Outcome) -> dict[str, float |
     }
 
 
-def verdict(interval: Interval) -> str:
-    """What a paired interval, policy minus controller, allows to say of the policy."""
+def verdict(interval: Interval, pairs: int) -> str:
+    """What a paired interval, policy minus controller, allows to say of the policy.
+
+    Args:
+        interval: of the mean difference.
+        pairs: episodes behind it; a bootstrap of a few says nothing.
+    """
     low, high = interval
+    if pairs < FEWEST_PAIRS:
+        return "too few episodes"
     if low > 0.0:
         return "better"
     return "worse" if high < 0.0 else "no difference shown"

@@ -19,6 +19,7 @@ from rpl.catalog import (
 )
 from rpl.config import Config
 from rpl.critic_input import critic_input
+from rpl.errors import UsageError
 from rpl.goal_rules import GoalRules, relabelled_by_difference
 from rpl.own import is_own_controller, own_controller
 from rpl.own_problem import own_problem
@@ -35,6 +36,8 @@ def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controll
     bare: Any = task.unwrapped
     values = {"layout": bare.layout, "task": bare}
     if options is not None:
+        if not isinstance(options, entry.make):
+            raise UsageError(f"these are settings of another controller than {name}: {options}")
         values = vars(options) | values
     return entry.make(
         **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}

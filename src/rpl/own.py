@@ -53,6 +53,11 @@ def is_own_controller(name: str) -> bool:
     return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE))
 
 
+def can_be_found(name: str) -> bool:
+    """Whether a recorded name leads to its object again: not if a script or a function made it."""
+    return "<" not in name and not name.startswith("__main__:")
+
+
 def load_object(name: str) -> Any:
     """What ``module:attribute`` names; modules in the current directory count too.
 

@@ -65,7 +65,9 @@ def own_config(config: Config, horizon: int, processes: int = 1) -> Config:
             # The slow copies move once a cycle: as far as in as many cycles of the preset.
             polyak=config.learner.polyak ** (updates / config.learner.updates_per_cycle),
         ),
-        burn_in=replace(config.burn_in, minimum_steps=10_000),
+        burn_in=config.burn_in
+        if config.burn_in.is_none
+        else replace(config.burn_in, minimum_steps=10_000),
     )
 
 

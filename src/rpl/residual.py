@@ -245,6 +245,8 @@ class ResidualWrapper(gymnasium.Wrapper):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Executes controller plus scaled residual; ``action`` is the residual."""
+        if self._observation is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
         residual = np.asarray(action)
         proposed = controller_action(
             self.controller, self._observation, (1, *residual.shape), self.clip_controller

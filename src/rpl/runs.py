@@ -12,16 +12,19 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, TypeVar
 
 import equinox as eqx
 
 from rpl.config import Config
-from rpl.errors import Failure
+from rpl.errors import Failure, UsageError
 from rpl.progress import Progress
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
+
+LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 
 T = TypeVar("T")
 State = TypeVar("State")
@@ -43,14 +46,17 @@ class RunFolder:
         overwrite: delete what the folder holds.
 
     Raises:
-        RunError: if another process uses the folder, it holds a run and neither ``resume``
-            nor ``overwrite`` was asked for, there is nothing to resume, or it cannot be
-            written.
+        RunError: if another process uses the folder, it holds a run that has learned something
+            and neither ``resume`` nor ``overwrite`` was asked for, there is nothing to resume,
+            or it cannot be written.
+        UsageError: if both were asked for.
     """
 
     def __init__(
         self, path: Path, record: dict[str, Any], resume: bool = False, overwrite: bool = False
     ) -> None:
+        if resume and overwrite:
+            raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
         self.path = path
         self.resumed = False
         self._events = None
@@ -281,23 +287,35 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
-    try:
+    """The commit of this code; None where the repository around it is somebody else's."""
+    here = Path(__file__)
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(here.parent), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", here.name)
+        return git("describe", "--always", "--dirty")
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
 def _lock(path: Path):
     file = open(path / "lock", "a")  # noqa: SIM115  held for the life of the run
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise RunError(
-            f"{path} is in use by another process: wait for it, or choose another folder with --out"
-        ) from error
-    return file
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                file.close()
+                raise RunError(
+                    f"{path} is in use by another process: wait for it, or choose another folder "
+                    "with --out"
+                ) from error
+        time.sleep(0.05)
 
 
 # What may differ between a run and its continuation: it changes no result.

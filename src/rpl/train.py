@@ -101,9 +101,9 @@ def run_cycle(
     metrics = exploring_metrics(problem, episodes)
     if len(replay):
         learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
-        metrics |= losses
         if np.isfinite(list(losses.values())).all():
             state, progress.bad_cycles = learned, 0
+            metrics |= losses
         else:
             progress.bad_cycles += 1
             if progress.bad_cycles >= BAD_CYCLES:

@@ -13,6 +13,7 @@ from rpl.controllers.planning import (
     best_first_search,
 )
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions
+from rpl.tasks.hook import HookOptions, make_hook_task
 
 LEAN = FetchOptions(physics="lean")
 FORTH_AND_BACK = np.array([[1.0], [-1.0]])
@@ -140,6 +141,17 @@ def test_a_coarse_model_lasts_as_long_and_ends_nearby(make_task) -> None:
         :, task.layout.gripper_position
     ]
     assert 0 < difference.max() < 5e-3
+
+
+def test_a_coarse_model_sees_through_a_history() -> None:
+    task = make_hook_task(1, HookOptions(frames=2), simulator_state=True)
+    before = task.unwrapped.model.opt.timestep * task.unwrapped.substeps
+    TaskModel(task, substeps=5)
+    models = task.unwrapped
+    assert models.substeps == 5
+    states = task.reset(seed=0)[0]["simulator_state"]
+    _, late = TaskModel(task).predict(states, np.zeros((1, 4)))
+    assert late[0, 0] - states[0, 0] == pytest.approx(before)
 
 
 def test_the_search_looks_beyond_the_tempting_first_step() -> None:

@@ -122,6 +122,12 @@ class Odd(gymnasium.Env):
             self.max_episode_steps = limit
 
 
+PLACE = Box(-1.0, 1.0, (1,))
+WITH_MODE = Dict(
+    {"observation": PLACE, "achieved_goal": PLACE, "desired_goal": PLACE, "mode": Discrete(3)}
+)
+
+
 @pytest.mark.parametrize(
     ("odd", "sentence"),
     [
@@ -130,6 +136,7 @@ class Odd(gymnasium.Env):
         ({"action": Box(np.zeros(2), np.array([1.0, 0.0]))}, "bounds are equal"),
         ({"observation": Box(0, 1, (4, 4))}, "FlattenObservation"),
         ({"observation": Dict({"a": Box(0, 1, (1,))})}, "the parts a: a task with goals has"),
+        ({"observation": WITH_MODE}, "of mode is Discrete"),
         ({"limit": None}, "--task.max-episode-steps N"),
     ],
 )

@@ -16,7 +16,13 @@ from rich.console import Console
 from rpl.acting import controller_policy, whole_policy
 from rpl.commands.evaluate import LARGEST_ROUND, load_for, options_for
 from rpl.commands.loading import Subject
-from rpl.commands.options import ControllerName, as_command, require_suffix, task_words
+from rpl.commands.options import (
+    ControllerName,
+    as_command,
+    option_words,
+    require_suffix,
+    task_options,
+)
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.evaluate import training_seeds
 from rpl.rollout import Episodes, collect
@@ -71,10 +77,11 @@ def run_caching(options: Any, command: list[str]) -> int:
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
+    variations = option_words("task", options.task, task_options(subject.name))
     Console().print(
         f"wrote {options.out}: {len(cache)} states of {len(acted)} episodes with mean return "
         f"{acted.returns.mean():.1f}; act from it with\n"
-        f"  rpl eval {subject.name} --controller {options.out}{task_words(command)}",
+        f"  rpl eval {subject.name} --controller {options.out}{variations}",
         soft_wrap=True,
         highlight=False,
     )

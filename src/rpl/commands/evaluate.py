@@ -22,15 +22,13 @@ from rpl.commands.by_object import (
     training_categories,
 )
 from rpl.commands.judging import judge
-from rpl.commands.loading import Subject, is_planner, load_subject
+from rpl.commands.loading import Subject, Wanted, is_planner, load_subject
 from rpl.commands.options import (
     ControllerName,
     as_command,
-    controller_options,
-    named_task,
-    recorded_task,
+    usual_options,
 )
-from rpl.evaluate import Outcome, evaluation_seeds, paired_difference, verdict
+from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
 from rpl.problem import Problem
 from rpl.residual import Residual
 
@@ -42,6 +40,7 @@ VERDICTS = {
     "better": "better (the paired interval lies above zero)",
     "worse": "worse (the paired interval lies below zero)",
     "no difference shown": "no difference shown (the paired interval includes zero)",
+    "too few episodes": f"too few episodes to say; --episodes {FEWEST_PAIRS} is the least",
 }
 
 
@@ -72,10 +71,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 def options_for(base: type, arguments: list[str]) -> type:
     """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
-    name = named_task(arguments)
-    task, controller = recorded_task(arguments), controller_options(arguments, name)
-    given = any(word.startswith("--task.") for word in arguments)
-    spoken = any(word.startswith("--controller") for word in arguments)
+    task, controller = usual_options(arguments)
     return make_dataclass(
         "Options",
         [
@@ -85,8 +81,6 @@ def options_for(base: type, arguments: list[str]) -> type:
                 Annotated[type(controller), tyro.conf.arg(name="controller")],
                 controller,
             ),
-            ("task_given", tyro.conf.Suppress[bool], given),
-            ("controller_given", tyro.conf.Suppress[bool], spoken),
         ],
         bases=(base,),
         frozen=True,
@@ -95,15 +89,14 @@ def options_for(base: type, arguments: list[str]) -> type:
 
 def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
     """The subject that parsed options name, with ``num_envs`` simulations at once."""
-    return load_subject(
+    wanted = Wanted(
         options.run_or_task,
         options.controller_name,
-        num_envs,
-        options.task if options.task_given else None,
-        options.controller if options.controller_given else None,
+        options.task,
+        options.controller,
         options.checkpoint,
-        render_mode,
     )
+    return load_subject(wanted, num_envs, render_mode)
 
 
 def run_evaluation(options: Any) -> int:
@@ -116,7 +109,7 @@ def run_evaluation(options: Any) -> int:
     subject = load_for(options, num_envs)
 
     def with_task(task: Any) -> Subject:
-        return load_for(replace(options, task=task, task_given=True), num_envs)
+        return load_for(replace(options, task=task), num_envs)
 
     if options.picture is not None and object_options(subject) is None:
         raise ValueError(
@@ -183,10 +176,11 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     if policy is None:
         return {"difference": None, "verdict": None, "largest_deviation": None}
     difference = paired_difference(policy, controller)
+    interval: Any = difference[f"{problem.judged_by}_interval"]
     adds = isinstance(problem.evaluation_task, Residual)
     return {
         "difference": difference,
-        "verdict": verdict(difference[f"{problem.judged_by}_interval"]),  # type: ignore[arg-type]
+        "verdict": verdict(interval, len(policy.returns)),
         "largest_deviation": list(policy.largest_deviation) if adds else None,
     }
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rpl.acting import greedy_policy
-from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, task_options_of
-from rpl.commands.options import OwnSettings, from_record, without_task
+from rpl.catalog import METHODS, TASKS, check_task
+from rpl.commands.options import recorded_controller, recorded_task
 from rpl.commands.train import new_learner
 from rpl.commands.train_pets import pets_problem
 from rpl.config import Config
@@ -21,7 +21,7 @@ from rpl.controllers.train_pets import (
     planning_policy,
 )
 from rpl.making import make_problem
-from rpl.own import OwnOptions, is_own_task
+from rpl.own import OwnOptions, can_be_found, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
@@ -51,75 +51,81 @@ def is_planner(run_or_task: str) -> bool:
     return (path / "config.json").exists() and read_config(path).get("method") == "pets"
 
 
-def load_subject(
-    run_or_task: str,
-    controller: str | None,
-    num_envs: int,
-    task_options: Any,
-    controller_options: Any,
-    checkpoint: str = "best",
-    render_mode: str | None = None,
-) -> Subject:
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be evaluated, watched or cached."""
+
+    run_or_task: str
+    """A run folder, or a task."""
+    controller: str | None = None
+    """In place of the task's, for a task; of a run it can only be its own."""
+    task_options: Any = None
+    """The task's variations; None for the run's own, or the task's."""
+    controller_options: Any = None
+    """The controller's settings; None for the run's own, or the controller's."""
+    checkpoint: str = "best"
+    """Which of a run's policies, ``best`` or ``last``."""
+
+
+def load_subject(wanted: Wanted, num_envs: int, render_mode: str | None = None) -> Subject:
     """A run folder's policy, or a task with a controller.
 
     Args:
-        run_or_task: a run folder, or a name in TASKS.
-        controller: in place of the task's, for a task.
-        num_envs: simulations at once.
-        task_options: the task's variations; None for the run's own.
-        controller_options: the controller's settings; None for the run's own.
-        checkpoint: which of a run's policies, ``best`` or ``last``.
+        wanted: what to load.
+        num_envs: simulations at once, at most.
         render_mode: ``"human"`` opens a window.
+
+    Raises:
+        RunError: if the folder is missing, or cannot be played with what is wanted.
     """
-    path = Path(run_or_task)
-    if run_or_task in TASKS or not path.exists():
-        if os.sep in run_or_task and not is_own_task(run_or_task):
-            raise RunError(f"there is no run folder {run_or_task}")
-        check_task(run_or_task)
-        config = Config(evaluation_episodes=num_envs, episodes_per_cycle=1)
-        problem = make_problem(
-            run_or_task,
-            "scratch",
-            config,
-            task_options,
-            controller,
-            controller_options,
-            render_mode,
-        )
-        return Subject(run_or_task, None, problem, None, charged_steps=problem.charged_steps)
+    path = Path(wanted.run_or_task)
+    if wanted.run_or_task in TASKS or not path.exists():
+        return _of_task(wanted, num_envs, render_mode)
     record = read_config(path)
-    if record["method"] == "pets":
-        return _load_pets(
-            path,
-            record,
-            controller,
-            num_envs,
-            task_options,
-            controller_options,
-            checkpoint,
-            render_mode,
-        )
-    if controller is not None and controller != record["controller"]:
-        raise RunError(f"{path} learned on {record['controller']}, not on {controller}")
-    if any("<" in str(record[name]) for name in ("task", "controller")):
+    load = _of_planner if record["method"] == "pets" else _of_run
+    return load(path, record, wanted, num_envs, render_mode)
+
+
+def _of_task(wanted: Wanted, num_envs: int, render_mode: str | None) -> Subject:
+    """A controller alone."""
+    task = wanted.run_or_task
+    if os.sep in task and not is_own_task(task):
+        raise RunError(f"there is no run folder {task}")
+    check_task(task)
+    problem = make_problem(
+        task,
+        "scratch",
+        Config(evaluation_episodes=num_envs, episodes_per_cycle=1),
+        wanted.task_options,
+        wanted.controller,
+        wanted.controller_options,
+        render_mode,
+    )
+    return Subject(task, None, problem, None, charged_steps=problem.charged_steps)
+
+
+def _of_run(
+    path: Path, record: dict[str, Any], wanted: Wanted, num_envs: int, render_mode: str | None
+) -> Subject:
+    """A learned policy and its controller."""
+    if wanted.controller is not None and wanted.controller != record["controller"]:
+        raise RunError(f"{path} learned on {record['controller']}, not on {wanted.controller}")
+    if not all(can_be_found(str(record[name])) for name in ("task", "controller")):
         raise RunError(
             f"{path} was made with objects that no module holds under a name: load it in Python "
             "with rpl.load(run, make_env=..., controller=...)"
         )
     config = _config(record, num_envs)
-    settings = OwnSettings()
-    if record["controller"] in CONTROLLERS:
-        settings = without_task(record["controller"])
     problem = make_problem(
         record["task"],
         record["method"],
         config,
-        _task_options(record, task_options),
+        _task_options(record, wanted.task_options),
         record["controller"],
-        controller_options or from_record(settings, record["controller_options"]),
+        wanted.controller_options or recorded_controller(record),
         render_mode,
     )
-    state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
+    state, _ = load_checkpoint(path, new_learner(config, problem), wanted.checkpoint)
     return Subject(
         record["task"],
         record["method"],
@@ -131,21 +137,56 @@ def load_subject(
     )
 
 
+def _of_planner(
+    path: Path, record: dict[str, Any], wanted: Wanted, num_envs: int, render_mode: str | None
+) -> Subject:
+    """A planner with its learned model, beside the task's usual controller."""
+    task = record["task"]
+    problem = make_problem(
+        task,
+        "scratch",
+        Config(evaluation_episodes=num_envs, episodes_per_cycle=1),
+        _task_options(record, wanted.task_options),
+        wanted.controller,
+        wanted.controller_options,
+        render_mode,
+    )
+    config = from_dict(PETSConfig, record["config"])
+    planned = pets_problem(task, problem.controller_task)
+    like = create_state(config, planned)
+    state, _ = load_checkpoint(path, like, wanted.checkpoint, PETSProgress)
+    policy = planning_policy(make_pets(config, planned, state, config.seed))
+    return Subject(task, record["method"], problem, policy, state, steps_taken(path), record)
+
+
 def load_policy(
     path: Path, checkpoint: str, num_envs: int, make_env: Any = None, controller: Any = None
 ) -> Policy:
     """A run's policy to call; see ``rpl.load``."""
-    if make_env is None and controller is None:
-        subject = load_subject(str(path), None, num_envs, None, None, checkpoint)
-        return Policy(subject.state, subject.problem, read_config(path))
     record = read_config(path)
-    config = _config(record, num_envs)
+    if record["method"] == "pets":
+        raise RunError(
+            f"{path} is a run of a planner, which needs its task's state: make a controller of it "
+            f"with rpl cache {path} cache.npz"
+        )
+    if record["task"] in TASKS:
+        if make_env is not None or controller is not None:
+            raise RunError(f"{path} learned on the task {record['task']}: load it by its folder")
+        subject = load_subject(Wanted(str(path), checkpoint=checkpoint), num_envs)
+        return Policy(subject.state, subject.problem, record)
+    for name, given in (("task", make_env), ("controller", controller)):
+        if given is None and not can_be_found(str(record[name])):
+            raise RunError(
+                f"the {name} of {path}, {record[name]}, is in no module: pass it to "
+                "rpl.load(run, make_env=..., controller=...)"
+            )
+    config = replace(_config(record, num_envs), num_envs=num_envs)
     problem = own_problem(
         make_env or record["task"],
         controller or record["controller"],
         config,
         # Nothing is judged here, so no episode needs to be run to find out by what.
-        replace(_task_options(record, None), judged_by="return"),
+        _task_options(record, None),
         METHODS[record["method"]].residual,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
@@ -155,40 +196,16 @@ def load_policy(
 def _config(record: dict[str, Any], num_envs: int) -> Config:
     """The run's configuration with as many environments at once as are wanted now."""
     config = from_dict(Config, record["config"])
-    at_once = None if record["task"] in TASKS else num_envs
-    return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=at_once)
+    return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None)
 
 
 def _task_options(record: dict[str, Any], given: Any) -> Any:
-    """The variations of the task, the run's own unless given; none needs processes here."""
-    options = given or from_record(task_options_of(record["task"]), record["task_options"])
-    return replace(options, processes=1) if isinstance(options, OwnOptions) else options
+    """The variations of the task, the run's own unless given; none needs processes here.
 
-
-def _load_pets(
-    path: Path,
-    record: dict[str, Any],
-    controller: str | None,
-    num_envs: int,
-    task_options: Any,
-    controller_options: Any,
-    checkpoint: str,
-    render_mode: str | None,
-) -> Subject:
-    """A planner with its learned model, beside the task's usual controller."""
-    task = record["task"]
-    problem = make_problem(
-        task,
-        "scratch",
-        Config(evaluation_episodes=num_envs, episodes_per_cycle=1),
-        task_options or from_record(TASKS[task].options, record["task_options"]),
-        controller,
-        controller_options,
-        render_mode,
-    )
-    config = from_dict(PETSConfig, record["config"])
-    planned = pets_problem(task, problem.controller_task)
-    like = create_state(config, planned)
-    state, _ = load_checkpoint(path, like, checkpoint, PETSProgress)
-    policy = planning_policy(make_pets(config, planned, state, config.seed))
-    return Subject(task, record["method"], problem, policy, state, steps_taken(path), record)
+    A run is judged as it was in training: nothing is tried out to find out by what.
+    """
+    options = given or recorded_task(record)
+    if not isinstance(options, OwnOptions):
+        return options
+    by = record.get("judged_by", "success") if options.judged_by == "auto" else options.judged_by
+    return replace(options, processes=1, judged_by=by)

@@ -71,28 +71,29 @@ def named_value(arguments: list[str], option: str) -> str | None:
     return None
 
 
-def task_words(arguments: list[str]) -> str:
-    """The ``--task.*`` options among unparsed arguments, to be repeated in another command."""
-    words, taking = [], False
-    for argument in arguments:
-        taking = argument.startswith("--task.") or (taking and not argument.startswith("--"))
-        if taking:
-            words.append(argument)
-    return "".join(f" {shlex.quote(word)}" for word in words)
-
-
 def named_task(arguments: list[str]) -> str | None:
-    """The first task, or run folder's task, among unparsed arguments."""
-    for before, argument in pairwise(arguments):
-        if before in NAMES_OF_OTHERS:
-            continue
-        if argument in TASKS:
-            return argument
-        if (Path(argument) / "config.json").exists():
-            return read_config(Path(argument)).get("task")
-        if is_own_task(argument):
-            return argument
+    """The task, or run folder's task, among unparsed arguments."""
+    record = named_record(arguments)
+    if record is not None:
+        return record.get("task")
+    words = _names(arguments)
+    known = [word for word in words if word in TASKS]
+    return next(iter(known or [word for word in words if is_own_task(word)]), None)
+
+
+def named_record(arguments: list[str]) -> dict[str, Any] | None:
+    """What the run folder among unparsed arguments records; None without one."""
+    for word in _names(arguments):
+        if word in TASKS:
+            return None
+        if (Path(word) / "config.json").exists():
+            return read_config(Path(word))
     return None
+
+
+def _names(arguments: list[str]) -> list[str]:
+    """The words that may name a task or a run."""
+    return [word for before, word in pairwise(arguments) if before not in NAMES_OF_OTHERS]
 
 
 def task_options(task: str | None) -> Any:
@@ -100,15 +101,25 @@ def task_options(task: str | None) -> Any:
     return task_options_of(task or "push")
 
 
-def recorded_task(arguments: list[str]) -> Any:
-    """The default of ``--task.*`` for a task, or those that a run folder records."""
-    name = named_task(arguments)
-    for argument in arguments[1:]:
-        if argument not in TASKS and (Path(argument) / "config.json").exists():
-            return from_record(
-                task_options(name), read_config(Path(argument)).get("task_options", {})
-            )
-    return task_options(name)
+def recorded_task(record: dict[str, Any]) -> Any:
+    """The variations of its task that a run records."""
+    return from_record(task_options(record["task"]), record.get("task_options", {}))
+
+
+def recorded_controller(record: dict[str, Any]) -> Any:
+    """The settings of its controller that a run records."""
+    if record["controller"] not in CONTROLLERS:
+        return OwnSettings()
+    return from_record(without_task(record["controller"]), record.get("controller_options", {}))
+
+
+def usual_options(arguments: list[str]) -> tuple[Any, Any]:
+    """The defaults of ``--task.*`` and ``--controller.*``: a run folder's own, or the task's."""
+    name, record = named_task(arguments), named_record(arguments)
+    task = task_options(name) if record is None else recorded_task(record)
+    if record is None or record.get("method") == "pets":
+        return task, controller_options(arguments, name)
+    return task, recorded_controller(record)
 
 
 def controller_options(arguments: list[str], task: str | None) -> Any:
@@ -132,6 +143,22 @@ def without_task(controller: str) -> Any:
         frozen=True,
     )
     return settings()
+
+
+def option_words(prefix: str, options: Any, usual: Any) -> str:
+    """The words ``--prefix.name value`` that make ``options`` of ``usual``, to be repeated."""
+    words = []
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if value == getattr(usual, field.name):
+            continue
+        name = field.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{prefix}.{name}" if value else f"--{prefix}.no-{name}")
+        else:
+            parts = value if isinstance(value, (tuple, list)) else (value,)
+            words += [f"--{prefix}.{name}", *map(str, parts)]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED
-from rpl.commands.loading import Subject, is_planner, load_subject
+from rpl.commands.loading import Subject, Wanted, is_planner, load_subject
 from rpl.commands.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure
 from rpl.runs import RunError, has_checkpoint
@@ -59,7 +59,7 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
         raise RunError(f"{run} holds no policy")
 
     def load(num_envs: int, render_mode: str | None = None) -> Subject:
-        return load_subject(str(run), None, num_envs, None, None, checkpoint, render_mode)
+        return load_subject(Wanted(str(run), checkpoint=checkpoint), num_envs, render_mode)
 
     looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
     seeds = contrasting_seeds(load, UNSEEN_SEED, episodes, looked_at)

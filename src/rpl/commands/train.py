@@ -72,13 +72,12 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     published = TASKS[name].published if name in TASKS else PAPER
     preset = preset_for(named_value(arguments, "--preset"), name)
     method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
-    config = preset.config
+    config = method.configure(preset.config, published)
     if name is not None and name not in TASKS:
         config = config_for_own(name, arguments, config)
     task = with_physics(task_options(name), preset.physics)
     controller = controller_options(arguments, name)
     learner_name = named_value(arguments, "--learner") or "ddpg"
-    config = method.configure(config, published)
     if learner_name in LEARNERS:
         config = with_learner(config, learner_name)
     options = make_dataclass(

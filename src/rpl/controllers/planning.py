@@ -18,7 +18,7 @@ import copy
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -65,11 +65,12 @@ class TaskModel:
         self._task = task
         if substeps is not None and substeps < 1:
             raise ValueError(f"substeps must be at least 1, not {substeps}")
-        if substeps is not None and substeps != task.substeps:
-            coarse = copy.copy(task.model)
-            coarse.opt.timestep *= task.substeps / substeps
-            task.batch.set_models(coarse)
-            task.substeps = substeps
+        physics: Any = task.unwrapped  # a history around it has no steps of its own
+        if substeps is not None and substeps != physics.substeps:
+            coarse = copy.copy(physics.model)
+            coarse.opt.timestep *= physics.substeps / substeps
+            physics.batch.set_models(coarse)
+            physics.substeps = substeps
 
     def predict(
         self, states: np.ndarray, actions: np.ndarray

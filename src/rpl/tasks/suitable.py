@@ -66,7 +66,7 @@ def _attribute(env: gymnasium.Env, name: str) -> Any:
 
 
 def check_observation_space(space: gymnasium.Space) -> None:
-    """Refuses what is neither a Box of one dimension nor the three of a task with goals.
+    """Refuses what is neither a Box of one dimension nor several, the three of goals among them.
 
     Raises:
         UnsuitableEnvironment: naming the part.
@@ -79,7 +79,7 @@ def check_observation_space(space: gymnasium.Space) -> None:
                 f"{', '.join(GOAL_PARTS)}; make one array of any other with "
                 "gymnasium.wrappers.FlattenObservation"
             )
-        parts = {name: space.spaces[name] for name in GOAL_PARTS}
+        parts = dict(space.spaces)
     for name, part in parts.items():
         if not isinstance(part, gymnasium.spaces.Box) or len(part.shape) != 1:
             raise UnsuitableEnvironment(
