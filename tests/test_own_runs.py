@@ -18,7 +18,7 @@ from rpl.acting import controller_policy, exploring_policy
 from rpl.cli import run
 from rpl.commands.options import named_task, parsed
 from rpl.commands.train import command_for
-from rpl.config import PRESETS, ExplorationConfig
+from rpl.config import PRESETS, ExplorationConfig, with_learner
 from rpl.controllers.cached import Cache
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.making import make_problem
@@ -242,6 +242,18 @@ def test_improving_takes_the_objects_themselves(tmp_path) -> None:
     np.testing.assert_array_equal(again(seen), policy(seen))
     with pytest.raises(rpl.runs.RunError, match=r"rpl\.load\(run, make_env="):
         rpl.load(folder)
+
+
+def test_improving_records_the_learner_that_learned(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for config, name in ((with_learner(small_config(), "sac"), None), (small_config(), "td3")):
+        words = {"steps": 300, "config": config, "learner": name, "quiet": True}
+        rpl.improve("toys:Slide", "toys:one", **words)
+    for name, critics in (("sac", 2), ("td3", 2)):
+        folder = Path("runs") / f"toys-Slide-rpl-{name}-seed0"
+        record = json.loads((folder / "config.json").read_text())
+        assert (record["learner"], record["preset"]) == (name, None)
+        assert record["config"]["learner"]["critics"] == critics
 
 
 def test_a_policy_stored_as_onnx_is_a_controller(trained_with_goals, tmp_path, capfd) -> None:

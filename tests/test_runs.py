@@ -1,6 +1,5 @@
 """The run folder: locks, checkpoints, configuration read back."""
 
-import json
 import os
 import subprocess
 import sys
@@ -12,10 +11,10 @@ import numpy as np
 import pytest
 
 from rpl import learner
-from rpl.config import FAST, PAPER, Config, LearnerConfig, ReplayConfig
+from rpl.config import FAST, LearnerConfig, ReplayConfig
 from rpl.errors import UsageError
 from rpl.progress import Progress
-from rpl.runs import RunError, RunFolder, from_dict, load_checkpoint, read_config, write_durably
+from rpl.runs import RunError, RunFolder, load_checkpoint, read_config, write_durably
 
 RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
 
@@ -23,11 +22,6 @@ RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl tr
 def small_learner(seed=0):
     config = LearnerConfig(hidden=(4,))
     return learner.create(jax.random.key(seed), 3, 2, 1, config)
-
-
-def test_config_survives_json():
-    for config in (PAPER, FAST, replace(FAST, learner=LearnerConfig(hidden=(7, 8)))):
-        assert from_dict(Config, json.loads(json.dumps(asdict(config)))) == config
 
 
 def begin(folder):

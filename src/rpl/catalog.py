@@ -68,6 +68,10 @@ class ControllerEntry:
         names = [field.name for field in dataclasses.fields(self.make)]
         return tuple(name for name in ("layout", "task") if name in names)
 
+    def settings(self) -> Any:
+        """Its default settings: an instance that has no task yet."""
+        return self.make(**dict.fromkeys(self.from_task))
+
     @property
     def plans(self) -> bool:
         """Whether it continues copies of the task's simulation."""

@@ -208,6 +208,14 @@ LEARNERS: dict[str, dict[str, Any]] = {
 """The learners by name: what each changes of a preset's settings."""
 
 
+def learner_name(config: Config) -> str:
+    """The name in LEARNERS of what a configuration learns with."""
+    for name, changes in LEARNERS.items():
+        if changes and all(getattr(config.learner, k) == v for k, v in changes.items()):
+            return name
+    return "ddpg"
+
+
 def with_learner(config: Config, name: str) -> Config:
     """The configuration with a learner of LEARNERS in place of DDPG.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
 
-from rpl.commands.loading import load_policy
-from rpl.commands.train import facts_of, train_in
-from rpl.config import PRESETS, Config, with_learner
+from rpl.config import PRESETS, Config, learner_name, with_learner
+from rpl.learning_runs import default_folder, facts_of, run_record, train_in, usual_record
+from rpl.loading import load_policy
 from rpl.own import OwnOptions, name_of
 from rpl.own_problem import horizon_of, own_config, own_problem
 from rpl.policy import Policy
-from rpl.runs import RunFolder, provenance
+from rpl.runs import RunFolder
 from rpl.tasks.gymnasium_task import MakeEnv
 
 
@@ -26,7 +25,7 @@ def improve(
     steps: int = 100_000,
     out: str | Path | None = None,
     seed: int = 0,
-    learner: Literal["ddpg", "td3", "sac"] = "ddpg",
+    learner: Literal["ddpg", "td3", "sac"] | None = None,
     scale: float | tuple[float, ...] | None = None,
     task: OwnOptions | None = None,
     config: Config | None = None,
@@ -44,9 +43,9 @@ def improve(
             class, a function of the environment, ``module:name``, an ONNX file or a cache
             that ``rpl cache`` saved.
         steps: environment steps to train for.
-        out: the run folder; default: ``runs/<env>-rpl-seed<seed>``.
+        out: the run folder; default: that of ``rpl train``, ``runs/<env>-rpl-seed<seed>``.
         seed: decides everything random in the run.
-        learner: the reinforcement learner.
+        learner: the reinforcement learner; default: that of ``config``, or DDPG.
         scale: how far the policy may be from its controller, in halves of the action range:
             one number, or one for each component.
         task: how the environment becomes a task: its length, processes, how it is judged.
@@ -60,18 +59,31 @@ def improve(
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
     task = task or OwnOptions()
+    preset = "fast" if config is None else None
     if config is None:
         horizon = horizon_of(env, task.max_episode_steps)
-        preset = with_learner(PRESETS["fast"].config, learner)
-        config = own_config(preset, horizon, task.processes)
+        config = own_config(PRESETS["fast"].config, horizon, task.processes)
+    learned = learner or learner_name(config)
+    if learner is not None:
+        config = with_learner(config, learner)
     config = replace(config, steps=steps, seed=seed)
     if scale is not None:
         config = replace(config, residual=replace(config.residual, scale=scale))
     problem = own_problem(env, controller, config, task)
-    name = re.sub(r"[^\w.-]+", "-", name_of(env))
-    folder = Path(out) if out is not None else Path("runs") / f"{name}-rpl-seed{seed}"
-    record = _record(env, controller, learner, config, task) | facts_of(problem, config)
-    run = RunFolder(folder, record, resume, overwrite)
+    folder = Path(out) if out is not None else default_folder(name_of(env), "rpl", learned, seed)
+    record = run_record(
+        config,
+        task=name_of(env),
+        method="rpl",
+        learner=learned,
+        preset=preset,
+        controller=name_of(controller),
+        task_options=task,
+        controller_options=None,
+        command=f"rpl.improve({name_of(env)!r}, {name_of(controller)!r}, steps={config.steps})",
+    )
+    usual = usual_record(record["task"], None, Config())
+    run = RunFolder(folder, record | facts_of(problem, config), resume, overwrite, usual)
     try:
         train_in(
             run,
@@ -83,22 +95,3 @@ def improve(
     finally:
         run.close()
     return load_policy(folder, "best", 1, make_env=env, controller=controller)
-
-
-def _record(
-    env: Any, controller: Any, learner: str, config: Config, task: OwnOptions
-) -> dict[str, Any]:
-    """What ``config.json`` says, as ``rpl train`` writes it."""
-    return {
-        "task": name_of(env),
-        "method": "rpl",
-        "learner": learner,
-        "preset": "fast",
-        "seed": config.seed,
-        "controller": name_of(controller),
-        "task_options": asdict(task),
-        "controller_options": {},
-        "config": asdict(config),
-        "command": f"rpl.improve({name_of(env)!r}, {name_of(controller)!r}, steps={config.steps})",
-        **provenance(),
-    }

@@ -18,6 +18,7 @@ from rpl.catalog import (
     task_options_of,
 )
 from rpl.config import Config
+from rpl.controllers.train_pets import PETSProblem
 from rpl.critic_input import critic_input
 from rpl.errors import UsageError
 from rpl.goal_rules import GoalRules, relabelled_by_difference
@@ -105,3 +106,26 @@ def make_problem(
         judged_by=entry.judged_by,
         beneath=critic_input(config.residual, collecting),
     )
+
+
+def pets_problem(name: str, task: VectorEnv) -> PETSProblem:
+    """What PETS is to control; the planner's cost is the task's own reward, negated.
+
+    Args:
+        name: the task's, in TASKS.
+        task: any number of its environments.
+
+    Raises:
+        ValueError: if the task cannot say what a predicted step would earn.
+    """
+    if not hasattr(task, "predicted_reward"):
+        able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
+        raise ValueError(
+            f"'{name}' cannot say what a predicted step would earn, which --method pets must know; "
+            f"choose {' or '.join(able)}"
+        )
+
+    def cost(observation: Any, action: Any, desired_goal: Any) -> Any:
+        return -task.predicted_reward(observation, action, desired_goal)  # type: ignore[attr-defined]
+
+    return PETSProblem(task, cost, TASKS[name].horizon)

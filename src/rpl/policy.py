@@ -147,7 +147,7 @@ def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: An
     Raises:
         RunError: if there is no policy, or the objects it was made with cannot be found.
     """
-    from rpl.commands.loading import load_policy
+    from rpl.loading import load_policy
 
     return load_policy(Path(run), checkpoint, num_envs, **own)
 

@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,12 +22,13 @@ import equinox as eqx
 from rpl.config import Config
 from rpl.errors import Failure, UsageError
 from rpl.progress import Progress
+from rpl.settings import differences
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 
+PROVENANCE = ("command", "versions", "commit", "machine")  # may differ where a run goes on
 LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 
-T = TypeVar("T")
 State = TypeVar("State")
 
 
@@ -44,6 +46,7 @@ class RunFolder:
         record: what ``config.json`` is to say.
         resume: continue what the folder holds.
         overwrite: delete what the folder holds.
+        usual: defaults of its settings, for a run that is older than some of them.
 
     Raises:
         RunError: if another process uses the folder, it holds a run that has learned something
@@ -53,11 +56,17 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, record: dict[str, Any], resume: bool = False, overwrite: bool = False
+        self,
+        path: Path,
+        record: dict[str, Any],
+        resume: bool = False,
+        overwrite: bool = False,
+        usual: Mapping[str, Any] | None = None,
     ) -> None:
         if resume and overwrite:
             raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
         self.path = path
+        self._usual = dict(usual or {})
         self.resumed = False
         self._events = None
         self._resumed_at: int | None = None
@@ -92,11 +101,19 @@ class RunFolder:
                 f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
                 "--out names another folder"
             )
-        differences = _differences(read_config(self.path), record, _older_defaults())
-        if differences:
+        had, wanted = (
+            {name: value for name, value in of.items() if name not in PROVENANCE}
+            for of in (read_config(self.path), record)
+        )
+        usual = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | self._usual
+        changed = [
+            f"{name} was {before}, is {now}"
+            for name, before, now, _ in differences(had, wanted, usual)
+        ]
+        if changed:
             raise RunError(
                 f"the run in {self.path} was started with other settings "
-                f"({'; '.join(differences)}): repeat its command with --resume, "
+                f"({'; '.join(changed)}): repeat its command with --resume, "
                 "and with the old values as options where the preset has changed; choose "
                 "another folder with --out, or begin again with --overwrite"
             )
@@ -241,22 +258,6 @@ def write_durably(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def from_dict(cls: type[T], data: dict[str, Any]) -> T:
-    """Rebuilds a (nested, frozen) dataclass from ``dataclasses.asdict`` that went through JSON."""
-    defaults = cls()
-    values = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        if field.name not in data:
-            continue
-        value, default = data[field.name], getattr(defaults, field.name)
-        if dataclasses.is_dataclass(default):
-            value = from_dict(type(default), value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[field.name] = value
-    return cls(**values)
-
-
 def provenance() -> dict[str, Any]:
     """Versions, commit and machine, for ``config.json``."""
     return {
@@ -316,32 +317,6 @@ def _lock(path: Path):
                     "with --out"
                 ) from error
         time.sleep(0.05)
-
-
-# What may differ between a run and its continuation: it changes no result.
-_FREE = {"command", "versions", "commit", "machine", "config.steps", "config.num_threads"}
-
-
-def _older_defaults() -> dict[str, Any]:
-    """What settings were before they could be set: a run may be older than a setting."""
-    return {"learner": "ddpg", "config": dataclasses.asdict(Config())}
-
-
-def _differences(
-    old: dict[str, Any], new: dict[str, Any], defaults: dict[str, Any], prefix: str = ""
-) -> list[str]:
-    found = []
-    new = json.loads(_json_bytes(new))
-    for key in sorted(old.keys() | new.keys()):
-        name, default = prefix + key, defaults.get(key, {})
-        before, after = old.get(key, default), new.get(key)
-        if name in _FREE or before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            found += _differences(before, after, default, name + ".")
-        else:
-            found.append(f"{name} was {before}, is {after}")
-    return found
 
 
 def _keep_rows(path: Path, rows: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from rpl.commands.loading import Subject
 from rpl.evaluate import Outcome
+from rpl.loading import Subject
 from rpl.tasks.hook import HookOptions, HookTask
 from rpl.tasks.objects import RigidObject, Split, choose_objects
 

@@ -15,7 +15,6 @@ from rich.console import Console
 
 from rpl.acting import controller_policy, whole_policy
 from rpl.commands.evaluate import LARGEST_ROUND, load_for, options_for
-from rpl.commands.loading import Subject
 from rpl.commands.options import (
     ControllerName,
     as_command,
@@ -25,6 +24,7 @@ from rpl.commands.options import (
 )
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.evaluate import training_seeds
+from rpl.loading import Subject
 from rpl.rollout import Episodes, collect
 from rpl.runs import provenance
 

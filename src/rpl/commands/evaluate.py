@@ -22,13 +22,13 @@ from rpl.commands.by_object import (
     training_categories,
 )
 from rpl.commands.judging import judge
-from rpl.commands.loading import Subject, Wanted, is_planner, load_subject
 from rpl.commands.options import (
     ControllerName,
     as_command,
     usual_options,
 )
 from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
+from rpl.loading import Subject, Wanted, is_planner, load_subject
 from rpl.problem import Problem
 from rpl.residual import Residual
 

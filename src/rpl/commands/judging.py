@@ -8,8 +8,8 @@ from gymnasium.vector import VectorEnv
 from rich.console import Console
 
 from rpl.acting import controller_policy
-from rpl.commands.loading import Subject
 from rpl.evaluate import Outcome, evaluate
+from rpl.loading import Subject
 from rpl.rollout import Policy
 
 

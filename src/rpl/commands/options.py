@@ -15,6 +15,7 @@ from rpl.catalog import CONTROLLERS, TASKS, find, task_options_of
 from rpl.errors import UsageError
 from rpl.own import is_own_controller, is_own_task
 from rpl.runs import read_config
+from rpl.settings import read_back
 
 ControllerName = Annotated[
     str | None,
@@ -103,14 +104,14 @@ def task_options(task: str | None) -> Any:
 
 def recorded_task(record: dict[str, Any]) -> Any:
     """The variations of its task that a run records."""
-    return from_record(task_options(record["task"]), record.get("task_options", {}))
+    return read_back(task_options(record["task"]), record.get("task_options", {}))
 
 
 def recorded_controller(record: dict[str, Any]) -> Any:
     """The settings of its controller that a run records."""
     if record["controller"] not in CONTROLLERS:
         return OwnSettings()
-    return from_record(without_task(record["controller"]), record.get("controller_options", {}))
+    return read_back(without_task(record["controller"]), record.get("controller_options", {}))
 
 
 def usual_options(arguments: list[str]) -> tuple[Any, Any]:
@@ -164,18 +165,3 @@ def option_words(prefix: str, options: Any, usual: Any) -> str:
 @dataclasses.dataclass(frozen=True)
 class OwnSettings:
     """Somebody's own controller has its settings in its own code."""
-
-
-def as_record(options: Any) -> dict[str, Any]:
-    """Options for ``config.json``; what a controller gets from its task is not among them."""
-    return {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(options)
-        if field.name not in ("layout", "task")
-    }
-
-
-def from_record(default: Any, record: dict[str, Any]) -> Any:
-    """Options read back from ``config.json``."""
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
-    return dataclasses.replace(default, **values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +11,12 @@ import tyro
 from rich.console import Console
 
 from rpl.catalog import TASKS, UnknownName
-from rpl.commands.options import as_command, as_record, without_task
+from rpl.commands.options import as_command, named_value
 from rpl.commands.paper_display import QueueDisplay, standings_table, time_left
 from rpl.commands.train import record_for
 from rpl.config import Config
 from rpl.controllers.train_pets import PRESETS
+from rpl.learning_runs import usual_record
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, row_complaints
 from rpl.paper.folders import Places, Run, runs_of, seconds_left, speeds
@@ -229,14 +230,9 @@ def expected_record(cell: Cell, seed: int) -> Mapping[str, Any]:
 
 def default_record(cell: Cell) -> Mapping[str, Any]:
     """The defaults, which stand for settings that a row does not have yet."""
-    entry = TASKS[cell.task]
+    controller = named_value(list(cell.words), "--controller") or TASKS[cell.task].controller
     config = PRESETS["official"] if cell.method == "pets" else Config()
-    return {
-        "learner": "ddpg",
-        "task_options": as_record(entry.options),
-        "controller_options": as_record(without_task(entry.controller)),
-        "config": asdict(config),
-    }
+    return usual_record(cell.task, controller, config)
 
 
 def _known(kind: str, names: Sequence[str], known: Sequence[str]) -> None:

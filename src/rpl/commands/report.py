@@ -10,9 +10,9 @@ import tyro
 from rich.console import Console
 
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED
-from rpl.commands.loading import Subject, Wanted, is_planner, load_subject
 from rpl.commands.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure
+from rpl.loading import Subject, Wanted, is_planner, load_subject
 from rpl.runs import RunError, has_checkpoint
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from gymnasium.vector import VectorEnv
 from rich.console import Console
 
 from rpl.catalog import TASKS, find
-from rpl.commands.options import as_command, as_record, named_task, named_value, task_options
-from rpl.commands.running import Interruption, RunOptions, resuming, say_end
+from rpl.commands.options import as_command, named_task, named_value, task_options
+from rpl.commands.running import RunOptions, resuming
 from rpl.controllers.train_pets import (
     PRESETS,
     PETSConfig,
@@ -25,8 +24,12 @@ from rpl.controllers.train_pets import (
 )
 from rpl.display import TrialDisplay
 from rpl.errors import UsageError
+from rpl.interruption import Interruption, say_end
+from rpl.learning_runs import usual_record
+from rpl.making import pets_problem
 from rpl.own import is_own_task
 from rpl.runs import RunFolder, provenance
+from rpl.settings import as_record
 
 PlannerName = Literal["official", "small"]
 
@@ -71,7 +74,8 @@ def run_training(options: Any, command: list[str]) -> int:
     task = entry.make(1, options.task, num_threads=1)
     problem = pets_problem(options.task_name, task)
     folder = options.out or Path("runs") / f"{options.task_name}-pets-seed{config.seed}"
-    run = RunFolder(folder, record_of(options, command), options.resume, options.overwrite)
+    usual = usual_record(options.task_name, None, PETSConfig())
+    run = RunFolder(folder, record_of(options, command), options.resume, options.overwrite, usual)
     try:
         return _train_in(run, config, problem, command)
     finally:
@@ -94,29 +98,6 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "command": shlex.join(command),
         **provenance(),
     }
-
-
-def pets_problem(name: str, task: VectorEnv) -> PETSProblem:
-    """What PETS is to control; the planner's cost is the task's own reward, negated.
-
-    Args:
-        name: the task's, in TASKS.
-        task: any number of its environments.
-
-    Raises:
-        ValueError: if the task cannot say what a predicted step would earn.
-    """
-    if not hasattr(task, "predicted_reward"):
-        able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
-        raise ValueError(
-            f"'{name}' cannot say what a predicted step would earn, which --method pets must know; "
-            f"choose {' or '.join(able)}"
-        )
-
-    def cost(observation: Any, action: Any, desired_goal: Any) -> Any:
-        return -task.predicted_reward(observation, action, desired_goal)  # type: ignore[attr-defined]
-
-    return PETSProblem(task, cost, TASKS[name].horizon)
 
 
 def _train_in(run: RunFolder, config: PETSConfig, problem: PETSProblem, command: list[str]) -> int:

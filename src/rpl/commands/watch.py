@@ -15,10 +15,10 @@ from rich.progress import track
 from rpl.acting import controller_policy
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED, load_for, options_for
 from rpl.commands.judging import judge
-from rpl.commands.loading import Subject, is_planner
 from rpl.commands.options import ControllerName, as_command, require_suffix
 from rpl.errors import UsageError
 from rpl.evaluate import evaluation_seeds
+from rpl.loading import Subject, is_planner
 from rpl.rollout import collect
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
+from rpl.settings import FREE, differences
 
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
 CONFIGURED = ("task_options", "controller_options", "config")
@@ -19,13 +20,7 @@ COLUMNS = ("environment_steps", "wall_seconds", "policy_return")
 # PETS plans from the start, and without a controller.
 LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
 
-# What changes speed or length but no number on the way there.
-FREE = {"config.num_threads", "config.num_envs", "config.steps", "config.seed"}
-# Settings that are no more, with the value at which they changed nothing.
-RETIRED = {
-    "config.learner.action_l2_relative": False,
-    "config.learner.action_l2_least": 0.0,
-}
+FREE_OF_CELLS = FREE | {"config.seed"}  # the seed is held to the folder's
 # From scratch the controller is only the level beside the curve.
 UNUSED = {"scratch": ("controller", "controller_options"), "pets": ("controller",)}
 
@@ -95,32 +90,18 @@ def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) 
 
 
 def _differences(
-    record: Mapping[str, Any], expected: Mapping[str, Any], defaults: Mapping[str, Any], cell: Cell
+    record: Mapping[str, Any], expected: Mapping[str, Any], usual: Mapping[str, Any], cell: Cell
 ) -> Iterator[str]:
     unused = UNUSED.get(cell.method, ())
-    had, wanted, before = (
-        flat({k: part[k] for k in (*NAMED, *CONFIGURED) if k in part and k not in unused})
-        for part in (record, expected, defaults)
+    had, wanted = (
+        {k: part[k] for k in (*NAMED, *CONFIGURED) if k in part and k not in unused}
+        for part in (record, expected)
     )
-    for name in sorted(wanted.keys() | had.keys()):
-        value = had.get(name, before.get(name))
-        if name in FREE or value == wanted.get(name, RETIRED.get(name)):
-            continue
-        if name not in wanted:
+    for name, value, should, known in differences(had, wanted, usual, FREE_OF_CELLS):
+        if known:
+            yield f"{name} is {value}; the matrix says {should}"
+        else:
             yield f"{name} is {value}; the matrix knows no such setting"
-        else:
-            yield f"{name} is {value}; the matrix says {wanted[name]}"
-
-
-def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested record with dotted names, as JSON would give its values back."""
-    values = {}
-    for name, value in record.items():
-        if isinstance(value, Mapping) and value:
-            values |= flat(value, f"{prefix}{name}.")
-        else:
-            values[prefix + name] = json.loads(json.dumps(value))
-    return values
 
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rpl.paper.check import flat
+from rpl.settings import flat
 from rpl.show.numbers import format_steps
 from rpl.show.plots import Run, judged_quantity, learning_curves, read_run
 

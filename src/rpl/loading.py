@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rpl.acting import greedy_policy
-from rpl.catalog import METHODS, TASKS, check_task
-from rpl.commands.options import recorded_controller, recorded_task
-from rpl.commands.train import new_learner
-from rpl.commands.train_pets import pets_problem
+from rpl.catalog import CONTROLLERS, METHODS, TASKS, check_task, task_options_of
 from rpl.config import Config
 from rpl.controllers.train_pets import (
     PETSConfig,
@@ -20,13 +17,15 @@ from rpl.controllers.train_pets import (
     make_pets,
     planning_policy,
 )
-from rpl.making import make_problem
+from rpl.learning_runs import new_learner
+from rpl.making import make_problem, pets_problem
 from rpl.own import OwnOptions, can_be_found, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
 from rpl.rollout import Policy as ActingPolicy
-from rpl.runs import RunError, from_dict, load_checkpoint, read_config, steps_taken
+from rpl.runs import RunError, load_checkpoint, read_config, steps_taken
+from rpl.settings import read_back
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _of_run(
         config,
         _task_options(record, wanted.task_options),
         record["controller"],
-        wanted.controller_options or recorded_controller(record),
+        wanted.controller_options or _controller_options(record),
         render_mode,
     )
     state, _ = load_checkpoint(path, new_learner(config, problem), wanted.checkpoint)
@@ -151,7 +150,7 @@ def _of_planner(
         wanted.controller_options,
         render_mode,
     )
-    config = from_dict(PETSConfig, record["config"])
+    config = read_back(PETSConfig(), record["config"])
     planned = pets_problem(task, problem.controller_task)
     like = create_state(config, planned)
     state, _ = load_checkpoint(path, like, wanted.checkpoint, PETSProgress)
@@ -195,7 +194,7 @@ def load_policy(
 
 def _config(record: dict[str, Any], num_envs: int) -> Config:
     """The run's configuration with as many environments at once as are wanted now."""
-    config = from_dict(Config, record["config"])
+    config = read_back(Config(), record["config"])
     return replace(config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None)
 
 
@@ -204,8 +203,16 @@ def _task_options(record: dict[str, Any], given: Any) -> Any:
 
     A run is judged as it was in training: nothing is tried out to find out by what.
     """
-    options = given or recorded_task(record)
+    options = given or read_back(task_options_of(record["task"]), record["task_options"])
     if not isinstance(options, OwnOptions):
         return options
     by = record.get("judged_by", "success") if options.judged_by == "auto" else options.judged_by
     return replace(options, processes=1, judged_by=by)
+
+
+def _controller_options(record: dict[str, Any]) -> Any:
+    """The settings of its controller that a run records; None where its own code has them."""
+    name = record["controller"]
+    if name not in CONTROLLERS:
+        return None
+    return read_back(CONTROLLERS[name].settings(), record["controller_options"])
