@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +61,28 @@ def test_a_result_made_under_other_settings_is_made_again(places):
     write(places.runs / RUN.folder, "400,2.0,1", "")
     of_now.keep_finished([RUN])
     assert read_progress(places.results / RUN.folder / "metrics.csv") == (400, 200.0)
+
+
+def test_a_finished_run_of_other_settings_is_outdated_until_it_is_deleted(places):
+    outdated = Places(places.runs, places.results, lambda row, run: False)
+    write(places.runs / RUN.folder, "400,8.0,1", "")
+    assert outdated.standing(RUN) == Standing(RUN, "outdated")
+    outdated.keep_finished([RUN])
+    assert not (places.results / RUN.folder).exists()
+    shutil.rmtree(places.runs / RUN.folder)
+    assert outdated.standing(RUN).state == "missing"
+
+
+def test_a_finished_row_is_looked_into_once(tmp_path):
+    looked = []
+    places = Places(tmp_path, tmp_path / "results", lambda row, run: not looked.append(run))
+    write(places.results / RUN.folder, "400,8.0,1", "")
+    assert [places.standing(RUN).state for _ in range(3)] == ["done"] * 3
+    assert looked == [RUN]
+    write(places.results / RUN.folder, "0,0.0,1", "400,9.0,1", "")
+    os.utime(places.results / RUN.folder / "metrics.csv", ns=(1, 1))
+    assert places.standing(RUN).state == "done"
+    assert looked == [RUN, RUN]
 
 
 def test_a_row_still_being_written_does_not_count(places):

@@ -160,9 +160,19 @@ def make_missing(options: RunOptions) -> int:
         runs = [Run(run.cell.limited(options.steps), run.seed) for run in runs]
     standings = [places.standing(run) for run in runs]
     speed = speeds(standings)
-    left = {s.run: seconds_left([s], speed) for s in standings if s.state != "done"}
+    outdated = [s.run for s in standings if s.state == "outdated"]
+    left = {
+        s.run: seconds_left([s], speed) for s in standings if s.state not in ("done", "outdated")
+    }
     console = Console()
-    console.print(f"{len(runs) - len(left)} of {len(runs)} runs are done")
+    for run in outdated:
+        console.print(
+            f"left out {places.runs / run.folder}: it was made under other settings; "
+            "delete it to have it made again",
+            soft_wrap=True,
+        )
+    done = len(runs) - len(left) - len(outdated)
+    console.print(f"{done} of {len(runs)} runs are done")
     if not left:
         return 0
     executor = _executor(options)

@@ -15,11 +15,17 @@ from rpl.paper.queue import every
 from rpl.show.numbers import format_steps
 
 SECONDS_BETWEEN_LINES = 60.0
-STYLES = {"done": "green", "running": "bold yellow", "stopped": "yellow", "missing": "dim"}
+STYLES = {
+    "done": "green",
+    "running": "bold yellow",
+    "stopped": "yellow",
+    "outdated": "red",
+    "missing": "dim",
+}
 
 
 def standings_table(standings: Sequence[Standing], colour: bool = True) -> Table:
-    """A row a cell, a column a seed: done, the steps so far (… while running), or a dash."""
+    """A row a cell, a column a seed: done, the steps so far (… while running), old, or a dash."""
     rows: dict[Cell, dict[int, Standing]] = {}
     for standing in standings:
         rows.setdefault(standing.run.cell, {})[standing.run.seed] = standing
@@ -47,7 +53,8 @@ def standings_table(standings: Sequence[Standing], colour: bool = True) -> Table
 def _entry(standing: Standing | None, colour: bool) -> Text:
     if standing is None:
         return Text("")
-    text = {"missing": "-", "done": "done"}.get(standing.state, format_steps(standing.steps))
+    words = {"missing": "-", "done": "done", "outdated": "old"}
+    text = words.get(standing.state, format_steps(standing.steps))
     if standing.state == "running":
         text += " …"
     return Text(text, style=STYLES[standing.state] if colour else "")

@@ -11,7 +11,7 @@ from typing import Literal
 
 from rpl.paper.matrix import Cell
 
-State = Literal["done", "running", "stopped", "missing"]
+State = Literal["done", "running", "stopped", "outdated", "missing"]
 KEPT = ("config.json", "metrics.csv")
 
 
@@ -34,6 +34,7 @@ class Standing:
 
     run: Run
     state: State
+    """outdated: finished under settings that have changed since, where a new run would go."""
     steps: int = 0
     """Environment steps done by its last evaluation."""
     speed: float | None = None
@@ -59,12 +60,20 @@ class Places:
         self.runs = runs
         self.results = results
         self._as_asked = as_asked
+        self._verdicts: dict[Path, tuple[tuple[int, ...], bool]] = {}
+
+    def _is_as_asked(self, row: Path, run: Run) -> bool:
+        """The verdict on a finished row, found once for as long as its files stay the same."""
+        stamp = tuple((row / name).stat().st_mtime_ns for name in KEPT if (row / name).exists())
+        if self._verdicts.get(row, ((), False))[0] != stamp:
+            self._verdicts[row] = stamp, self._as_asked(row, run)
+        return self._verdicts[row][1]
 
     def _kept(self, run: Run) -> Standing | None:
         """Where a run stands whose result is kept."""
         kept = self.results / run.folder
         steps, speed = read_progress(kept / "metrics.csv")
-        if steps < run.cell.steps or not self._as_asked(kept, run):
+        if steps < run.cell.steps or not self._is_as_asked(kept, run):
             return None
         return Standing(run, "done", steps, speed)
 
@@ -76,8 +85,9 @@ class Places:
         steps, speed = read_progress(made / "metrics.csv")
         if is_in_use(made):
             return Standing(run, "running", steps, speed)
-        if steps >= run.cell.steps and self._as_asked(made, run):
-            return Standing(run, "done", steps, speed)
+        if steps >= run.cell.steps:
+            as_asked = self._is_as_asked(made, run)
+            return Standing(run, "done", steps, speed) if as_asked else Standing(run, "outdated")
         return Standing(run, "stopped" if steps else "missing", steps, speed)
 
     def keep(self, run: Run) -> None:
