@@ -21,14 +21,14 @@ def recording(label: str, colour: int, steps: int = 5, success: bool = True) -> 
         frame = np.zeros((60, 120, 3), np.uint8)
         frame[..., colour] = 40 * t
         frames.append(frame)
-    return Recording(label, frames, success)
+    return Recording(label, frames, success, fps=10.0)
 
 
 def test_a_film_holds_every_step_of_every_episode_and_then_stands_still(tmp_path: Path) -> None:
     first = (recording("controller", 0), recording("residual policy", 1))
     second = (recording("controller", 0, steps=3), recording("residual policy", 1))
     path = tmp_path / "new" / "film.mp4"
-    write_film(path, [first, second], fps=10)
+    write_film(path, [first, second])
     with imageio.get_reader(path) as reader:
         frames = list(reader.iter_data())
         width, height = reader.get_meta_data()["size"]
@@ -42,7 +42,7 @@ def test_a_film_holds_every_step_of_every_episode_and_then_stands_still(tmp_path
 
 def test_odd_sizes_are_padded_rather_than_refused(tmp_path: Path) -> None:
     odd = Recording("x", [np.zeros((61, 121, 3), np.uint8)] * 2, True)
-    write_film(tmp_path / "odd.mp4", [[odd]], fps=10)
+    write_film(tmp_path / "odd.mp4", [[odd]])
     with imageio.get_reader(tmp_path / "odd.mp4") as reader:
         assert reader.get_meta_data()["size"] == (122, 60 + 2 + BAR)
 
@@ -83,18 +83,15 @@ class Still(FetchTask):
 
 
 def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:
-    task, seen, drawn = Still(1, num_threads=1), [], []
+    task, seen = Still(1, num_threads=1), []
 
     def policy(observation: dict, episodes: np.ndarray, step: int) -> np.ndarray:
         seen.append((step, observation["desired_goal"].copy(), int(episodes[0])))
         return np.zeros((1, 4))
 
-    films = [
-        record(task, policy, 7, 50, "x", size=(8, 8), on_frame=lambda: drawn.append(1))
-        for _ in range(2)
-    ]
+    films = [record(task, policy, 7, 50, "x", size=(8, 8)) for _ in range(2)]
     assert [int(f[0, 0, 0]) for f in films[0].frames] == list(range(51))
-    assert len(drawn) == 102
+    assert films[0].fps == task.metadata["render_fps"]
     assert [step for step, _, _ in seen] == 2 * list(range(50))
     np.testing.assert_array_equal(seen[0][1], seen[50][1])
     assert not films[0].success  # doing nothing leaves the object where it was

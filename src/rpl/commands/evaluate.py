@@ -23,8 +23,10 @@ from rpl.commands.by_object import (
 )
 from rpl.commands.judging import judge
 from rpl.commands.options import (
+    PICTURES,
     ControllerName,
     as_command,
+    require_suffix,
     usual_options,
 )
 from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
@@ -60,7 +62,7 @@ class EvaluateOptions:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
     picture: Path | None = None
-    """Where episodes differ in objects: draw success by kind of object, as .png or .svg."""
+    """Where episodes differ in objects: draw success by kind of object, as .png, .pdf or .svg."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
@@ -101,6 +103,7 @@ def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Sub
 
 def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
+    require_suffix(options.picture, "--picture", *PICTURES)
     usual = USUAL_EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else USUAL_EPISODES
     episodes = usual if options.episodes is None else options.episodes
     if episodes < 1:

@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rpl.commands.options import PICTURES, require_suffix
 from rpl.tasks.objects import LIBRARY, RigidObject, choose_objects, draw_objects
 
 
@@ -23,6 +24,7 @@ def objects(
         source: A folder of STL and OBJ files, as for --task.objects; default: the library.
         picture: Draw all of them, held-out ones in blue, as .png, .pdf or .svg.
     """
+    require_suffix(picture, "--picture", *PICTURES)
     chosen = choose_objects(source, "all")
     console = Console()
     console.print(objects_table(chosen))

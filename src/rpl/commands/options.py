@@ -30,6 +30,9 @@ ControllerName = Annotated[
 NAMES_OF_OTHERS = ("--controller", "--controller.path", "--out", "--video", "--strip", "--picture")
 
 
+PICTURES = (".png", ".pdf", ".svg")
+
+
 def require_suffix(path: Path | None, option: str, *suffixes: str) -> None:
     """Refuses a file name whose kind cannot be told, before any work is done for it.
 

@@ -8,6 +8,8 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from rpl.commands.options import PICTURES, require_suffix
+
 
 def plot(
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
@@ -17,10 +19,11 @@ def plot(
 
     Args:
         runs: Run folders; several seeds of one method become mean and standard deviation.
-        out: The picture, .png or .svg.
+        out: The picture, .png, .pdf or .svg.
     """
     from rpl.show.plots import learning_curves  # matplotlib is slow to import
 
+    require_suffix(out, "--out", *PICTURES)
     if not runs:
         raise ValueError("name at least one run folder: rpl plot runs/*")
     learning_curves(list(runs), out)

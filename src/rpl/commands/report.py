@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED
+from rpl.commands.options import require_suffix
 from rpl.commands.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure
 from rpl.loading import Subject, Wanted, is_planner, load_subject
@@ -33,6 +34,7 @@ def report(
     """
     from rpl.show.report import Pictures, write_report  # matplotlib is slow to import
 
+    require_suffix(out, "--out", ".html")
     if not runs:
         raise ValueError("name at least one run folder: rpl report runs/*")
     if films < 0:

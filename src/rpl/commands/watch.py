@@ -53,6 +53,8 @@ def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
+    if options.episodes < 1:
+        raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
     seeds = chosen_seeds(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
@@ -88,8 +90,9 @@ def contrasting_seeds(
         load: the subject with so many simulations at once.
         seed: chooses the episodes that are looked at.
         count: how many to return.
-        looked_at: how many to choose from.
+        looked_at: how many to choose from, or ``count`` if that is more.
     """
+    looked_at = max(looked_at, count)
     subject = load(looked_at)
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:

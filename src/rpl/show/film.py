@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Recording:
     """The goal was reached at the last step."""
     earned: float | None = None
     """The return, on tasks that are judged by it."""
+    fps: float = 25.0
+    """Frames a second that the task lives at."""
 
     @property
     def verdict(self) -> tuple[str, tuple[int, int, int]]:
@@ -49,7 +51,6 @@ def record(
     label: str,
     size: tuple[int, int] = FRAME_SIZE,
     judged_by: str = "success",
-    on_frame: Callable[[], None] | None = None,
 ) -> Recording:
     """Runs one episode and draws every step of it.
 
@@ -62,7 +63,6 @@ def record(
         label: who acts, for the caption.
         size: height and width of a frame, pixels.
         judged_by: ``"success"`` or ``"return"``, what the caption says of the episode's end.
-        on_frame: called after each frame; drawing one takes tens of milliseconds.
 
     Raises:
         ValueError: if the task has more than one simulation or cannot be drawn.
@@ -71,35 +71,34 @@ def record(
     scene = task.unwrapped
     if task.num_envs != 1 or not hasattr(scene, "frame"):
         raise ValueError("a film needs a task with one simulation and a frame() method")
-    frames: list[np.ndarray] = []
-
-    def draw() -> None:
-        frames.append(scene.frame(0, size))  # type: ignore[attr-defined]
-        if on_frame is not None:
-            on_frame()
-
+    draw = scene.frame  # type: ignore[attr-defined]
     observation, _ = task.reset(seed=[seed])  # type: ignore[arg-type]
-    draw()
+    frames = [draw(0, size)]
     success, earned, episodes = False, 0.0, np.zeros(1, int)
     for t in range(horizon):
         action = policy(observation, episodes, t)
         observation, reward, terminated, truncated, info = task.step(action)
-        draw()
+        frames.append(draw(0, size))
         earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
         if np.any(terminated) or np.any(truncated):
             break
-    return Recording(label, frames, success, earned if judged_by == "return" else None)
+    return Recording(
+        label,
+        frames,
+        success,
+        earned if judged_by == "return" else None,
+        float(scene.metadata.get("render_fps") or Recording.fps),
+    )
 
 
-def write_film(path: Path, episodes: Sequence[Sequence[Recording]], fps: int = 25) -> None:
-    """Writes an H.264 film (mp4, yuv420p) of episodes, one after the other.
+def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
+    """Writes an H.264 film (mp4, yuv420p) of episodes, one after the other, at the task's speed.
 
     Args:
         path: the film; its folder is made if missing.
         episodes: for each episode the recordings to show side by side; all films of an
             episode last as long as its longest.
-        fps: frames a second; the Fetch tasks run at 25.
 
     Raises:
         ValueError: if there is nothing to show.
@@ -108,6 +107,7 @@ def write_film(path: Path, episodes: Sequence[Sequence[Recording]], fps: int = 2
         raise ValueError("a film needs at least one recording in each episode")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    fps = episodes[0][0].fps
     hold = round(HOLD_SECONDS * fps)
     with (
         warnings.catch_warnings(),
