@@ -156,7 +156,8 @@ class Config:
     final_evaluation_episodes: int = 500
     """Episodes of the last evaluation."""
     num_envs: int | None = None
-    """Simulations at once while collecting; None runs all episodes of a cycle side by side."""
+    """Simulations at once while collecting, on one's own environment in evaluations too; None runs
+    all episodes of a cycle side by side."""
     num_threads: int = 0
     """Physics threads; 0 uses every core. Changes speed, never results."""
     learner: LearnerConfig = field(default_factory=LearnerConfig)

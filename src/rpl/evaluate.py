@@ -27,7 +27,7 @@ class Outcome:
     residual_size: float = 0.0
     """Mean absolute residual."""
     clipped_share: float = 0.0
-    """Share of action components at the bounds."""
+    """Share of action components that the bounds cut off."""
     largest_deviation: tuple[float, ...] = ()
     """For each action component, the furthest any step was from the controller, in halves of
     the action range; empty without episodes."""

@@ -141,8 +141,8 @@ class Residual(VectorWrapper):
     """A task in which the action is the residual on a controller.
 
     ``info`` gains ``controller_action``, ``residual`` and ``executed_action``, each
-    (num_envs, action_dim), and ``clipped``, (num_envs,), the share of components at the
-    bounds.
+    (num_envs, action_dim), and ``clipped``, (num_envs,), the share of components that the
+    bounds cut off.
 
     Args:
         task: a vector environment with actions in [-1, 1].

@@ -55,7 +55,7 @@ class Episodes:
     residual_size: np.ndarray
     """(n,) mean absolute residual; 0 where the task is not a Residual"""
     clipped_share: np.ndarray
-    """(n,) share of action components at the bounds; 0 likewise"""
+    """(n,) share of action components that the bounds cut off; 0 likewise"""
     largest_deviation: np.ndarray
     """(n, action_dim): the furthest from the controller, see ``rpl.residual.deviation``"""
     dropped: int = 0

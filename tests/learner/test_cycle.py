@@ -237,7 +237,7 @@ def test_the_target_is_the_least_of_two_critics_and_both_learn_it(name) -> None:
     )
     _, metrics = update(state, batch, config)
     target = batch.reward[0] + DISCOUNT * (1 - batch.terminated[0]) * -5.0
-    loss = np.mean((-1.0 - target) ** 2) + np.mean((-2.0 - target) ** 2)
+    loss = (np.mean((-1.0 - target) ** 2) + np.mean((-2.0 - target) ** 2)) / 2
     assert float(metrics["critic_loss"]) == pytest.approx(float(loss), rel=1e-5)
     assert float(metrics["mean_q"]) == pytest.approx(-1.5)
 
@@ -260,7 +260,7 @@ def test_sac_adds_the_entropy_of_the_next_action_to_the_target_without_bounds() 
     alive = 1 - batch.terminated[0]
     target = batch.reward[0] + DISCOUNT * alive * (-30.0 - 0.5 * log_density)
     _, metrics = update(state, batch, config)
-    loss = 2 * np.mean((-1.0 - target) ** 2)
+    loss = np.mean((-1.0 - target) ** 2)
     assert float(metrics["critic_loss"]) == pytest.approx(float(loss), rel=1e-5)
 
 

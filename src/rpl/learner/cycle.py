@@ -147,7 +147,7 @@ def _critic_step(
         critic_optimizer(config), state.critic, state.critic_optimizer, gradient
     )
     state = eqx.tree_at(lambda s: (s.critic, s.critic_optimizer), state, (critic, optimizer))
-    return state, {"critic_loss": error, "mean_q": mean_q}
+    return state, {"critic_loss": error / config.critics, "mean_q": mean_q}
 
 
 def _next_value(
@@ -176,7 +176,7 @@ def _action_l2(
     if not config.action_l2_by_error:
         return config.action_l2
     per_step = (1.0 - discount) * jnp.std(target)
-    return config.action_l2 * critic_loss / config.critics / (per_step + SMALL)
+    return config.action_l2 * critic_loss / (per_step + SMALL)
 
 
 def _actor_step_in_turn(

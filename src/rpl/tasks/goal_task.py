@@ -22,7 +22,7 @@ Observation = dict[str, np.ndarray]
 
 
 class GoalTask(VectorEnv):
-    """``num_envs`` copies of one sparse goal-reaching task on one thread pool.
+    """``num_envs`` copies of one task with goals on one thread pool.
 
     A Gymnasium vector environment whose observation is a dict of ``(num_envs, dim)``
     float64 arrays ``observation``, ``achieved_goal`` and ``desired_goal``, and, when
