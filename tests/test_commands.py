@@ -83,7 +83,7 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
         (("eval", "no-such-run"), 2, "there is no task 'no-such-run'"),
         (("train", "push", "--controller", "nobody"), 2, "there is no controller 'nobody'"),
         (("plot", "no-such-run"), 1, "no-such-run"),
-        (("eval", "push", "--episodes", "0"), 1, "--episodes must be at least 1"),
+        (("eval", "push", "--episodes", "0"), 2, "--episodes must be at least 1"),
     ],
 )
 def test_mistakes_earn_one_sentence(words, code, sentence, capfd, tmp_path, monkeypatch):

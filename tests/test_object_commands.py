@@ -107,5 +107,5 @@ def test_bars_are_as_long_as_the_success(tmp_path) -> None:
 
 
 def test_a_picture_of_kinds_needs_kinds(capfd) -> None:
-    assert run(["eval", "push", "--episodes", "1", "--picture", "x.png"]) == 1
+    assert run(["eval", "push", "--episodes", "1", "--picture", "x.png"]) == 2
     assert "has one object only" in capfd.readouterr().err

@@ -49,7 +49,7 @@ def test_the_official_planner_is_a_word_away(capsys) -> None:
 
 def test_a_task_that_cannot_price_predictions_is_refused(tmp_path, capsys, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["train", "push", "--method", "pets"]) == 1
+    assert run(["train", "push", "--method", "pets"]) == 2
     assert "choose mbrl-pusher" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
 

@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error), 1)
     except Exception as error:
         place = _place_in_own_code(error)
-        if not place and not isinstance(error, (OSError, ValueError)):
+        if not place and not isinstance(error, OSError):
             raise
         message = str(error) or type(error).__name__
         if place:

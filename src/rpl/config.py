@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from rpl.errors import InvalidValue
+
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
 
@@ -185,7 +187,7 @@ class Config:
         }
         for name, value in at_least_one.items():
             if value < 1:
-                raise ValueError(f"--{name} must be at least 1, not {value}")
+                raise InvalidValue(f"--{name} must be at least 1, not {value}")
         shares = {
             "learner.polyak": self.learner.polyak,
             "replay.hindsight": self.replay.hindsight,
@@ -195,10 +197,10 @@ class Config:
         }
         for name, value in shares.items():
             if not 0.0 <= value <= 1.0:
-                raise ValueError(f"--{name} must be between 0 and 1, not {value}")
+                raise InvalidValue(f"--{name} must be between 0 and 1, not {value}")
         discount = self.learner.discount
         if discount is not None and not 0.0 <= discount < 1.0:
-            raise ValueError(f"--learner.discount must be at least 0 and below 1, not {discount}")
+            raise InvalidValue(f"--learner.discount must be at least 0 and below 1, not {discount}")
 
 
 LEARNERS: dict[str, dict[str, Any]] = {
@@ -224,7 +226,7 @@ def with_learner(config: Config, name: str) -> Config:
         ValueError: if there is no such learner.
     """
     if name not in LEARNERS:
-        raise ValueError(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
+        raise InvalidValue(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
     return replace(config, learner=replace(config.learner, **LEARNERS[name]))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.config import ResidualConfig
+from rpl.errors import InvalidValue
 from rpl.residual import Controller, Residual, combine, controller_action
 
 
@@ -53,12 +54,12 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
         return None
     needs = "--residual.critic-input sum asks the controller about observations of the past"
     if hasattr(task.controller, "reset"):
-        raise ValueError(
+        raise InvalidValue(
             f"{needs}, and this one has a memory, or is one for each environment: leave it at "
             "residual"
         )
     if "simulator_state" in getattr(task.single_observation_space, "spaces", ()):
-        raise ValueError(
+        raise InvalidValue(
             f"{needs}, and this one plans from the simulator's state, which is not kept: leave it "
             "at residual"
         )

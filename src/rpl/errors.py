@@ -15,6 +15,14 @@ class UsageError(Failure):
     """A command that cannot be meant as it was given; exit code 2."""
 
 
+class InvalidValue(UsageError, ValueError):
+    """A setting that cannot be."""
+
+
+class UnreadableFile(Failure, ValueError):
+    """A file that is not what it should be."""
+
+
 def frames_of_own_code(error: BaseException) -> list[traceback.FrameSummary]:
     """Where an error came through code that is neither ours nor installed, outermost first."""
     libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))

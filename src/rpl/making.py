@@ -20,7 +20,7 @@ from rpl.catalog import (
 from rpl.config import Config
 from rpl.controllers.train_pets import PETSProblem
 from rpl.critic_input import critic_input
-from rpl.errors import UsageError
+from rpl.errors import InvalidValue, UsageError
 from rpl.goal_rules import GoalRules, relabelled_by_difference
 from rpl.own import is_own_controller, own_controller
 from rpl.own_problem import own_problem
@@ -120,7 +120,7 @@ def pets_problem(name: str, task: VectorEnv) -> PETSProblem:
     """
     if not hasattr(task, "predicted_reward"):
         able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
-        raise ValueError(
+        raise InvalidValue(
             f"'{name}' cannot say what a predicted step would earn, which --method pets must know; "
             f"choose {' or '.join(able)}"
         )

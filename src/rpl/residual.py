@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
-from rpl.errors import Failure
+from rpl.errors import Failure, InvalidValue
 
 Observation = Mapping[str, np.ndarray]
 
@@ -108,12 +108,12 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     """
     checked = np.asarray(scale, np.float64)
     if checked.shape not in ((), (1,), action_shape):
-        raise ValueError(
+        raise InvalidValue(
             f"the residual's scale has {checked.size} components: give one number or one for "
             f"each of the {action_shape[0]} components of the action"
         )
     if not (np.isfinite(checked) & (checked >= 0.0)).all():
-        raise ValueError(f"the residual's scale is {scale}: give finite numbers, 0 or more")
+        raise InvalidValue(f"the residual's scale is {scale}: give finite numbers, 0 or more")
     return checked
 
 
@@ -124,9 +124,9 @@ def check_unit_actions(space: gymnasium.Space) -> None:
         ValueError: with what to do.
     """
     if not isinstance(space, gymnasium.spaces.Box):
-        raise ValueError(f"a residual is added to actions of a Box, and they are of {space}")
+        raise InvalidValue(f"a residual is added to actions of a Box, and they are of {space}")
     if not (np.all(space.low == -1.0) and np.all(space.high == 1.0)):
-        raise ValueError(
+        raise InvalidValue(
             f"the actions are of {space}: bring them to [-1, 1] first, with "
             "gymnasium.wrappers.RescaleAction(env, np.float32(-1), np.float32(1))"
         )

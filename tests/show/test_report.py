@@ -88,15 +88,15 @@ def test_a_row_without_a_policy_is_reported_without_a_film(tmp_path, capfd):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "code", "sentence"),
     [
-        ((), "name at least one run folder"),
-        (("none",), "none is not a run: it has no config.json"),
-        (("none", "--films", "-1"), "--films must not be negative"),
+        ((), 2, "name at least one run folder"),
+        (("none",), 1, "none is not a run: it has no config.json"),
+        (("none", "--films", "-1"), 2, "--films must not be negative"),
     ],
 )
-def test_mistakes_earn_a_sentence(words, sentence, capfd, tmp_path, monkeypatch):
+def test_mistakes_earn_a_sentence(words, code, sentence, capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run(["report", *words]) == 1
+    assert run(["report", *words]) == code
     assert sentence in capfd.readouterr().err
     assert not (tmp_path / "report.html").exists()

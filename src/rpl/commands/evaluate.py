@@ -29,6 +29,7 @@ from rpl.commands.options import (
     require_suffix,
     usual_options,
 )
+from rpl.errors import UsageError
 from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
 from rpl.loading import Subject, Wanted, is_planner, load_subject
 from rpl.problem import Problem
@@ -107,7 +108,7 @@ def run_evaluation(options: Any) -> int:
     usual = USUAL_EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else USUAL_EPISODES
     episodes = usual if options.episodes is None else options.episodes
     if episodes < 1:
-        raise ValueError(f"--episodes must be at least 1, not {episodes}")
+        raise UsageError(f"--episodes must be at least 1, not {episodes}")
     num_envs = min(episodes, LARGEST_ROUND)
     subject = load_for(options, num_envs)
 
@@ -115,7 +116,7 @@ def run_evaluation(options: Any) -> int:
         return load_for(replace(options, task=task), num_envs)
 
     if options.picture is not None and object_options(subject) is None:
-        raise ValueError(
+        raise UsageError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
     report = full_report(subject, episodes, options.seed, with_task)

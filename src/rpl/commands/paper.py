@@ -16,6 +16,7 @@ from rpl.commands.paper_display import QueueDisplay, standings_table, time_left
 from rpl.commands.train import record_for
 from rpl.config import Config
 from rpl.controllers.train_pets import PRESETS
+from rpl.errors import UsageError
 from rpl.learning_runs import usual_record
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, row_complaints
@@ -149,9 +150,9 @@ def show_status(options: StatusOptions) -> int:
 def make_missing(options: RunOptions) -> int:
     """Makes what is missing of the chosen runs."""
     if options.jobs < 1 or options.threads < 1:
-        raise ValueError("--jobs and --threads must be at least 1")
+        raise UsageError("--jobs and --threads must be at least 1")
     if options.steps is not None and options.steps < 1:
-        raise ValueError("--steps must be at least 1")
+        raise UsageError("--steps must be at least 1")
     places, runs = options.places(), options.chosen()
     if options.steps is None:
         places.keep_finished(runs)

@@ -9,6 +9,7 @@ import tyro
 from rich.console import Console
 
 from rpl.commands.options import PICTURES, require_suffix
+from rpl.errors import UsageError
 
 
 def plot(
@@ -25,7 +26,7 @@ def plot(
 
     require_suffix(out, "--out", *PICTURES)
     if not runs:
-        raise ValueError("name at least one run folder: rpl plot runs/*")
+        raise UsageError("name at least one run folder: rpl plot runs/*")
     learning_curves(list(runs), out)
     Console().print(f"wrote {out}", soft_wrap=True)
     return 0

@@ -12,7 +12,7 @@ from rich.console import Console
 from rpl.commands.evaluate import LARGEST_ROUND, UNSEEN_SEED
 from rpl.commands.options import require_suffix
 from rpl.commands.watch import contrasting_seeds, recordings_of
-from rpl.errors import Failure
+from rpl.errors import Failure, UsageError
 from rpl.loading import Subject, Wanted, is_planner, load_subject
 from rpl.runs import RunError, has_checkpoint
 
@@ -36,15 +36,15 @@ def report(
 
     require_suffix(out, "--out", ".html")
     if not runs:
-        raise ValueError("name at least one run folder: rpl report runs/*")
+        raise UsageError("name at least one run folder: rpl report runs/*")
     if films < 0:
-        raise ValueError("--films must not be negative")
+        raise UsageError("--films must not be negative")
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:
             film, strip = _filmed(run, films, checkpoint)
             pictures[run] = Pictures(film, strip)
-        except (Failure, ValueError) as error:
+        except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
     Console().print(f"wrote {out}", soft_wrap=True)

@@ -18,6 +18,8 @@ import numpy as np
 import optax
 from jax import Array
 
+from rpl.errors import InvalidValue
+
 FEWEST_ROWS = 1024  # data are padded to this or a larger power of two
 
 
@@ -83,7 +85,7 @@ def create(key: Array, observation_size: int, action_size: int, config: ModelCon
     """
     sizes = (observation_size + action_size, *config.hidden, 2 * observation_size)
     if len(config.weight_decay) != len(sizes) - 1:
-        raise ValueError(
+        raise InvalidValue(
             f"weight_decay has {len(config.weight_decay)} entries for {len(sizes) - 1} layers"
         )
     keys = jax.random.split(key, len(sizes) - 1)

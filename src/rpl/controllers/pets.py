@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 
 from rpl.controllers.dynamics import Ensemble
+from rpl.errors import InvalidValue
 
 Cost = Callable[[Any, Any, Any], Any]
 """cost(next_observation (..., o), action (..., a), desired_goal (..., g)) -> (...), in JAX.
@@ -232,11 +233,11 @@ class PETS:
     ) -> None:
         networks = len(ensemble.weights[0])
         if config.particles % networks:
-            raise ValueError(
+            raise InvalidValue(
                 f"{config.particles} particles cannot be shared evenly among {networks} networks"
             )
         if config.elites > config.population:
-            raise ValueError(
+            raise InvalidValue(
                 f"elites ({config.elites}) must be at most the population ({config.population})"
             )
         self.ensemble = ensemble

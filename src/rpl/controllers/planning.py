@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from rpl.errors import InvalidValue
 from rpl.tasks.goal_task import GoalTask
 
 Observation = Mapping[str, np.ndarray]
@@ -64,7 +65,7 @@ class TaskModel:
     def __init__(self, task: GoalTask, substeps: int | None = None) -> None:
         self._task = task
         if substeps is not None and substeps < 1:
-            raise ValueError(f"substeps must be at least 1, not {substeps}")
+            raise InvalidValue(f"substeps must be at least 1, not {substeps}")
         physics: Any = task.unwrapped  # a history around it has no steps of its own
         if substeps is not None and substeps != physics.substeps:
             coarse = copy.copy(physics.model)

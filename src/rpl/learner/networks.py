@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from rpl.errors import InvalidValue
+
 Values = Callable[[Array, Array], Array]
 """Something that judges: values (...) for normalised inputs and actions."""
 
@@ -164,7 +166,7 @@ class GaussianActor(eqx.Module):
     ) -> None:
         low, high = LOG_STD_BOUNDS
         if not low < math.log(initial_std) < high:
-            raise ValueError(
+            raise InvalidValue(
                 f"--learner.initial-std must lie between {math.exp(low):.3f} and "
                 f"{math.exp(high):.1f}, not at {initial_std}"
             )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from rpl.errors import InvalidValue
 from rpl.goal_rules import GoalRules
 from rpl.learner.state import Batch
 from rpl.rollout import Episodes
@@ -240,7 +241,7 @@ def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dty
     if path.exists():
         array = np.lib.format.open_memmap(path, mode="r+")
         if array.shape != shape or array.dtype != dtype:
-            raise ValueError(
+            raise InvalidValue(
                 f"{path} holds {array.dtype} {array.shape}, not {dtype} {shape}: it belongs to a "
                 "run with other settings; choose another folder"
             )

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from rpl.errors import UnreadableFile
+
 COLUMNS = ("states", "trials", "mean_return", "std_return")
 COLOUR, LEVEL_COLOUR = "#0072B2", "#CC79A7"
 
@@ -45,6 +47,6 @@ def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
     with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows or not set(COLUMNS) <= rows[0].keys():
-        raise ValueError(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
+        raise UnreadableFile(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
     rows.sort(key=lambda row: float(row["states"]))
     return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from pathlib import Path
 
+from rpl.errors import UnreadableFile
 from rpl.paper.ablations import ABLATIONS
 from rpl.show.paper_figures import draw_all
 from rpl.show.paper_pages import ablation_sections, first_claim, second_claim
@@ -32,7 +33,7 @@ def write_all(
         ValueError: if a page exists without its marked section.
     """
     if not results_folder.is_dir():
-        raise ValueError(f"there is no folder {results_folder}; name one with --results")
+        raise UnreadableFile(f"there is no folder {results_folder}; name one with --results")
     results = Results(results_folder, left_out)
     written = draw_all(results, docs / PICTURES, ABLATIONS)
     summary = results_folder / "summary.csv"
@@ -72,7 +73,7 @@ def rewrite_sections(page: Path, texts: Mapping[str, str]) -> None:
         before, found, rest = content.partition(begin)
         _, closed, after = rest.partition(end)
         if not (found and closed):
-            raise ValueError(f"{page} has no section between {begin} and {end}: put them in")
+            raise UnreadableFile(f"{page} has no section between {begin} and {end}: put them in")
         content = f"{before}{begin}\n\n{texts[name]}\n{end}{after}"
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(content)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rpl.errors import UnreadableFile
+
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
@@ -69,14 +71,16 @@ def read_run(folder: Path) -> Run:
     """
     folder = Path(folder)
     if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder} is not a run: it has no config.json")
+        raise UnreadableFile(f"{folder} is not a run: it has no config.json")
     if not (folder / "metrics.csv").is_file():
-        raise ValueError(f"{folder} has no evaluation yet: train for longer first")
+        raise UnreadableFile(f"{folder} has no evaluation yet: train for longer first")
     try:
         config = json.loads((folder / "config.json").read_text())
         task, method, seed = config["task"], config["method"], int(config["seed"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / 'config.json'} does not describe a run: {error!r}") from error
+        raise UnreadableFile(
+            f"{folder / 'config.json'} does not describe a run: {error!r}"
+        ) from error
     return Run(
         folder,
         task,
@@ -94,10 +98,10 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         # A row that is still being written has too few fields.
         rows = [row for row in csv.DictReader(file) if None not in row.values()]
     if not rows:
-        raise ValueError(f"{path.parent} has no evaluation yet: train for longer first")
+        raise UnreadableFile(f"{path.parent} has no evaluation yet: train for longer first")
     if missing := needed - rows[0].keys():
-        raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}")
+        raise UnreadableFile(f"{path} lacks the columns {', '.join(sorted(missing))}")
     try:
         return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} has a field that is not a number: {error}") from error
+        raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error

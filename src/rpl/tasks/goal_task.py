@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from mujoco.batch import Batch
 
+from rpl.errors import InvalidValue
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import Camera, SceneRenderer
 
@@ -69,7 +70,7 @@ class GoalTask(VectorEnv):
         simulator_state: bool = False,
     ) -> None:
         if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+            raise InvalidValue(f"num_envs must be at least 1, not {num_envs}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(
                 f"render_mode must be 'rgb_array', 'human' or None, not {render_mode!r}"

@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image
 
+from rpl.errors import InvalidValue
 from rpl.tasks.suitable import (
     UnsuitableEnvironment,
     check_observation_space,
@@ -55,7 +56,7 @@ class GymnasiumTask(VectorEnv):
         max_episode_steps: int | None = None,
     ) -> None:
         if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+            raise InvalidValue(f"num_envs must be at least 1, not {num_envs}")
         make = partial(_prepared, make_env, max_episode_steps)
         first = make()
         self.max_episode_steps = episode_limit(first)

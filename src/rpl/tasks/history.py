@@ -9,6 +9,8 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from rpl.errors import InvalidValue
+
 
 class History(VectorWrapper):
     """A task that observes its last ``frames`` observations, the newest first.
@@ -26,7 +28,7 @@ class History(VectorWrapper):
     def __init__(self, task: VectorEnv, frames: int) -> None:
         super().__init__(task)
         if frames < 1:
-            raise ValueError(f"frames must be at least 1, not {frames}")
+            raise InvalidValue(f"frames must be at least 1, not {frames}")
         self.frames = frames
         single = task.single_observation_space
         if not isinstance(single, gymnasium.spaces.Dict):
