@@ -12,7 +12,7 @@ from rpl.config import ExplorationConfig
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.residual import Residual, combine, controller_action
-from rpl.rollout import Policy, as_goal_observation
+from rpl.rollout import ActingPolicy, as_goal_observation
 
 
 def quiet_exploration() -> ExplorationConfig:
@@ -26,7 +26,7 @@ def exploring_policy(
     exploration: ExplorationConfig,
     generator: np.random.Generator,
     count: int,
-) -> Policy:
+) -> ActingPolicy:
     """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
 
     With z uniform in [0, 1]: the controller where z < expert, a uniform action where
@@ -78,12 +78,12 @@ def _learner_input(observation: Any) -> tuple[np.ndarray, np.ndarray]:
     return parts["observation"].astype(np.float32), parts["desired_goal"].astype(np.float32)
 
 
-def greedy_policy(state: LearnerState) -> Policy:
+def greedy_policy(state: LearnerState) -> ActingPolicy:
     """The learned policy as it is deployed."""
     return lambda observation, episodes, step: greedy_action(state, observation)
 
 
-def whole_policy(problem: Problem, policy: Policy) -> Policy:
+def whole_policy(problem: Problem, policy: ActingPolicy) -> ActingPolicy:
     """The policy for the bare task: where ``policy`` says residuals, what is executed for them."""
     residual = problem.evaluation_task
     if not isinstance(residual, Residual):
@@ -100,7 +100,7 @@ def whole_policy(problem: Problem, policy: Policy) -> Policy:
     return whole
 
 
-def controller_policy(problem: Problem) -> Policy:
+def controller_policy(problem: Problem) -> ActingPolicy:
     """The controller alone."""
     shape = (problem.controller_task.num_envs, problem.sizes[2])
 

@@ -17,7 +17,7 @@ from rpl.learner.replay import Replay
 from rpl.metrics import is_best, metrics_row
 from rpl.problem import Problem
 from rpl.progress import Progress
-from rpl.rollout import Policy
+from rpl.rollout import ActingPolicy
 
 
 class Observer(Protocol):
@@ -90,7 +90,7 @@ class EpochEnd:
             )
         return self._levels[count]
 
-    def _judged(self, whose: str, task: VectorEnv, policy: Policy, count: int) -> Outcome:
+    def _judged(self, whose: str, task: VectorEnv, policy: ActingPolicy, count: int) -> Outcome:
         def tell(share: float) -> None:
             self.observer.on_evaluating(whose, share)
 

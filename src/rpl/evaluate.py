@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
-from rpl.rollout import Policy, collect
+from rpl.rollout import ActingPolicy, collect
 
 Interval = tuple[float, float]
 FEWEST_PAIRS = 10  # episodes, below which no policy is called better
@@ -102,7 +102,7 @@ def _mean_interval(values: np.ndarray) -> Interval:
 
 def evaluate(
     task: VectorEnv,
-    policy: Policy,
+    policy: ActingPolicy,
     seeds: Sequence[int],
     horizon: int,
     tell: Callable[[float], None] | None = None,
@@ -130,7 +130,9 @@ def evaluate(
     )
 
 
-def watched(policy: Policy, count: int, horizon: int, tell: Callable[[float], None]) -> Policy:
+def watched(
+    policy: ActingPolicy, count: int, horizon: int, tell: Callable[[float], None]
+) -> ActingPolicy:
     """The policy, which tells in every step what share of ``count`` episodes is done."""
 
     def telling(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from rpl.own import OwnOptions, can_be_found, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
-from rpl.rollout import Policy as ActingPolicy
+from rpl.rollout import ActingPolicy
 from rpl.runs import RunError, load_checkpoint, read_config, steps_taken
 from rpl.settings import read_back
 

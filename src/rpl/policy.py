@@ -10,6 +10,7 @@ import numpy as np
 
 from rpl import residual
 from rpl.acting import greedy_action
+from rpl.observations import batch_of_one
 from rpl.problem import Problem
 from rpl.residual import controller_action
 from rpl.rollout import as_goal_observation
@@ -59,7 +60,7 @@ class Policy:
             ValueError: if an observation is not as wide as those of the task.
         """
         if _is_single(observation):
-            return self(_batch_of_one(observation))[0]
+            return self(batch_of_one(observation))[0]
         if not isinstance(observation, Mapping):
             observation = np.asarray(observation)
         self._check_widths(observation)
@@ -156,9 +157,3 @@ def _is_single(observation: Any) -> bool:
     if isinstance(observation, Mapping):
         return np.ndim(as_goal_observation(observation)["observation"]) == 1
     return np.ndim(observation) == 1
-
-
-def _batch_of_one(observation: Any) -> Any:
-    if isinstance(observation, Mapping):
-        return {name: np.asarray(part)[None] for name, part in observation.items()}
-    return np.asarray(observation)[None]

@@ -17,6 +17,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from rpl.errors import Failure, InvalidValue
+from rpl.observations import batch_of_one, rows
 
 Observation = Mapping[str, np.ndarray]
 
@@ -41,12 +42,8 @@ def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controll
     """Lifts a function of one environment's observation to a batched controller."""
 
     def controller(observation: Any) -> np.ndarray:
-        if isinstance(observation, Mapping):
-            count = len(next(iter(observation.values())))
-            rows = ({k: v[i] for k, v in observation.items()} for i in range(count))
-        else:
-            rows = iter(observation)
-        return np.stack([np.asarray(function(row), np.float64) for row in rows])
+        actions = [np.asarray(function(row), np.float64) for row in rows(observation)]
+        return np.stack([np.atleast_1d(action) for action in actions])
 
     return controller
 
@@ -238,7 +235,7 @@ class ResidualWrapper(gymnasium.Wrapper):
     ) -> tuple[Any, dict[str, Any]]:
         """Resets the environment, and the controller's memory where it has one."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._observation = _batch_of_one(observation)
+        self._observation = batch_of_one(observation)
         if hasattr(self.controller, "reset"):
             self.controller.reset(np.ones(1, bool))  # type: ignore[attr-defined]
         return observation, info
@@ -255,7 +252,7 @@ class ResidualWrapper(gymnasium.Wrapper):
         observation, reward, terminated, truncated, info = self.env.step(
             executed.astype(self.action_space.dtype)
         )
-        self._observation = _batch_of_one(observation)
+        self._observation = batch_of_one(observation)
         info = {
             **info,
             "controller_action": proposed,
@@ -264,9 +261,3 @@ class ResidualWrapper(gymnasium.Wrapper):
             "clipped": float(clipped.mean()),
         }
         return observation, reward, terminated, truncated, info
-
-
-def _batch_of_one(observation: Any) -> Any:
-    if isinstance(observation, Mapping):
-        return {name: np.asarray(value)[None] for name, value in observation.items()}
-    return np.asarray(observation)[None]

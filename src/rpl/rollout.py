@@ -12,7 +12,7 @@ from gymnasium.vector import VectorEnv
 from rpl.residual import deviation
 
 
-class Policy(Protocol):
+class ActingPolicy(Protocol):
     """Chooses actions for a running round of episodes."""
 
     def __call__(self, observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
@@ -75,7 +75,7 @@ class Episodes:
         return int(self.length.sum())
 
 
-def collect(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int) -> Episodes:
+def collect(task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon: int) -> Episodes:
     """Runs one episode per seed and returns them in the order of the seeds.
 
     More seeds than environments run in rounds. An episode depends on its seed and the
@@ -83,7 +83,7 @@ def collect(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int)
 
     Args:
         task: a vector environment without autoreset.
-        policy: see ``Policy``.
+        policy: see ``ActingPolicy``.
         seeds: one per episode.
         horizon: the largest number of steps an episode may take.
     """
@@ -98,7 +98,7 @@ def collect(task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int)
 
 def _round(
     task: VectorEnv,
-    policy: Policy,
+    policy: ActingPolicy,
     episodes: np.ndarray,
     seeds: Sequence[int],
     horizon: int,

@@ -15,7 +15,7 @@ from small_runs import SMALL, Silent, steps_in
 from rpl.paper.folders import Places, Run, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import LocalProcesses, cheapest_first, make_runs
-from rpl.paper.worker import Job, Outcome, run_job
+from rpl.paper.worker import Job, JobOutcome, run_job
 
 CELLS = [Cell("push", method, 1200, 1.0, words=SMALL, seeds=1) for method in ("rpl", "scratch")]
 DRIVER = """
@@ -92,13 +92,13 @@ class AtOnce:
 
     threads = 1
 
-    def __init__(self, outcomes: dict[str, Outcome]) -> None:
+    def __init__(self, outcomes: dict[str, JobOutcome]) -> None:
         self.outcomes, self.jobs, self.stopped = outcomes, [], False
 
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
-    def finished(self, seconds: float) -> list[tuple[Job, Outcome]]:
+    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
         return [(job, self.outcomes[job.folder]) for job in self.jobs]
 
     def stop(self) -> None:
@@ -110,7 +110,7 @@ def test_files_come_back_failures_are_counted_and_only_finished_runs_are_kept(tm
     runs = [Run(cell, 0) for cell in CELLS]
     files = {"config.json": b"{}", "metrics.csv": b"environment_steps\n", "checkpoint/a": b"x"}
     executor = AtOnce(
-        {"push/rpl/seed0": Outcome(None, files), "push/scratch/seed0": Outcome("no luck")}
+        {"push/rpl/seed0": JobOutcome(None, files), "push/scratch/seed0": JobOutcome("no luck")}
     )
     assert make_runs(runs, places, executor, observer) == 1
     assert observer.ended == {"push/rpl/seed0": None, "push/scratch/seed0": "no luck"}
@@ -122,7 +122,7 @@ def test_files_come_back_failures_are_counted_and_only_finished_runs_are_kept(tm
 
 def test_nothing_is_kept_of_a_trial(tmp_path):
     places = Places(tmp_path / "runs", tmp_path / "results")
-    executor = AtOnce({"push/rpl/seed0": Outcome(None, {"metrics.csv": b""})})
+    executor = AtOnce({"push/rpl/seed0": JobOutcome(None, {"metrics.csv": b""})})
     make_runs([Run(CELLS[0], 0)], places, executor, Silent(), keep=False)
     assert not places.results.exists()
 

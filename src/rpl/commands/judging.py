@@ -10,7 +10,7 @@ from rich.console import Console
 from rpl.acting import controller_policy
 from rpl.evaluate import Outcome, evaluate
 from rpl.loading import Subject
-from rpl.rollout import Policy
+from rpl.rollout import ActingPolicy
 
 
 def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:
@@ -25,7 +25,7 @@ def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | No
 
 
 def _shown(
-    whose: str, task: VectorEnv, policy: Policy, seeds: Sequence[int], horizon: int
+    whose: str, task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon: int
 ) -> Outcome:
     """The outcome, and until then a line on the terminal that says how far it is."""
     with Console(stderr=True).status(whose) as status:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from rpl.observations import read_only, rows
 from rpl.residual import Controller, ControllerError
 
 
@@ -54,18 +55,6 @@ class PerEnvironment:
                 self.controllers[i].reset()
 
 
-class EachRow:
-    """A function of one observation, without memory, for any number of them."""
-
-    def __init__(self, function: Callable[[Any], Any]) -> None:
-        self.function = function
-
-    def __call__(self, observation: Any) -> np.ndarray:
-        """Actions (n, action_dim) for n observations."""
-        actions = [np.asarray(self.function(row), np.float64) for row in rows(observation)]
-        return np.stack([np.atleast_1d(action) for action in actions])
-
-
 def call_guarded(controller: Callable[[Any], Any], observation: Any) -> np.ndarray:
     """The controller's actions, from an observation that it cannot write into.
 
@@ -81,20 +70,3 @@ def call_guarded(controller: Callable[[Any], Any], observation: Any) -> np.ndarr
             "the controller writes into the observation, which the learner sees too: "
             "let it work on a copy, observation.copy()"
         ) from error
-
-
-def read_only(observation: Any) -> Any:
-    """Views of an observation's arrays that refuse to be written into."""
-    if isinstance(observation, Mapping):
-        return {name: read_only(part) for name, part in observation.items()}
-    view = np.asarray(observation).view()
-    view.flags.writeable = False
-    return view
-
-
-def rows(observation: Any) -> list[Any]:
-    """The observations of a batch, one by one."""
-    if not isinstance(observation, Mapping):
-        return list(observation)
-    count = len(next(iter(observation.values())))
-    return [{name: part[i] for name, part in observation.items()} for i in range(count)]

@@ -28,9 +28,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
-from rpl.controllers.forms import EachRow, Guarded, PerEnvironment, call_guarded, rows
+from rpl.controllers.forms import Guarded, PerEnvironment, call_guarded
 from rpl.errors import frames_of_own_code
-from rpl.residual import Controller, ControllerError
+from rpl.observations import rows
+from rpl.residual import Controller, ControllerError, per_env
 from rpl.tasks.gymnasium_task import GymnasiumTask
 
 FEWEST_ROWS = 5
@@ -125,7 +126,7 @@ def _of_either_shape(function: Any, task: VectorEnv) -> Any:
     batch = first_observations(task)
     count = len(rows(batch))
     whole, whole_says = _attempt(function, batch)
-    one_by_one, row_says = _attempt(EachRow(function), batch)
+    one_by_one, row_says = _attempt(per_env(function), batch)
     # What a function of one observation makes of a batch may have a batch's shape by chance.
     if one_by_one is not None and one_by_one.shape == (count, action_size):
         same = (
@@ -133,7 +134,7 @@ def _of_either_shape(function: Any, task: VectorEnv) -> Any:
             and np.array_equal(whole.shape, one_by_one.shape)
             and np.allclose(whole, one_by_one)
         )
-        return function if same else EachRow(function)
+        return function if same else per_env(function)
     if whole is not None and whole.shape == (count, action_size):
         return function
     raise ControllerError(

@@ -20,7 +20,7 @@ from rpl.controllers import dynamics
 from rpl.controllers.dynamics import Model, ModelConfig
 from rpl.controllers.pets import OFFICIAL, PETS, SMALL, SMALL_AND_WIDE, Cost, PlannerConfig
 from rpl.evaluate import training_seeds
-from rpl.rollout import Episodes, Policy, collect
+from rpl.rollout import ActingPolicy, Episodes, collect
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def train_pets(
     return state
 
 
-def _watched(policy: Policy, progress: PETSProgress, observer: Observer) -> Policy:
+def _watched(policy: ActingPolicy, progress: PETSProgress, observer: Observer) -> ActingPolicy:
     """The policy, which tells of its steps."""
 
     def watched(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
@@ -216,7 +216,9 @@ def learn(config: PETSConfig, state: PETSState, trial: int) -> tuple[PETSState, 
     return PETSState(model, state.observation, state.action, state.length), error
 
 
-def trial_policy(config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int) -> Policy:
+def trial_policy(
+    config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int
+) -> ActingPolicy:
     """Random actions in the first trial, or while nothing was learned; then plans."""
     generator = np.random.default_rng((config.seed, 5, trial))
     shape = problem.task.action_space.shape
@@ -237,7 +239,7 @@ def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: 
     return PETS(state.model.ensemble, problem.cost, action_size, config.planner, seed)
 
 
-def planning_policy(pets: PETS) -> Policy:
+def planning_policy(pets: PETS) -> ActingPolicy:
     """The controller as a policy, which forgets its plans where a round of episodes begins."""
 
     def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:

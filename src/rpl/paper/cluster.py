@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from rpl.paper.worker import Job, Outcome, run_job
+from rpl.paper.worker import Job, JobOutcome, run_job
 from rpl.runs import RunError
 
 KNOCKING = 10.0  # seconds
@@ -64,7 +64,7 @@ class RayTasks:
         """Takes a job; it begins when some machine has room."""
         self._jobs[self._task.remote(job)] = job
 
-    def finished(self, seconds: float) -> list[tuple[Job, Outcome]]:
+    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
         """The jobs that ended since the last call."""
         waiting = list(self._jobs)
         done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
@@ -72,11 +72,11 @@ class RayTasks:
             done, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
         return [(self._jobs.pop(reference), self._get(reference)) for reference in done]
 
-    def _get(self, reference: Any) -> Outcome:
+    def _get(self, reference: Any) -> JobOutcome:
         try:
             return self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            return Outcome(f"lost on the cluster: {str(error).splitlines()[0]}")
+            return JobOutcome(f"lost on the cluster: {str(error).splitlines()[0]}")
 
     def stop(self) -> None:
         """Ends the tasks; their processes notice, save and leave."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rpl.paper.folders import Places, Run
-from rpl.paper.worker import Job, Outcome, run_job
+from rpl.paper.worker import Job, JobOutcome, run_job
 from rpl.runs import usable_cores, write_durably
 
 TICK = 2.0  # seconds between looks at what has happened
@@ -26,7 +26,7 @@ class Executor(Protocol):
         """Takes a job; it begins when there is room."""
         ...
 
-    def finished(self, seconds: float) -> list[tuple[Job, Outcome]]:
+    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
         """The jobs that ended since the last call, after waiting that long for a first."""
         ...
 
@@ -46,13 +46,13 @@ class LocalProcesses:
         self.threads = max(1, usable_cores() // number)
         self._pool = ThreadPoolExecutor(number)
         self._stop = threading.Event()
-        self._jobs: dict[Future[Outcome], Job] = {}
+        self._jobs: dict[Future[JobOutcome], Job] = {}
 
     def submit(self, job: Job) -> None:
         """Takes a job; it begins when there is room."""
         self._jobs[self._pool.submit(run_job, job, self._stop.is_set)] = job
 
-    def finished(self, seconds: float) -> list[tuple[Job, Outcome]]:
+    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
         """The jobs that ended since the last call."""
         done, _ = wait(self._jobs, seconds, FIRST_COMPLETED)
         return [(self._jobs.pop(future), future.result()) for future in done]

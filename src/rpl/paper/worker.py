@@ -42,7 +42,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """What came of a job."""
 
     error: str | None = None
@@ -51,7 +51,7 @@ class Outcome:
     """The run folder's files, without its replay."""
 
 
-def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
+def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> JobOutcome:
     """Makes a run, or continues it, and returns what it left behind.
 
     Args:
@@ -61,12 +61,12 @@ def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> Outcome:
     try:
         return _run(job, Path(job.root) / job.folder, stopped)
     except OSError as error:
-        return Outcome(f"cannot run in {job.root}: {error.strerror or error}")
+        return JobOutcome(f"cannot run in {job.root}: {error.strerror or error}")
 
 
-def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> Outcome:
+def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> JobOutcome:
     if not _wait_for_lock(folder, stopped):
-        return Outcome(f"{folder} is in use by another process")
+        return JobOutcome(f"{folder} is in use by another process")
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_name(folder.name + ".log")
     with open(log, "ab") as output:
@@ -81,9 +81,11 @@ def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> Outcome:
         )
         code = _wait(process, stopped)
     if code != 0:
-        return Outcome(_last_line(log) or f"ended with exit code {code}")
+        return JobOutcome(_last_line(log) or f"ended with exit code {code}")
     files = {name: folder / name for name in SENT_BACK}
-    return Outcome(None, {name: path.read_bytes() for name, path in files.items() if path.exists()})
+    return JobOutcome(
+        None, {name: path.read_bytes() for name, path in files.items() if path.exists()}
+    )
 
 
 def _command(job: Job, resume: bool) -> list[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
-from rpl.rollout import Policy
+from rpl.rollout import ActingPolicy
 
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
 BAR = 40  # pixels of caption under each frame
@@ -45,7 +45,7 @@ class Recording:
 
 def record(
     task: VectorEnv,
-    policy: Policy,
+    policy: ActingPolicy,
     seed: int,
     horizon: int,
     label: str,
@@ -57,7 +57,7 @@ def record(
     Args:
         task: a task of one simulation, bare or wrapped, whose ``unwrapped`` has
             ``frame(simulation, size)`` as ``rpl.tasks.GoalTask`` does.
-        policy: see ``rpl.rollout.Policy``.
+        policy: see ``rpl.rollout.ActingPolicy``.
         seed: the episode's; the same seed starts the same episode for any policy.
         horizon: the largest number of steps.
         label: who acts, for the caption.

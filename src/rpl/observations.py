@@ -1,0 +1,32 @@
+"""Observations in batches, arrays or mappings of arrays alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def rows(observation: Any) -> list[Any]:
+    """The observations of a batch, one by one."""
+    if not isinstance(observation, Mapping):
+        return list(observation)
+    count = len(next(iter(observation.values())))
+    return [{name: part[i] for name, part in observation.items()} for i in range(count)]
+
+
+def batch_of_one(observation: Any) -> Any:
+    """One observation as a batch."""
+    if isinstance(observation, Mapping):
+        return {name: np.asarray(part)[None] for name, part in observation.items()}
+    return np.asarray(observation)[None]
+
+
+def read_only(observation: Any) -> Any:
+    """Views of an observation's arrays that refuse to be written into."""
+    if isinstance(observation, Mapping):
+        return {name: read_only(part) for name, part in observation.items()}
+    view = np.asarray(observation).view()
+    view.flags.writeable = False
+    return view
