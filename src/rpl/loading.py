@@ -19,12 +19,13 @@ from rpl.controllers.train_pets import (
 )
 from rpl.learning_runs import new_learner
 from rpl.making import make_problem, pets_problem
+from rpl.metrics_csv import steps_taken
 from rpl.own import OwnOptions, can_be_found, is_own_task
 from rpl.own_problem import own_problem
 from rpl.policy import Policy
 from rpl.problem import Problem
 from rpl.rollout import ActingPolicy
-from rpl.runs import RunError, load_checkpoint, read_config, steps_taken
+from rpl.runs import RunError, load_checkpoint, read_config
 from rpl.settings import read_back
 
 
@@ -131,7 +132,7 @@ def _of_run(
         problem,
         greedy_policy(state),
         state,
-        steps_taken(path) + record.get("charged_steps", 0),
+        steps_taken(path / "metrics.csv") + record.get("charged_steps", 0),
         record,
     )
 
@@ -155,7 +156,9 @@ def _of_planner(
     like = create_state(config, planned)
     state, _ = load_checkpoint(path, like, wanted.checkpoint, PETSProgress)
     policy = planning_policy(make_pets(config, planned, state, config.seed))
-    return Subject(task, record["method"], problem, policy, state, steps_taken(path), record)
+    return Subject(
+        task, record["method"], problem, policy, state, steps_taken(path / "metrics.csv"), record
+    )
 
 
 def load_policy(

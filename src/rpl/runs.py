@@ -21,6 +21,7 @@ import equinox as eqx
 
 from rpl.config import Config
 from rpl.errors import Failure, UsageError
+from rpl.metrics_csv import steps_taken
 from rpl.progress import Progress
 from rpl.settings import differences
 
@@ -123,7 +124,7 @@ class RunFolder:
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""
-        if (self.path / "metrics.csv").exists() and steps_taken(self.path):
+        if steps_taken(self.path / "metrics.csv"):
             return False
         return not has_checkpoint(self.path) or not _steps_of(self.path / "checkpoint/last.eqx")
 
@@ -240,12 +241,6 @@ def _columns(path: Path) -> list[str]:
         return []
     with open(path, newline="") as file:
         return next(csv.reader(file), [])
-
-
-def steps_taken(path: Path) -> int:
-    """Environment steps of the whole run: its best policy is known only at its end."""
-    with open(path / "metrics.csv", newline="") as file:
-        return max((int(row["environment_steps"]) for row in csv.DictReader(file)), default=0)
 
 
 def write_durably(path: Path, data: bytes) -> None:

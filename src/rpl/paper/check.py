@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rpl.metrics_csv import read_rows
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
 from rpl.settings import FREE, differences
@@ -105,8 +105,7 @@ def _differences(
 
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(path)
     columns = COLUMNS if cell.method == "pets" else LEARNERS_COLUMNS
     missing = [name for name in columns if not rows or name not in rows[0]]
     if missing:

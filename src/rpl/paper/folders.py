@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import fcntl
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rpl.metrics_csv import read_rows
 from rpl.paper.matrix import Cell
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
@@ -116,11 +116,7 @@ def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[R
 
 def read_progress(metrics: Path) -> tuple[int, float | None]:
     """Environment steps and steps a second of the last whole row; (0, None) without one."""
-    if not metrics.is_file():
-        return 0, None
-    with metrics.open(newline="") as file:
-        # A row that is still being written has too few fields.
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    rows = read_rows(metrics)
     if not rows:
         return 0, None
     steps, seconds = int(float(rows[-1]["environment_steps"])), float(rows[-1]["wall_seconds"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rpl.errors import UnreadableFile
+from rpl.metrics_csv import read_rows
 
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
@@ -94,9 +94,7 @@ def read_run(folder: Path) -> Run:
 
 
 def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
-    with path.open(newline="") as file:
-        # A row that is still being written has too few fields.
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    rows = read_rows(path)
     if not rows:
         raise UnreadableFile(f"{path.parent} has no evaluation yet: train for longer first")
     if missing := needed - rows[0].keys():
