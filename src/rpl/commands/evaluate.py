@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +28,7 @@ from rpl.commands.options import (
     as_command,
     require_suffix,
     usual_options,
+    with_groups,
 )
 from rpl.errors import UsageError
 from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
@@ -75,19 +76,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def options_for(base: type, arguments: list[str]) -> type:
     """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
     task, controller = usual_options(arguments)
-    return make_dataclass(
-        "Options",
-        [
-            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
-            (
-                "controller",
-                Annotated[type(controller), tyro.conf.arg(name="controller")],
-                controller,
-            ),
-        ],
-        bases=(base,),
-        frozen=True,
-    )
+    return with_groups(base, task=task, controller=controller)
 
 
 def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:

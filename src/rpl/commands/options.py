@@ -54,6 +54,25 @@ def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callab
     return command
 
 
+def with_groups(base: type, **groups: Any) -> type:
+    """``base`` with further options that depend on the arguments.
+
+    Args:
+        base: a dataclass of options.
+        groups: instances whose fields become ``--name.field``, and those of ``config``
+            ``--field``; their values are the defaults.
+    """
+    fields = [
+        (
+            name,
+            Annotated[type(group), tyro.conf.arg(name="" if name == "config" else name)],
+            group,
+        )
+        for name, group in groups.items()
+    ]
+    return dataclasses.make_dataclass("Options", fields, bases=(base,), frozen=True)
+
+
 def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
     """The options that a subcommand made by ``as_command`` would be run with."""
     return tyro.cli(command.__annotations__["options"], args=arguments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, make_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import tyro
@@ -20,6 +20,7 @@ from rpl.commands.options import (
     named_value,
     parsed,
     task_options,
+    with_groups,
 )
 from rpl.commands.running import RunOptions, resuming
 from rpl.config import (
@@ -75,20 +76,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     learner_name = named_value(arguments, "--learner") or "ddpg"
     if learner_name in LEARNERS:
         config = with_learner(config, learner_name)
-    options = make_dataclass(
-        "Options",
-        [
-            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
-            (
-                "controller",
-                Annotated[type(controller), tyro.conf.arg(name="controller")],
-                controller,
-            ),
-            ("config", Annotated[Config, tyro.conf.arg(name="")], config),
-        ],
-        bases=(TrainOptions,),
-        frozen=True,
-    )
+    options = with_groups(TrainOptions, task=task, controller=controller, config=config)
 
     def run(options: Any) -> int:
         return run_training(options, ["rpl", *arguments])

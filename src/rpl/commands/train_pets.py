@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, make_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import tyro
 from rich.console import Console
 
 from rpl.catalog import TASKS, find
-from rpl.commands.options import as_command, named_task, named_value, task_options
+from rpl.commands.options import as_command, named_task, named_value, task_options, with_groups
 from rpl.commands.running import RunOptions, resuming
 from rpl.controllers.train_pets import (
     PRESETS,
@@ -46,15 +45,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the defaults of the task and preset in the arguments."""
     task = task_options(named_task(arguments))
     config = PRESETS.get(named_value(arguments, "--pets") or "small", PRESETS["small"])
-    options = make_dataclass(
-        "Options",
-        [
-            ("task", Annotated[type(task), tyro.conf.arg(name="task")], task),
-            ("config", Annotated[PETSConfig, tyro.conf.arg(name="")], config),
-        ],
-        bases=(PETSOptions,),
-        frozen=True,
-    )
+    options = with_groups(PETSOptions, task=task, config=config)
 
     def run(options: Any) -> int:
         return run_training(options, ["rpl", *arguments])
