@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import rpl
+from rpl.cli import run
 from rpl.commands import evaluate, train
 from rpl.commands.options import named_task, option_words, parsed, task_options
 from rpl.errors import UsageError
@@ -83,3 +84,9 @@ def test_what_was_made_in_a_script_has_to_be_passed(tmp_path, name) -> None:
     (tmp_path / "config.json").write_text(json.dumps(record))
     with pytest.raises(RunError, match=r"rpl\.load\(run, make_env=\.\.\., controller=\.\.\.\)"):
         rpl.load(Path(tmp_path))
+
+
+def test_a_row_of_results_says_that_it_has_no_policy(capfd) -> None:
+    row = Path(__file__).parents[1] / "results/slippery-push/rpl/seed0"
+    assert run(["eval", str(row), "--episodes", "10"]) == 1
+    assert "the command in its config.json makes it" in capfd.readouterr().err

@@ -224,6 +224,10 @@ def load_checkpoint(
             stood = kind(**json.loads(file.readline()))
             return eqx.tree_deserialise_leaves(file, like), stood
     except FileNotFoundError as error:
+        if not file_path.parent.is_dir():
+            raise RunError(
+                f"{path} holds no policy, only its numbers; the command in its config.json makes it"
+            ) from error
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     except (ValueError, TypeError, RuntimeError, EOFError) as error:
         raise RunError(f"{file_path} cannot be read: {error}") from error
