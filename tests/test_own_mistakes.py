@@ -71,7 +71,7 @@ def test_a_cache_takes_as_many_episodes_as_it_needs(capfd) -> None:
     words += ["--task.max-episode-steps", "8"]
     assert run([*words, "--states", "20"]) == 0
     said = capfd.readouterr().out
-    assert "20 states of 7 episodes" in said
+    assert "20 states (episodes: 7," in said
     assert "--controller short.npz --task.max-episode-steps 8" in said
     assert len(Cache.load(Path("short.npz"))) == 20
 

@@ -57,7 +57,7 @@ def test_a_task_that_cannot_price_predictions_is_refused(tmp_path, capsys, monke
 def test_the_planner_and_its_cache_are_judged_by_their_return(folder, tmp_path, capsys) -> None:
     path = tmp_path / "cache.npz"
     assert run(["cache", str(folder), str(path), "--states", "20"]) == 0
-    assert "20 states of 1 episodes" in capsys.readouterr().out
+    assert "20 states (episodes: 1, mean return" in capsys.readouterr().out
     cache = Cache.load(path)
     # All that was spent before one could know which policy was best.
     last = json.loads((folder / "checkpoint/last.eqx").open("rb").readline())

@@ -79,8 +79,8 @@ def run_caching(options: Any, command: list[str]) -> int:
     cache.save(options.out)
     variations = option_words("task", options.task, task_options(subject.name))
     Console().print(
-        f"wrote {options.out}: {len(cache)} states of {len(acted)} "
-        f"episode{'s' * (len(acted) > 1)} with mean return {acted.returns.mean():.1f}; act from it with\n"
+        f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
+        f"{acted.returns.mean():.1f}); act from it with\n"
         f"  rpl eval {subject.name} --controller {options.out}{variations}",
         soft_wrap=True,
         highlight=False,
