@@ -29,6 +29,7 @@ class Results:
         self.folder = folder
         self._left_out = left_out
         self._runs: dict[str, list[Run]] = {}
+        self._summaries: dict[Cell, Summary] = {}
 
     def runs(self, cell: Cell) -> list[Run]:
         """The finished runs of a cell, in the order of their seeds; rows cut short do not count."""
@@ -41,8 +42,10 @@ class Results:
 
     def summary(self, cell: Cell) -> Summary:
         """A cell in numbers; areas are taken over what RPL gets on the task."""
-        horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
-        return summarise(cell, self.runs(cell), horizon)
+        if cell not in self._summaries:  # a bootstrap takes a while, and many pages ask
+            horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
+            self._summaries[cell] = summarise(cell, self.runs(cell), horizon)
+        return self._summaries[cell]
 
     def initial(self, task: str) -> float | None:
         """The level of the initial policy: the controller of RPL's runs on the task."""

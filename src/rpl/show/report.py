@@ -14,8 +14,8 @@ from typing import Any
 from rpl.settings import flat
 from rpl.show.numbers import format_steps
 from rpl.show.plots import Run, judged_quantity, learning_curves, read_run
+from rpl.show.statistics import LEVEL
 
-LEVEL = 0.95
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
