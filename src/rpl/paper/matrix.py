@@ -86,13 +86,17 @@ PLANNER = (
     *("--controller.physics", "lean", "--controller.substeps", "4"),
 )
 
+OVERRULING = (*PLANNER, "--residual.scale", "1.0")
+
 # A hundred episodes of the hook tasks are half an epoch's steps.
 RARELY_JUDGED = ("--cycles-per-epoch", "100")
 
 
 def _matrix() -> tuple[Cell, ...]:
-    push = _methods("push", 200_000, 15.0, 1_000_000, words=PLANNER)
-    push = (push[0], replace(push[1], cost=1.2, words=()), replace(push[2], cost=8.0))
+    push = _methods("push", 400_000, 8.0, 1_000_000, words=PLANNER)
+    push = (push[0], replace(push[1], cost=1.2, words=()), push[2])
+    # Moves of the whole action range can be overruled by a residual as large only.
+    overruling = replace(push[0], variant="scale-1", steps=200_000, words=OVERRULING)
     reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")
     slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
     pick = _methods("pick-and-place", 800_000, 1.3)
@@ -107,6 +111,7 @@ def _matrix() -> tuple[Cell, ...]:
     pets = Cell("mbrl-pusher", "pets", PETS_TRIALS * PETS_HORIZON, 500.0, seeds=1)
     return (
         *push,
+        overruling,
         reactive,
         *slippery,
         *pick,
