@@ -88,7 +88,7 @@ def cache_figure(results: Results) -> Figure:
 
 def ablation_figure(results: Results, ablation: Ablation) -> Figure:
     """One panel: the reference and its variants, up to where the comparison ends."""
-    figure, (axes,) = _panels(1, width=6.4)
+    figure, (axes,) = _panels(1, width=8.0)
     task = ablation.reference.task
     runs = [shortened(run, ablation.steps) for run in results.runs(ablation.reference)]
     label, colour = f"{ablation.reference_label} (as it is)", METHODS["rpl"][1]
@@ -98,6 +98,8 @@ def ablation_figure(results: Results, ablation: Ablation) -> Figure:
         draw_runs(axes, results.runs(cell), cell, name, colour)
     _draw_initial(axes, results, task)
     _finish(axes, f"{ablation.title} ({task})", quantity_of(task))
+    # Variants have long names, and many of them lie close together.
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
