@@ -70,6 +70,8 @@ class GymnasiumTask(VectorEnv):
         )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
+        # A batch of small actions takes longer to broadcast than to scale.
+        self._batch_bounds = tuple(np.array([bound] * num_envs) for bound in self._bounds)
         self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.render_mode = first.render_mode
         self.reports_success = False
@@ -91,6 +93,7 @@ class GymnasiumTask(VectorEnv):
         low, high = action.low.astype(np.float64), action.high.astype(np.float64)
         self.action_low, self.action_high = low, high
         self.action_middle, self.action_reach = (high + low) / 2.0, (high - low) / 2.0
+        self._bounds = low, high, self.action_middle, self.action_reach
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:
         """Actions in the environment's units, (..., action_dim), as fractions of its range."""
@@ -98,8 +101,10 @@ class GymnasiumTask(VectorEnv):
 
     def from_unit(self, action: np.ndarray) -> np.ndarray:
         """Actions in [-1, 1], clipped to it, in the environment's units and type."""
-        scaled = self.action_middle + self.action_reach * np.clip(action, -1.0, 1.0)
-        return np.clip(scaled, self.action_low, self.action_high).astype(self.action_dtype)
+        action = np.asarray(action)
+        bounds = self._batch_bounds if action.shape == self.action_space.shape else self._bounds
+        low, high, middle, reach = bounds
+        return np.minimum(np.maximum(middle + reach * action, low), high).astype(self.action_dtype)
 
     def reset(
         self,
@@ -189,10 +194,11 @@ class StandStill(gymnasium.Wrapper):
         """One step, or what the last step returned with a reward of 0."""
         if self._last is not None:
             return self._last
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        if terminated or truncated:
+        returned = self.env.step(action)
+        if returned[2] or returned[3]:
+            observation, _, terminated, truncated, info = returned
             self._last = (observation, 0.0, bool(terminated), bool(truncated), info)
-        return observation, reward, terminated, truncated, info  # type: ignore[return-value]
+        return returned  # type: ignore[return-value]
 
 
 class _Serial:
@@ -217,10 +223,13 @@ class _Serial:
         count = len(self._envs)
         reward, success = np.zeros(count), np.zeros(count, bool)
         terminated, truncated = np.zeros(count, bool), np.zeros(count, bool)
-        known = False
+        known, plain = False, self._plain
         for i, env in enumerate(self._envs):
             observation, reward[i], terminated[i], truncated[i], info = env.step(actions[i])
-            self._write(i, observation)
+            if plain is None:
+                self._write(i, observation)
+            else:
+                plain[i] = observation
             if info and ("is_success" in info or "success" in info):
                 success[i] = info.get("is_success", info.get("success"))
                 known = True
