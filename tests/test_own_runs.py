@@ -244,6 +244,20 @@ def test_improving_takes_the_objects_themselves(tmp_path) -> None:
         rpl.load(folder)
 
 
+def test_a_run_of_a_scripts_controller_is_evaluated_where_its_module_is_named(
+    tmp_path, capfd
+) -> None:
+    folder = str(tmp_path / "run")
+    words = {"steps": 300, "config": small_config(), "quiet": True, "out": folder}
+    rpl.improve("toys:Slide", lambda observation: toys.one(observation), **words)
+    assert run(["eval", folder, "--episodes", "4"]) == 1
+    assert "--controller module:controller" in capfd.readouterr().err
+    assert run(["eval", folder, "--episodes", "4", "--controller", "toys:one"]) == 0
+    rpl.improve(lambda: Slide(limit=8), "toys:one", **words, overwrite=True)
+    assert run(["eval", folder, "--episodes", "4", "--controller", "toys:one"]) == 1
+    assert "rpl.load(run, make_env=..., controller=...)" in capfd.readouterr().err
+
+
 def test_improving_records_the_learner_that_learned(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for config, name in ((with_learner(small_config(), "sac"), None), (small_config(), "td3")):

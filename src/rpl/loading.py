@@ -108,20 +108,14 @@ def _of_run(
     path: Path, record: dict[str, Any], wanted: Wanted, num_envs: int, render_mode: str | None
 ) -> Subject:
     """A learned policy and its controller."""
-    if wanted.controller is not None and wanted.controller != record["controller"]:
-        raise RunError(f"{path} learned on {record['controller']}, not on {wanted.controller}")
-    if not all(can_be_found(str(record[name])) for name in ("task", "controller")):
-        raise RunError(
-            f"{path} was made with objects that no module holds under a name: load it in Python "
-            "with rpl.load(run, make_env=..., controller=...)"
-        )
+    controller = _controller_of(path, record, wanted.controller)
     config = _config(record, num_envs)
     problem = make_problem(
         record["task"],
         record["method"],
         config,
         _task_options(record, wanted.task_options),
-        record["controller"],
+        controller,
         wanted.controller_options or _controller_options(record),
         render_mode,
     )
@@ -135,6 +129,27 @@ def _of_run(
         steps_taken(path / "metrics.csv") + record.get("charged_steps", 0),
         record,
     )
+
+
+def _controller_of(path: Path, record: dict[str, Any], given: str | None) -> str:
+    """The name of the controller that a run learned on: the one given, if a script made it."""
+    task, controller = str(record["task"]), str(record["controller"])
+    if not can_be_found(task):
+        raise RunError(
+            f"{path} learned in {task}, which a script made: load it in Python with "
+            "rpl.load(run, make_env=..., controller=...)"
+        )
+    if can_be_found(controller):
+        if given not in (None, controller):
+            raise RunError(f"{path} learned on {controller}, not on {given}")
+        return controller
+    if given is None:
+        raise RunError(
+            f"{path} learned on {controller}, which a script made: say where it is with "
+            "--controller module:controller, or load the run in Python with "
+            "rpl.load(run, controller=...)"
+        )
+    return given
 
 
 def _of_planner(
