@@ -93,9 +93,16 @@ def test_resume_refuses_other_settings_and_names_them(tmp_path):
         RunFolder(tmp_path, other, resume=True)
 
 
-def test_resume_may_go_on_for_longer(tmp_path):
-    RunFolder(tmp_path, RECORD).close()
-    RunFolder(tmp_path, RECORD | {"config": {"steps": 99, "seed": 0}}, resume=True).close()
+@pytest.mark.parametrize(("steps", "recorded"), [(99, 99), (5, 10)])
+def test_a_run_that_goes_on_for_longer_records_how_far(tmp_path, steps, recorded):
+    run = RunFolder(tmp_path, RECORD)
+    run.save(small_learner(), Progress(environment_steps=10), best=False)
+    run.close()
+    wanted = {"config": {"steps": steps, "seed": 0}, "command": f"rpl train push --steps {steps}"}
+    RunFolder(tmp_path, RECORD | wanted, resume=True).close()
+    said = read_config(tmp_path)
+    assert said["config"] == {"steps": recorded, "seed": 0}
+    assert said["command"] == (wanted if steps > 10 else RECORD)["command"]
 
 
 def test_a_run_older_than_a_setting_had_its_default(tmp_path):

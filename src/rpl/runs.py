@@ -87,7 +87,9 @@ class RunFolder:
             self._take_over(record, resume, overwrite)
         elif resume:
             raise RunError(f"{self.path} holds no run to resume; leave out --resume to start one")
-        if not self.resumed:
+        if self.resumed:
+            self._lengthen(record)
+        else:
             write_durably(self.path / "config.json", _json_bytes(record))
         (self.path / "checkpoint").mkdir(exist_ok=True)
 
@@ -121,6 +123,13 @@ class RunFolder:
         self.resumed = has_checkpoint(self.path)
         if not self.resumed:  # killed before its first checkpoint: it begins again
             (self.path / "metrics.csv").unlink(missing_ok=True)
+
+    def _lengthen(self, record: dict[str, Any]) -> None:
+        """Records how far a run now goes, where that is further than before."""
+        had, steps = read_config(self.path), record["config"].get("steps", 0)
+        if steps > had["config"].get("steps", 0):
+            had["config"]["steps"], had["command"] = steps, record["command"]
+            write_durably(self.path / "config.json", _json_bytes(had))
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""

@@ -31,7 +31,11 @@ class RunOptions:
     """Replace the run in the folder."""
 
 
+def making(command: list[str]) -> str:
+    """The command that makes a run anew, whatever the folder held when it was given."""
+    return shlex.join(word for word in command if word not in ("--resume", "--overwrite"))
+
+
 def resuming(command: list[str]) -> str:
     """The command that continues the run that ``command`` began."""
-    words = [word for word in command if word not in ("--resume", "--overwrite")]
-    return shlex.join([*words, "--resume"])
+    return f"{making(command)} --resume"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -22,7 +21,7 @@ from rpl.commands.options import (
     task_options,
     with_groups,
 )
-from rpl.commands.running import RunOptions, resuming
+from rpl.commands.running import RunOptions, making, resuming
 from rpl.config import (
     LEARNERS,
     PAPER,
@@ -155,7 +154,7 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         controller=controller,
         task_options=options.task,
         controller_options=options.controller,
-        command=shlex.join(command),
+        command=making(command),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 
 from rpl.catalog import TASKS, find
 from rpl.commands.options import as_command, named_task, named_value, task_options, with_groups
-from rpl.commands.running import RunOptions, resuming
+from rpl.commands.running import RunOptions, making, resuming
 from rpl.controllers.train_pets import (
     PRESETS,
     PETSConfig,
@@ -86,7 +85,7 @@ def record_of(options: Any, command: list[str]) -> dict[str, Any]:
         "task_options": as_record(options.task),
         "controller_options": {},
         "config": asdict(options.config),
-        "command": shlex.join(command),
+        "command": making(command),
         **provenance(),
     }
 
