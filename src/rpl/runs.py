@@ -67,7 +67,6 @@ class RunFolder:
         if resume and overwrite:
             raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
         self.path = path
-        self._usual = dict(usual or {})
         self.resumed = False
         self._events = None
         self._resumed_at: int | None = None
@@ -75,16 +74,18 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(path)
             try:
-                self._prepare(record, resume, overwrite)
+                self._prepare(record, resume, overwrite, usual or {})
             except BaseException:
                 self._lock.close()
                 raise
         except OSError as error:
             raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
 
-    def _prepare(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
+    def _prepare(
+        self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
+    ) -> None:
         if (self.path / "config.json").exists():
-            self._take_over(record, resume, overwrite)
+            self._take_over(record, resume, overwrite, usual)
         elif resume:
             raise RunError(f"{self.path} holds no run to resume; leave out --resume to start one")
         if self.resumed:
@@ -93,7 +94,9 @@ class RunFolder:
             write_durably(self.path / "config.json", _json_bytes(record))
         (self.path / "checkpoint").mkdir(exist_ok=True)
 
-    def _take_over(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
+    def _take_over(
+        self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
+    ) -> None:
         if overwrite or (not resume and self._is_at_its_start()):
             for entry in self.path.iterdir():
                 if entry.name != "lock":
@@ -108,7 +111,7 @@ class RunFolder:
             {name: value for name, value in of.items() if name not in PROVENANCE}
             for of in (read_config(self.path), record)
         )
-        usual = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | self._usual
+        usual = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | dict(usual)
         changed = [
             f"{name} was {before}, is {now}"
             for name, before, now, _ in differences(had, wanted, usual)
