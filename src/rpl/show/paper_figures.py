@@ -97,7 +97,8 @@ def ablation_figure(results: Results, ablation: Ablation) -> Figure:
     for cell, name, colour in zip(ablation.cells, names, VARIANT_COLOURS, strict=False):
         draw_runs(axes, results.runs(cell), cell, name, colour)
     _draw_initial(axes, results, task)
-    _finish(axes, f"{ablation.title} ({task})", quantity_of(task))
+    title = ablation.title if task in ablation.title else f"{ablation.title} ({task})"
+    _finish(axes, title, quantity_of(task))
     # Variants have long names, and many of them lie close together.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
