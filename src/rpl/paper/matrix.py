@@ -102,8 +102,11 @@ def _matrix() -> tuple[Cell, ...]:
     pick = _methods("pick-and-place", 800_000, 1.3)
     published = tuple(
         replace(cell, preset="paper", variant="paper", steps=steps, cost=3.5)
-        for cells, steps in ((slippery, 1_000_000), (pick, 1_500_000))
-        for cell in cells[:2]
+        for cell, steps in (
+            *((cell, 1_000_000) for cell in slippery[:2]),
+            (pick[0], 1_500_000),
+            (pick[1], 1_000_000),
+        )
     )
     noisy = _methods("noisy-hook", 600_000, 3.0, words=RARELY_JUDGED)
     complex_ = _methods("complex-hook", 1_000_000, 4.0, words=RARELY_JUDGED)
