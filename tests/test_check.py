@@ -11,6 +11,7 @@ from gymnasium.spaces import Box
 
 import toys
 from rpl.check import check
+from rpl.check.controller import check_controller
 from rpl.cli import run
 from toys import Reach, Slide
 
@@ -339,6 +340,22 @@ class Neighbour:
 
 def test_a_controller_that_mixes_environments_is_found() -> None:
     assert "mixes-environments" in errors(Slide, Neighbour)
+
+
+def test_an_environment_that_differs_is_not_held_against_its_controller() -> None:
+    class Wears(Slide):
+        episodes = 0
+
+        def reset(self, **keywords):
+            self.episodes += 1
+            return super().reset(**keywords)
+
+        def step(self, action):
+            self.x += 0.1 * self.episodes
+            return super().step(action)
+
+    (finding,) = [f for f in check_controller(Wears, toys.one) if f.severity != "note"]
+    assert (finding.severity, finding.name) == ("warning", "environment-differs")
 
 
 def test_the_command_prints_json_and_fails_where_something_must_be_fixed(capfd) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import jax
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from rpl.config import PRESETS, ExplorationConfig, with_learner
 from rpl.controllers.cached import Cache
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.making import make_problem
-from rpl.own import OwnOptions, own_controller, own_task
+from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.rollout import collect
 from rpl.runs import read_config
@@ -216,6 +217,18 @@ def test_the_deployed_policy_needs_nothing_but_onnxruntime(trained, tmp_path) ->
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "imported beside NumPy and onnxruntime: nothing" in done.stdout
+
+
+def test_a_registered_environment_keeps_its_own_render_mode() -> None:
+    def make(render_mode: str = "rgb_array") -> Slide:
+        assert render_mode in Slide().metadata["render_modes"]
+        return Slide(render_mode=render_mode)
+
+    gymnasium.register("KnowsNoNone-v0", make)
+    try:
+        assert environment_maker("KnowsNoNone-v0")().render_mode == "rgb_array"
+    finally:
+        del gymnasium.registry["KnowsNoNone-v0"]
 
 
 def load_example(name: str):

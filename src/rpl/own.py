@@ -130,9 +130,11 @@ class _MakeRegistered:
     render_mode: str | None
 
     def __call__(self) -> gymnasium.Env:
+        # Some environments have a render mode of their own, and know no None.
+        keywords = {} if self.render_mode is None else {"render_mode": self.render_mode}
         try:
             # Its checks run in every first step, with warnings; `rpl check` has its own.
-            return gymnasium.make(self.name, render_mode=self.render_mode, disable_env_checker=True)
+            return gymnasium.make(self.name, disable_env_checker=True, **keywords)
         except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
             raise NotFound(f"{self.name} cannot be made: {error}") from error
 

@@ -39,7 +39,8 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
         findings.error(
             "reward-differs",
             f"step {t + 1} paid {paid[t]:.6g}, but compute_reward says {by_hand[t]:.6g} for its "
-            "goals: hindsight would learn another task, so make step() call compute_reward",
+            "goals: hindsight would learn another task, so make step() call compute_reward, or "
+            "train with --replay.hindsight 0",
         )
     _check_batches(findings, compute, achieved, desired, np.asarray(by_hand))
     _check_terminations(findings, env, episode, achieved, desired)
