@@ -129,9 +129,10 @@ class RunFolder:
 
     def _lengthen(self, record: dict[str, Any]) -> None:
         """Records how far a run now goes, where that is further than before."""
-        had, steps = read_config(self.path), record["config"].get("steps", 0)
-        if steps > had["config"].get("steps", 0):
-            had["config"]["steps"], had["command"] = steps, record["command"]
+        had = read_config(self.path)
+        before, now = (of.get("config", {}).get("steps", 0) for of in (had, record))
+        if now > before:
+            had["config"]["steps"], had["command"] = now, record["command"]
             write_durably(self.path / "config.json", _json_bytes(had))
 
     def _is_at_its_start(self) -> bool:
