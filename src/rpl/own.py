@@ -131,7 +131,9 @@ class _MakeRegistered:
 
     def __call__(self) -> gymnasium.Env:
         # Some environments have a render mode of their own, and know no None.
-        keywords = {} if self.render_mode is None else {"render_mode": self.render_mode}
+        keywords: dict[str, Any] = {}
+        if self.render_mode is not None:
+            keywords["render_mode"] = self.render_mode
         try:
             # Its checks run in every first step, with warnings; `rpl check` has its own.
             return gymnasium.make(self.name, disable_env_checker=True, **keywords)
