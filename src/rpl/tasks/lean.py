@@ -56,9 +56,9 @@ def leave_out_collisions(
 ) -> None:
     """Keeps the contacts that a task is made of: objects with everything, hand with ground.
 
-    The arm's other links cannot reach the object, the base rests on the floor with slides
-    that are damped to a standstill, and the arm's collisions with itself are prevented by
-    its joint ranges. MuJoCo lets two geoms collide if either's type meets the other's affinity.
+    The base rests on the floor with slides that are damped to a standstill, and the arm meets
+    its torso and head only where it is drawn far from the table (docs/physics.md has how often).
+    MuJoCo lets two geoms collide if either's type meets the other's affinity.
     """
     hand_type, object_type = 1, 2
     for geom in spec.geoms:
