@@ -74,12 +74,12 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class StatusOptions(Chosen):
+class PaperStatusOptions(Chosen):
     """Shows which runs are done, running and missing, and how long the rest takes."""
 
 
 @dataclass(frozen=True)
-class RunOptions(Chosen):
+class PaperRunOptions(Chosen):
     """Makes the runs that are missing, cheapest first; killed, the same command goes on."""
 
     jobs: int = 1
@@ -93,7 +93,7 @@ class RunOptions(Chosen):
 
 
 @dataclass(frozen=True)
-class PlotOptions:
+class PaperPlotOptions:
     """Draws the figures and writes the tables, from the results alone."""
 
     results: Path = Path("results")
@@ -105,7 +105,7 @@ class PlotOptions:
 
 
 @dataclass(frozen=True)
-class CheckOptions:
+class PaperCheckOptions:
     """Refuses results whose configuration is not the matrix's."""
 
     results: Path = Path("results")
@@ -113,10 +113,10 @@ class CheckOptions:
 
 
 Options = tyro.conf.OmitSubcommandPrefixes[
-    Annotated[StatusOptions, tyro.conf.subcommand("status")]
-    | Annotated[RunOptions, tyro.conf.subcommand("run")]
-    | Annotated[PlotOptions, tyro.conf.subcommand("plot")]
-    | Annotated[CheckOptions, tyro.conf.subcommand("check")]
+    Annotated[PaperStatusOptions, tyro.conf.subcommand("status")]
+    | Annotated[PaperRunOptions, tyro.conf.subcommand("run")]
+    | Annotated[PaperPlotOptions, tyro.conf.subcommand("plot")]
+    | Annotated[PaperCheckOptions, tyro.conf.subcommand("check")]
 ]
 
 
@@ -129,15 +129,15 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_paper(options: Any) -> int:
     """Does what the subcommand says."""
     actions = {
-        StatusOptions: show_status,
-        RunOptions: make_missing,
-        PlotOptions: draw,
-        CheckOptions: check,
+        PaperStatusOptions: show_status,
+        PaperRunOptions: make_missing,
+        PaperPlotOptions: draw,
+        PaperCheckOptions: check,
     }
     return actions[type(options)](options)
 
 
-def show_status(options: StatusOptions) -> int:
+def show_status(options: PaperStatusOptions) -> int:
     """Prints the table."""
     places, runs = options.places(), options.chosen()
     standings = [places.standing(run) for run in runs]
@@ -147,7 +147,7 @@ def show_status(options: StatusOptions) -> int:
     return 0
 
 
-def make_missing(options: RunOptions) -> int:
+def make_missing(options: PaperRunOptions) -> int:
     """Makes what is missing of the chosen runs."""
     if options.jobs < 1 or options.threads < 1:
         raise UsageError("--jobs and --threads must be at least 1")
@@ -191,7 +191,7 @@ def make_missing(options: RunOptions) -> int:
     return 0
 
 
-def _executor(options: RunOptions) -> Executor:
+def _executor(options: PaperRunOptions) -> Executor:
     if options.ray is None:
         return LocalProcesses(options.jobs)
     from rpl.paper.cluster import RayTasks  # an optional extra
@@ -199,7 +199,7 @@ def _executor(options: RunOptions) -> Executor:
     return RayTasks(options.ray, options.threads)
 
 
-def draw(options: PlotOptions) -> int:
+def draw(options: PaperPlotOptions) -> int:
     """Draws figures, tables and pages of the rows that the matrix would make again."""
     from rpl.show.paper import write_all  # matplotlib is slow to import
 
@@ -213,7 +213,7 @@ def draw(options: PlotOptions) -> int:
     return 0
 
 
-def check(options: CheckOptions) -> int:
+def check(options: PaperCheckOptions) -> int:
     """Prints what is wrong with the results, if anything is."""
     if not options.results.is_dir():
         raise RunError(f"there is no folder {options.results}; name one with --results")

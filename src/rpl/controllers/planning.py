@@ -37,7 +37,7 @@ rows that are not finite come last.
 STAY = -1
 
 
-class Model(Protocol):
+class PlanningModel(Protocol):
     """A transition model of any number of situations at once."""
 
     def predict(
@@ -76,7 +76,7 @@ class TaskModel:
     def predict(
         self, states: np.ndarray, actions: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """See ``Model``."""
+        """See ``PlanningModel``."""
         size = self._task.num_envs
         runs = [
             self._task.predict(states[i : i + size], actions[i : i + size])
@@ -95,7 +95,7 @@ def axis_moves(size: float, action_size: int) -> np.ndarray:
 
 
 def best_first_search(
-    model: Model, observation: Observation, moves: np.ndarray, cost: Cost, expansions: int
+    model: PlanningModel, observation: Observation, moves: np.ndarray, cost: Cost, expansions: int
 ) -> np.ndarray:
     """The first move towards the best situation that a search from each observation finds.
 
@@ -187,7 +187,7 @@ class BestFirstPlanner:
     ``simulator_state`` (tasks made with ``simulator_state=True``). Any number of rows will do.
     """
 
-    model: Model
+    model: PlanningModel
     moves: np.ndarray
     """(k, action_dim)"""
     cost: Cost

@@ -86,7 +86,7 @@ class PETSProgress:
     finished: bool = False
 
 
-class Keeper(Protocol):
+class TrialKeeper(Protocol):
     """Where a run's results go; ``rpl.runs.RunFolder`` will do."""
 
     def append(self, row: dict[str, Any]) -> None: ...
@@ -94,7 +94,7 @@ class Keeper(Protocol):
     def save(self, state: Any, progress: Any, best: bool) -> None: ...
 
 
-class Observer(Protocol):
+class TrialObserver(Protocol):
     """Somebody who watches a run."""
 
     def on_step(self, environment_steps: int) -> None: ...
@@ -119,8 +119,8 @@ def train_pets(
     problem: PETSProblem,
     state: PETSState,
     progress: PETSProgress,
-    keeper: Keeper,
-    observer: Observer,
+    keeper: TrialKeeper,
+    observer: TrialObserver,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> PETSState:
     """Runs the trials that are left, or until ``interrupted``; each leaves a row and a checkpoint.
@@ -164,7 +164,7 @@ def train_pets(
     return state
 
 
-def _watched(policy: ActingPolicy, progress: PETSProgress, observer: Observer) -> ActingPolicy:
+def _watched(policy: ActingPolicy, progress: PETSProgress, observer: TrialObserver) -> ActingPolicy:
     """The policy, which tells of its steps."""
 
     def watched(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:

@@ -63,7 +63,7 @@ class LocalProcesses:
         self._pool.shutdown(cancel_futures=True)
 
 
-class Observer(Protocol):
+class QueueObserver(Protocol):
     """Somebody who watches the queue."""
 
     def on_tick(self, waiting: Sequence[Run]) -> None:
@@ -79,7 +79,7 @@ def make_runs(
     runs: Sequence[Run],
     places: Places,
     executor: Executor,
-    observer: Observer,
+    observer: QueueObserver,
     keep: bool = True,
 ) -> int:
     """Makes the runs in their order; returns how many of them failed.

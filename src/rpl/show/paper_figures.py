@@ -17,7 +17,7 @@ from rpl.paper.matrix import Cell
 from rpl.show.cache_sizes import plot_cache_sizes
 from rpl.show.numbers import format_steps
 from rpl.show.paper_results import FIGURE_TASKS, Results, cell_of
-from rpl.show.plots import METHODS, PANEL_SIZE, Run, curve
+from rpl.show.plots import METHODS, PANEL_SIZE, RunData, curve
 from rpl.show.statistics import quantity_of
 
 INITIAL_COLOUR = "#444444"
@@ -104,7 +104,7 @@ def ablation_figure(results: Results, ablation: Ablation) -> Figure:
     return figure
 
 
-def shortened(run: Run, steps: float) -> Run:
+def shortened(run: RunData, steps: float) -> RunData:
     """A run as it was after so many steps."""
     inside = run.steps <= steps
     columns = {name: values[inside] for name, values in run.columns.items()}
@@ -112,7 +112,7 @@ def shortened(run: Run, steps: float) -> Run:
 
 
 def draw_runs(
-    axes: Axes, runs: Sequence[Run], cell: Cell, label: str, colour: str, style: str = "-"
+    axes: Axes, runs: Sequence[RunData], cell: Cell, label: str, colour: str, style: str = "-"
 ) -> None:
     """A curve with its mean and standard deviation; without runs, an entry that says so."""
     if not runs:

@@ -11,7 +11,7 @@ from rpl.show.numbers import format_steps
 from rpl.show.paper_figures import shortened
 from rpl.show.paper_results import TASKS, Results, cell_of
 from rpl.show.paper_tables import MISSING, NOTHING, markdown, number, with_interval
-from rpl.show.plots import Run
+from rpl.show.plots import RunData
 from rpl.show.statistics import LEVEL, Summary, quantity_of, steps_to, summarise
 
 
@@ -168,7 +168,7 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     )
 
 
-Entry = tuple[str, tuple[str, ...], Cell, list[Run]]
+Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
 
 
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
@@ -182,7 +182,7 @@ def _entries(results: Results, ablation: Ablation) -> list[Entry]:
     return rows
 
 
-def _ablation_numbers(cell: Cell, runs: Sequence[Run], steps: int) -> list[str]:
+def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[str]:
     s = summarise(cell, runs, steps)
     if not s.runs:
         return [MISSING, *[NOTHING] * 4]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rpl.paper.folders import KEPT
 from rpl.paper.matrix import MATRIX, Cell
-from rpl.show.plots import Run, read_run
+from rpl.show.plots import RunData, read_run
 from rpl.show.statistics import Summary, summarise
 
 FIGURE_TASKS = {
@@ -28,10 +28,10 @@ class Results:
     def __init__(self, folder: Path, left_out: Container[Path] = ()) -> None:
         self.folder = folder
         self._left_out = left_out
-        self._runs: dict[str, list[Run]] = {}
+        self._runs: dict[str, list[RunData]] = {}
         self._summaries: dict[Cell, Summary] = {}
 
-    def runs(self, cell: Cell) -> list[Run]:
+    def runs(self, cell: Cell) -> list[RunData]:
         """The finished runs of a cell, in the order of their seeds; rows cut short do not count."""
         if cell.folder not in self._runs:
             folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]

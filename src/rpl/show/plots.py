@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.show.numbers import format_steps
-from rpl.show.reading import LAST_TRIALS, PLANNER, Run, read_run
+from rpl.show.reading import LAST_TRIALS, PLANNER, RunData, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -44,7 +44,7 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     runs = [read_run(folder) for folder in folders]
     if not runs:
         raise ValueError("no run folders were given: name at least one")
-    by_task: dict[str, list[Run]] = {}
+    by_task: dict[str, list[RunData]] = {}
     for run in runs:
         by_task.setdefault(run.task, []).append(run)
     width, height = PANEL_SIZE
@@ -58,7 +58,7 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     figure.savefig(out, dpi=160)
 
 
-def draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
+def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
     """One panel: the curves of one task's methods."""
     quantity = judged_quantity(runs)
     planners = [run for run in runs if run.method == PLANNER]
@@ -80,7 +80,7 @@ def draw_task(axes: Axes, task: str, runs: list[Run]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _draw_planners(axes: Axes, runs: list[Run]) -> None:
+def _draw_planners(axes: Axes, runs: list[RunData]) -> None:
     """The trials of PETS and its level: the mean of each run's last trials, over the runs."""
     for run in runs:
         earned = run.columns["policy_return"]
@@ -90,8 +90,8 @@ def _draw_planners(axes: Axes, runs: list[Run]) -> None:
     axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.5, label=label)
 
 
-def _draw_learners(axes: Axes, runs: list[Run], quantity: str) -> None:
-    by_method: dict[str, list[Run]] = {}
+def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
+    by_method: dict[str, list[RunData]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
     order = [*METHODS, *sorted(by_method.keys() - METHODS.keys())]
@@ -130,7 +130,7 @@ def _style(method: str, order: list[str]) -> tuple[str, str]:
     return method, OTHER_COLOURS[(order.index(method) - len(METHODS)) % len(OTHER_COLOURS)]
 
 
-def judged_quantity(runs: Sequence[Run]) -> str:
+def judged_quantity(runs: Sequence[RunData]) -> str:
     """What a task is judged by: its return if it says so or knows no success."""
     if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
         return "return"
@@ -139,7 +139,7 @@ def judged_quantity(runs: Sequence[Run]) -> str:
 
 
 def curve(
-    runs: Sequence[Run], quantity: str
+    runs: Sequence[RunData], quantity: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Steps, middle, low and high, each (points,), of one method's runs.
 

@@ -19,7 +19,7 @@ JUDGED = 3  # a level counts as reached when this many evaluations average it
 
 
 @dataclass(frozen=True)
-class Run:
+class RunData:
     """What the plots need of one run folder."""
 
     folder: Path
@@ -63,7 +63,7 @@ class Run:
         return None
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> RunData:
     """Reads config.json and metrics.csv of a run folder.
 
     Raises:
@@ -81,7 +81,7 @@ def read_run(folder: Path) -> Run:
         raise UnreadableFile(
             f"{folder / 'config.json'} does not describe a run: {error!r}"
         ) from error
-    return Run(
+    return RunData(
         folder,
         task,
         method,

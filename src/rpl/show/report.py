@@ -13,7 +13,7 @@ from typing import Any
 
 from rpl.settings import flat
 from rpl.show.numbers import format_steps
-from rpl.show.plots import Run, judged_quantity, learning_curves, read_run
+from rpl.show.plots import RunData, judged_quantity, learning_curves, read_run
 from rpl.show.statistics import LEVEL
 
 STYLE = """
@@ -85,11 +85,11 @@ def _curves(folders: Sequence[Path]) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _name(run: Run) -> str:
+def _name(run: RunData) -> str:
     return f"{run.task}, {run.method}, seed {run.seed}"
 
 
-def _numbers(runs: Sequence[Run]) -> str:
+def _numbers(runs: Sequence[RunData]) -> str:
     rows = []
     for run in runs:
         quantity = judged_quantity([run])
@@ -118,7 +118,7 @@ def _numbers(runs: Sequence[Run]) -> str:
     return _table(header, rows)
 
 
-def _pictures(run: Run, shown: Pictures | str) -> str:
+def _pictures(run: RunData, shown: Pictures | str) -> str:
     title = f"<h3>{escape(_name(run))}</h3>"
     if isinstance(shown, str):
         return f'{title}<p class="missing">No film: {escape(shown)}</p>'
@@ -130,7 +130,7 @@ def _pictures(run: Run, shown: Pictures | str) -> str:
     )
 
 
-def _differences(runs: Sequence[Run], records: Sequence[Mapping[str, Any]]) -> str:
+def _differences(runs: Sequence[RunData], records: Sequence[Mapping[str, Any]]) -> str:
     """The settings in which the runs differ, if there are several."""
     if len(runs) < 2:
         return ""
@@ -145,7 +145,7 @@ def _differences(runs: Sequence[Run], records: Sequence[Mapping[str, Any]]) -> s
     return "<p>They differ in:</p>" + _table(("setting", *map(_name, runs)), rows)
 
 
-def _settings(run: Run, record: Mapping[str, Any]) -> str:
+def _settings(run: RunData, record: Mapping[str, Any]) -> str:
     command = escape(str(record.get("command", "unknown")))
     versions = ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items())
     return (

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from rpl.paper.matrix import RETURN_TASKS, Cell
-from rpl.show.reading import PLANNER, Run
+from rpl.show.reading import PLANNER, RunData
 
 Interval = tuple[float, float]
 LEVEL = 0.9
@@ -22,7 +22,7 @@ class Summary:
     """A cell in numbers; None where there is no run, or no such number for the task."""
 
     cell: Cell
-    runs: Sequence[Run] = field(repr=False)
+    runs: Sequence[RunData] = field(repr=False)
     initial: float | None = None
     """The controller's mean level in the last evaluations."""
     initial_interval: Interval | None = None
@@ -55,7 +55,7 @@ def quantity_of(task: str) -> str:
     return "return" if task in RETURN_TASKS else "success"
 
 
-def summarise(cell: Cell, runs: Sequence[Run], horizon: float) -> Summary:
+def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
     """The numbers of one cell.
 
     Args:
@@ -91,12 +91,12 @@ def summarise(cell: Cell, runs: Sequence[Run], horizon: float) -> Summary:
     )
 
 
-def steps_to(run: Run, level: float, quantity: str) -> float | None:
+def steps_to(run: RunData, level: float, quantity: str) -> float | None:
     """Steps at which the last three evaluations first average a level."""
     return run.steps_to(level, f"policy_{quantity}")
 
 
-def mean_until(run: Run, column: str, steps: float) -> float | None:
+def mean_until(run: RunData, column: str, steps: float) -> float | None:
     """Mean of a curve over its first steps (trapezoids); None if it ends before."""
     if steps <= 0 or run.steps[-1] < steps:
         return None
@@ -133,7 +133,7 @@ def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | 
     return value, (float(interval.low), float(interval.high))
 
 
-def _pooled_interval(runs: Sequence[Run], rates: np.ndarray, quantity: str) -> Interval | None:
+def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) -> Interval | None:
     """Wilson, over the episodes of all seeds; returns have no such interval."""
     if quantity != "success":
         return None
@@ -143,7 +143,7 @@ def _pooled_interval(runs: Sequence[Run], rates: np.ndarray, quantity: str) -> I
     return float(interval.low), float(interval.high)
 
 
-def _lowest(runs: Sequence[Run], column: str) -> float | None:
+def _lowest(runs: Sequence[RunData], column: str) -> float | None:
     """The lowest value after burn-in; None for methods without one."""
     if not all(run.columns["burning_in"].any() for run in runs):
         return None
