@@ -125,7 +125,7 @@ def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):
     report = json.loads(capfd.readouterr().out)
     assert set(report) == {
         "task", "method", "episodes", "seed", "controller", "policy", "difference", "verdict",
-        "largest_deviation", "judged_by",
+        "largest_deviation", "judged_by", "compared_with",
     }  # fmt: skip
     assert set(report["controller"]) == {
         "success_rate", "success_interval", "mean_return", "return_interval"

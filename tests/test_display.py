@@ -34,8 +34,8 @@ def test_in_a_pipe_a_long_evaluation_says_how_far_it_is_and_a_short_one_nothing(
         clock.seconds += 4.0
         display.on_evaluating("controller", step / 10)
     assert out.getvalue().splitlines() == [
-        "evaluating the controller: 40% of the episodes",
-        "evaluating the controller: 80% of the episodes",
+        "evaluating controller: 40% of the episodes",
+        "evaluating controller: 80% of the episodes",
     ]
 
 

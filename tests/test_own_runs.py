@@ -94,6 +94,18 @@ def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
     assert f"in halves of the action range: {report['largest_deviation'][0]:.3f}" in printed
 
 
+def test_a_run_without_a_controller_is_judged_beside_doing_nothing(tmp_path, capfd) -> None:
+    folder = str(tmp_path / "scratch")
+    assert run(["train", "toys:Slide", "--method", "scratch", *SMALL, "--out", folder]) == 0
+    assert ", doing nothing " in capfd.readouterr().out
+    assert run(["eval", folder, *LAST, "--episodes", "10"]) == 0
+    printed = capfd.readouterr().out
+    assert "policy against doing nothing" in printed
+    assert "controller" not in printed
+    action = rpl.load(folder, "last")(np.zeros(2, np.float32))
+    assert np.abs(action).max() > 0.0
+
+
 def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
     assert run(words) == 0

@@ -19,10 +19,13 @@ SECONDS_BETWEEN_LINES = 15.0
 class PlainDisplay:
     """One line now and then, for logs and pipes."""
 
-    def __init__(self, console: Console, total_steps: int, judged_by: JudgedBy) -> None:
+    def __init__(
+        self, console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str
+    ) -> None:
         self._console = console
         self._total = total_steps
         self._judged_by: JudgedBy = judged_by
+        self._compared_with = compared_with
         self._speed = Speed()
         self._printed = 0.0
         self._evaluating = 0.0
@@ -59,20 +62,23 @@ class PlainDisplay:
             self._evaluating = now
         elif now - self._evaluating >= SECONDS_BETWEEN_LINES:
             self._evaluating = now
-            line = f"evaluating the {whose}: {share:.0%} of the episodes"
+            line = f"evaluating {whose}: {share:.0%} of the episodes"
             self._console.print(line, highlight=False, soft_wrap=True)
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation."""
-        line = evaluation_line(row, self._judged_by)
+        line = evaluation_line(row, self._judged_by, self._compared_with)
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveDisplay:
     """A progress bar and the latest numbers, redrawn in place; evaluations scroll above it."""
 
-    def __init__(self, console: Console, total_steps: int, judged_by: JudgedBy) -> None:
+    def __init__(
+        self, console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str
+    ) -> None:
         self._judged_by: JudgedBy = judged_by
+        self._compared_with = compared_with
         self._bar = make_bar(console)
         self._task = self._bar.add_task("training", total=total_steps)
         self._speed = Speed()
@@ -118,11 +124,12 @@ class LiveDisplay:
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation above the bar."""
         self._bar.update(self._task, description="training")
-        self._numbers = {
+        levels = {
             "policy": f"[bold green]{row[f'policy_{self._judged_by}']:.2f}[/]",
-            "controller": f"{row[f'controller_{self._judged_by}']:.2f}",
-        } | {k: v for k, v in self._numbers.items() if k not in ("policy", "controller")}
-        line = evaluation_line(row, self._judged_by)
+            self._compared_with: f"{row[f'controller_{self._judged_by}']:.2f}",
+        }
+        self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
+        line = evaluation_line(row, self._judged_by, self._compared_with)
         self._live.console.print(line, markup=False, highlight=False)
         self._live.update(self._view())
 
@@ -209,14 +216,14 @@ class Speed:
 
 
 def make_display(
-    console: Console, total_steps: int, judged_by: JudgedBy
+    console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str = "controller"
 ) -> LiveDisplay | PlainDisplay:
     """The display for where the output goes, with the numbers that the task is judged by."""
     display = LiveDisplay if console.is_terminal else PlainDisplay
-    return display(console, total_steps, judged_by)
+    return display(console, total_steps, judged_by, compared_with)
 
 
-def evaluation_line(row: dict[str, Any], judged_by: JudgedBy) -> str:
+def evaluation_line(row: dict[str, Any], judged_by: JudgedBy, compared_with: str) -> str:
     """An evaluation in one line."""
     policy, low, high, controller = (
         row[f"{name}_{judged_by}{end}"]
@@ -230,7 +237,7 @@ def evaluation_line(row: dict[str, Any], judged_by: JudgedBy) -> str:
     fine, coarse = (".3f", ".2f") if judged_by == "success" else (".2f", ".1f")
     return (
         f"{row['environment_steps']:>9,} steps: policy {policy:{fine}} "
-        f"[{low:{coarse}}, {high:{coarse}}], controller {controller:{fine}} "
+        f"[{low:{coarse}}, {high:{coarse}}], {compared_with} {controller:{fine}} "
         f"({row['evaluation_episodes']} episodes{', burn-in' if row['burning_in'] else ''})"
     )
 

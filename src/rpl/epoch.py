@@ -85,9 +85,9 @@ class EpochEnd:
     def _level(self, count: int) -> Outcome:
         """The controller on the same episodes."""
         if count not in self._levels:
-            self._levels[count] = self._judged(
-                "controller", self.problem.controller_task, controller_policy(self.problem), count
-            )
+            problem = self.problem
+            whose, policy = problem.compared_with, controller_policy(problem)
+            self._levels[count] = self._judged(whose, problem.controller_task, policy, count)
         return self._levels[count]
 
     def _judged(self, whose: str, task: VectorEnv, policy: ActingPolicy, count: int) -> Outcome:

@@ -130,7 +130,7 @@ def train_in(
         if progress.environment_steps >= config.steps:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0
-    display = make_display(console, config.steps, problem.judged_by)
+    display = make_display(console, config.steps, problem.judged_by, problem.compared_with)
     with Interruption("cycle") as interruption, display:
         train(config, problem, state, replay, progress, run, display, interruption)
     done = f"{progress.environment_steps:,} of {config.steps:,} steps"

@@ -131,15 +131,18 @@ def _of_run(
     )
 
 
-def _controller_of(path: Path, record: dict[str, Any], given: str | None) -> str:
-    """The name of the controller that a run learned on: the one given, if a script made it."""
-    task, controller = str(record["task"]), str(record["controller"])
+def _controller_of(path: Path, record: dict[str, Any], given: str | None) -> str | None:
+    """The name of the controller that a run learned on: the one given, if a script made it.
+
+    None if it learned without one.
+    """
+    task, controller = str(record["task"]), record["controller"]
     if not can_be_found(task):
         raise RunError(
             f"{path} learned in {task}, which a script made: load it in Python with "
             "rpl.load(run, make_env=..., controller=...)"
         )
-    if can_be_found(controller):
+    if controller is None or can_be_found(controller):
         if given not in (None, controller):
             raise RunError(f"{path} learned on {controller}, not on {given}")
         return controller

@@ -112,6 +112,7 @@ def own_problem(
         horizon=bare.max_episode_steps,
         rules=goal_rules(bare, config.replay.hindsight),
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
+        compared_with="doing nothing" if controller is None else "controller",
         beneath=critic_input(config.residual, task),
     )
     problem.judged_by = _judged_by(options, problem, bare)

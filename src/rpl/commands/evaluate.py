@@ -152,6 +152,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "episodes": episodes,
         "seed": seed,
         "judged_by": problem.judged_by,
+        "compared_with": problem.compared_with,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
         **judgement(problem, policy, controller),
@@ -196,7 +197,7 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
     columns = ("success", "95 % interval") if by_success else ()
     for column in ("", *columns, "return", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
-    rows = [("controller", report["controller"])]
+    rows = [(report["compared_with"], report["controller"])]
     if report["policy"] is not None:
         rows += [(f"policy ({report['method']})", report["policy"])]
         rows += [("difference", report["difference"])]
@@ -210,7 +211,10 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
     console.print(table)
     if report["verdict"] is not None:
-        console.print(f"policy against controller: {VERDICTS[report['verdict']]}", soft_wrap=True)
+        console.print(
+            f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
+            soft_wrap=True,
+        )
     if report["largest_deviation"]:
         console.print(
             "largest deviation from the controller, in halves of the action range: "

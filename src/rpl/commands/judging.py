@@ -17,7 +17,8 @@ def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | No
     """The controller's outcome, and the policy's where the subject has one."""
     problem = subject.problem
     acting = controller_policy(problem)
-    controller = _shown("controller", problem.controller_task, acting, seeds, problem.horizon)
+    task = problem.controller_task
+    controller = _shown(problem.compared_with, task, acting, seeds, problem.horizon)
     if subject.policy is None:
         return controller, None
     task = problem.evaluation_task

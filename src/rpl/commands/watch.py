@@ -120,7 +120,7 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     from rpl.show.film import record
 
     problem = subject.problem
-    acting = [("controller", problem.controller_task, controller_policy(problem))]
+    acting = [(problem.compared_with, problem.controller_task, controller_policy(problem))]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
         acting.append((label, problem.evaluation_task, subject.policy))

@@ -85,7 +85,7 @@ def read_run(folder: Path) -> RunData:
         folder,
         task,
         method,
-        config.get("controller") or "controller",
+        config.get("controller", "controller") or "doing nothing",
         seed,
         _read_columns(folder / "metrics.csv", TRIAL_COLUMNS if method == PLANNER else COLUMNS),
         config.get("charged_steps", 0),
