@@ -38,6 +38,11 @@ def test_what_keeps_the_contract_passes(make_env, controller) -> None:
     assert errors(make_env, controller) == {}
 
 
+def test_rounding_makes_no_other_episode() -> None:
+    assert "not-deterministic" in errors(Remembers, severity="warning")
+    assert "not-deterministic" not in errors(Rounds, severity="warning")
+
+
 def test_the_judgement_is_announced() -> None:
     assert "judged-by-return" in errors(Slide, severity="note")
     assert "judged-by-return" not in errors(Reach, severity="note")
@@ -114,6 +119,14 @@ class Remembers(Slide):
         self.wear += 1e-3
         observation, reward, *rest = super().step(action)
         return observation, reward - self.wear, *rest
+
+
+class Rounds(Remembers):
+    """Pays what a sum in another order differs by."""
+
+    def step(self, action):
+        observation, reward, *rest = super().step(action)
+        return observation, reward + self.wear * (1.0 - 1e-12), *rest
 
 
 class OneBuffer(Slide):
@@ -213,8 +226,8 @@ class NoReward(Reach):
         (OldStep, "error", "raises", r"step\(\) must return \(observation, reward, term"),
         (OldReset, "error", "raises", r"reset\(\) must return \(observation, info\)"),
         (Raises, "error", "raises", "RuntimeError while it runs: the motor is off"),
-        (GlobalRandom, "error", "not-deterministic", r"observation at step 1 .*self\.np_random"),
-        (Remembers, "error", "not-deterministic", "reward at step 1 in the same environment"),
+        (GlobalRandom, "warning", "not-deterministic", r"observation at step 1 .*self\.np_random"),
+        (Remembers, "warning", "not-deterministic", "reward at step 1 in the same environment"),
         (OneBuffer, "warning", "observation-overwritten", "return a copy"),
         (WritesAction, "warning", "action-written", "a copy"),
         (AlwaysTheSame, "note", "one-beginning", "every seed begins the same episode"),

@@ -9,6 +9,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+# Sums of the same numbers in another order, as some geometry libraries make them.
+ROUNDING = 1e-9
+
 
 @dataclass
 class Episode:
@@ -60,22 +63,25 @@ def _tuple(returned: Any, size: int, sentence: str) -> tuple[Any, ...]:
 
 
 def same(one: Episode, other: Episode) -> str | None:
-    """None if two episodes are the same, else what differs first, in words."""
+    """None if two episodes are the same but for rounding, else what differs first, in words."""
     pairs = zip(one.observations, other.observations, strict=False)
     for t, (a, b) in enumerate(pairs):
-        if not alike(a, b):
+        if not alike(a, b, ROUNDING):
             return f"observation at step {t}"
-        if t > 0 and not alike(one.rewards[t - 1], other.rewards[t - 1]):
+        if t > 0 and not alike(one.rewards[t - 1], other.rewards[t - 1], ROUNDING):
             return f"reward at step {t}"
     if len(one.rewards) != len(other.rewards):
         return f"end after {len(other.rewards)} steps, not {len(one.rewards)},"
     return None
 
 
-def alike(a: Any, b: Any) -> bool:
-    """Whether two observations are equal, number for number."""
+def alike(a: Any, b: Any, rounding: float = 0.0) -> bool:
+    """Whether two observations are equal, number for number, up to a share of the numbers."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(alike(a[k], b[k]) for k in a)
+        return a.keys() == b.keys() and all(alike(a[k], b[k], rounding) for k in a)
     a, b = np.asarray(a), np.asarray(b)
-    both_numbers = a.dtype.kind == b.dtype.kind == "f"
-    return np.array_equal(a, b, equal_nan=both_numbers)
+    if not a.dtype.kind == b.dtype.kind == "f":
+        return np.array_equal(a, b)
+    if a.shape != b.shape:
+        return False
+    return np.allclose(a, b, rtol=rounding, atol=rounding, equal_nan=True)
