@@ -22,13 +22,16 @@ from rpl.commands.train import command_for
 from rpl.config import PRESETS, ExplorationConfig, with_learner
 from rpl.controllers.cached import Cache
 from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.learning_runs import new_learner
 from rpl.making import make_problem
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
 from rpl.own_problem import goal_rules, own_config, own_problem
+from rpl.progress import Progress
 from rpl.rollout import collect
 from rpl.runs import read_config
 from rpl.tasks.gymnasium_task import GymnasiumTask
 from rpl.tasks.suitable import UnsuitableEnvironment
+from rpl.train import explore
 from toys import Reach, Slide
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -412,6 +415,18 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
         before = counting.asked
         collect(problem.task, policy, [0, 2, 4, 6], 8)
         assert counting.asked == before + 8
+
+
+def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
+    config = small_config()
+    problem = own_problem("toys:Slide", lambda observation: [3.0], config, OwnOptions())
+    state, progress = new_learner(config, problem), Progress()
+    episodes = explore(config, problem, state, progress)
+    assert (episodes.length < problem.horizon).all()
+    full = config.episodes_per_cycle * problem.horizon
+    assert full <= episodes.steps < full + episodes.length[-config.episodes_per_cycle :].sum()
+    assert progress.episodes == len(episodes) > config.episodes_per_cycle
+    assert len(np.unique(episodes.observation[:, 0, 0])) == len(episodes)  # no seed twice
 
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:

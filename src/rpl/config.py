@@ -31,7 +31,7 @@ class LearnerConfig:
     updates_per_cycle: int = 40
     """Gradient steps after each cycle of episodes."""
     updates_per_step: float | None = None
-    """Gradient steps for each step that a cycle of full episodes has; None goes by the cycle."""
+    """Gradient steps for each environment step; None goes by the cycle."""
     polyak: float = 0.95
     """Share of the old slow copy that remains after its one step per cycle."""
     action_l2: float = 1.0
@@ -150,7 +150,8 @@ class Config:
     seed: int = 0
     """Decides everything random in the run."""
     episodes_per_cycle: int = 38
-    """Episodes collected between updates (the paper: 19 workers times 2)."""
+    """Episodes collected between updates (the paper: 19 workers times 2); where they end early,
+    more of them, for as many steps."""
     cycles_per_epoch: int = 50
     """Cycles between evaluations."""
     evaluation_episodes: int = 100
@@ -167,6 +168,10 @@ class Config:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     burn_in: BurnInConfig = field(default_factory=BurnInConfig)
     residual: ResidualConfig = field(default_factory=ResidualConfig)
+
+    def steps_per_cycle(self, horizon: int) -> int:
+        """Environment steps of a cycle, or a few more, with episodes of at most ``horizon``."""
+        return self.episodes_per_cycle * horizon
 
     def __post_init__(self) -> None:
         """Refuses what would fail only hours later.

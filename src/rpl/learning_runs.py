@@ -114,7 +114,8 @@ def new_learner(config: Config, problem: Problem) -> LearnerState:
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
     """An empty replay, or the one in the folder."""
     episodes = max(config.replay.capacity // problem.horizon, 1)
-    slack = config.episodes_per_cycle * config.cycles_per_epoch
+    # A cycle's last round may take as many steps again, and each step may end an episode.
+    slack = 3 * config.episodes_per_cycle * config.cycles_per_epoch
     return Replay(episodes, problem.horizon, *problem.sizes, slack=slack, folder=folder)
 
 
@@ -126,7 +127,7 @@ def train_in(
     replay = new_replay(config, problem, run.replay_folder)
     if run.resumed:
         state, progress = run.restore(state)
-        replay.stored = progress.stored_episodes
+        replay.restore(progress.stored_episodes)
         if progress.environment_steps >= config.steps:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0

@@ -93,7 +93,7 @@ def collect(task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon
         # A last, partial round repeats episodes to fill the environments; extras are cut off.
         episodes = np.resize(wanted, task.num_envs)
         rounds.append(_round(task, policy, episodes, seeds, horizon, keep=len(wanted)))
-    return _join(rounds)
+    return join(rounds)
 
 
 def _round(
@@ -188,7 +188,8 @@ class _Record:
         )
 
 
-def _join(rounds: list[Episodes]) -> Episodes:
+def join(rounds: Sequence[Episodes]) -> Episodes:
+    """All episodes of several rounds."""
     arrays = {
         f.name: np.concatenate([getattr(r, f.name) for r in rounds])
         for f in fields(Episodes)

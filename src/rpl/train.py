@@ -22,7 +22,7 @@ from rpl.learner.replay import Replay
 from rpl.metrics import exploring_metrics
 from rpl.problem import Problem
 from rpl.progress import Progress
-from rpl.rollout import Episodes, collect
+from rpl.rollout import Episodes, collect, join
 
 DROPPED_EPISODES = 10  # without a single sound one, before a run gives up
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
@@ -74,21 +74,12 @@ def run_cycle(
 
     All randomness comes from (seed, cycle) alone, so that nothing of it needs saving.
     """
-    cycle, count = progress.cycle, config.episodes_per_cycle
+    cycle = progress.cycle
     progress.burning_in = is_burning_in(config.burn_in, progress)
-    seeds = training_seeds(config.seed, progress.episodes, count)
-    policy = exploring_policy(
-        state,
-        problem,
-        quiet_exploration() if is_quiet(config.burn_in, progress) else config.exploration,
-        np.random.default_rng((config.seed, 2, cycle)),
-        count,
-    )
-    episodes = collect(problem.task, policy, seeds, problem.horizon)
+    episodes = explore(config, problem, state, progress)
     progress.cycle += 1
-    progress.episodes += count
     progress.dropped_episodes += episodes.dropped
-    steps = episodes.steps + episodes.dropped * problem.horizon
+    steps = _steps_of(episodes, problem)
     progress.environment_steps += steps
     replay.store(episodes)
     progress.stored_episodes = replay.stored
@@ -115,6 +106,29 @@ def run_cycle(
     return state, metrics, steps
 
 
+def explore(config: Config, problem: Problem, state: LearnerState, progress: Progress) -> Episodes:
+    """Collects a cycle's episodes; where they end early, as many more as make up for the steps.
+
+    So the gradient steps for each environment step stay what they are meant to be.
+    """
+    generator = np.random.default_rng((config.seed, 2, progress.cycle))
+    quiet = is_quiet(config.burn_in, progress)
+    exploration = quiet_exploration() if quiet else config.exploration
+    count, rounds, missing = config.episodes_per_cycle, [], config.steps_per_cycle(problem.horizon)
+    while missing > 0:
+        seeds = training_seeds(config.seed, progress.episodes, count)
+        policy = exploring_policy(state, problem, exploration, generator, count)
+        rounds.append(collect(problem.task, policy, seeds, problem.horizon))
+        progress.episodes += count
+        missing -= _steps_of(rounds[-1], problem)
+    return join(rounds)
+
+
+def _steps_of(episodes: Episodes, problem: Problem) -> int:
+    """Environment steps taken; a dropped episode may have had any number, and counts as full."""
+    return episodes.steps + episodes.dropped * problem.horizon
+
+
 def learn(
     config: Config,
     problem: Problem,
@@ -127,7 +141,7 @@ def learn(
     """Updates normalisers with the new episodes, then actor and critic from the replay."""
     generator = np.random.default_rng((config.seed, 3, cycle))
     hindsight = config.replay.hindsight
-    steps = config.episodes_per_cycle * problem.horizon
+    steps = config.steps_per_cycle(problem.horizon)
     discount = config.learner.discount_over(problem.horizon)
 
     def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch:

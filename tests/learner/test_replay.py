@@ -46,6 +46,12 @@ def make_replay(capacity: int, slack: int = 0, folder=None) -> Replay:
     return Replay(capacity, HORIZON, 2, 2, 1, slack, folder)
 
 
+def room_for(lengths: list[int], capacity: int) -> int:
+    """How many of the newest of these episodes lie in as many rows as full ones have."""
+    rows = np.cumsum(np.array(lengths[::-1]) + 1)
+    return int((rows <= capacity * (HORIZON + 1)).sum())
+
+
 def time_to_goal(achieved_goal, desired_goal, info):
     """A reward that can be recognised: how many steps later the goal is reached."""
     assert_array_equal(info["observation"], achieved_goal)
@@ -81,7 +87,7 @@ def test_samples_never_cross_episodes_and_goals_come_from_the_future(
     batch = draw(replay, 200, hindsight, seed)
     episode, t = batch.observation.T
     length = np.asarray(lengths)[episode.astype(int)]
-    assert (episode >= len(lengths) - capacity).all()
+    assert (episode >= len(lengths) - room_for(lengths, capacity)).all()
     assert ((t >= 0) & (t < length)).all()
     assert_array_equal(batch.next_observation, np.stack([episode, t + 1], axis=1))
     assert_array_equal(batch.action[:, 0], 10 * episode)
@@ -187,20 +193,35 @@ def test_hindsight_changes_goals_and_rewards_and_nothing_else() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 3), min_size=1, max_size=8), st.integers(3, 5), st.integers(0, 3))
-def test_the_ring_shows_exactly_the_last_episodes(sizes, capacity, slack) -> None:
-    replay, stored = make_replay(capacity, slack), 0
-    for size in sizes:
-        replay.store(make_episodes(stored, [2] * size))
-        stored += size
-        seen = {int(e) for e in draw(replay, 400).observation[:, 0]}
-        assert seen == set(range(max(0, stored - capacity), stored))
+@given(
+    st.lists(st.lists(st.integers(1, HORIZON), min_size=1, max_size=3), min_size=1, max_size=8),
+    st.integers(3, 5),
+    st.integers(0, 3),
+)
+def test_the_ring_shows_exactly_the_newest_episodes_there_is_room_for(
+    rounds, capacity, slack
+) -> None:
+    replay, lengths = make_replay(capacity, slack), []
+    for more in rounds:
+        replay.store(make_episodes(len(lengths), more))
+        lengths += more
+        seen = {int(e) for e in draw(replay, 800).observation[:, 0]}
+        assert seen == set(range(len(lengths) - room_for(lengths, capacity), len(lengths)))
         assert len(replay) == len(seen)
+
+
+def test_of_short_episodes_as_many_more_are_shown() -> None:
+    replay = make_replay(capacity=4)
+    replay.store(make_episodes(0, [HORIZON] * 9))
+    assert len(replay) == 4
+    replay = make_replay(capacity=4)
+    replay.store(make_episodes(0, [1] * 99))
+    assert len(replay) == 4 * (HORIZON + 1) // 2
 
 
 def test_newest_draws_from_the_last_episodes_only() -> None:
     replay = make_replay(5, slack=1)
-    replay.store(make_episodes(0, [3] * 8))
+    replay.store(make_episodes(0, [HORIZON] * 8))
     assert {int(e) for e in draw(replay, newest=2).observation[:, 0]} == {6, 7}
     assert {int(e) for e in draw(replay, newest=99).observation[:, 0]} == {3, 4, 5, 6, 7}
 
@@ -258,7 +279,7 @@ def test_up_to_slack_episodes_after_a_checkpoint_leave_it_as_it_was(more) -> Non
     checkpoint, at_checkpoint = replay.stored, draw(replay)
     replay.store(make_episodes(10, [6] * more))
     assert draw(replay).observation[:, 0].max() == 9 + more
-    replay.stored = checkpoint
+    replay.restore(checkpoint)
     assert_same_batch(draw(replay), at_checkpoint)
 
 
@@ -266,7 +287,7 @@ def test_more_than_slack_episodes_would_overwrite_the_checkpoint() -> None:
     replay = make_replay(capacity=4, slack=3)
     replay.store(make_episodes(0, [6] * 10))
     replay.store(make_episodes(10, [6] * 4))
-    replay.stored = 10
+    replay.restore(10)
     assert draw(replay).observation[:, 0].max() == 13
 
 
@@ -277,7 +298,7 @@ def test_a_reopened_folder_gives_the_same_samples(tmp_path) -> None:
     written.flush()
     reopened = make_replay(4, slack=2, folder=folder)
     assert len(reopened) == 0
-    reopened.stored = written.stored
+    reopened.restore(written.stored)
     assert_same_batch(draw(reopened), draw(written))
     in_memory = make_replay(4, slack=2)
     in_memory.store(make_episodes(0, [6, 2, 5, 1, 3, 4, 6], terminated=[True] * 7))

@@ -13,6 +13,8 @@ from rpl.goal_rules import GoalRules
 from rpl.learner.state import Batch
 from rpl.rollout import Episodes
 
+LEAST_ROWS = 2  # of an episode: before and after its only step
+
 
 class _Drawn(NamedTuple):
     """Steps of stored episodes, each array (n, ...)."""
@@ -42,19 +44,21 @@ class Beneath(Protocol):
 
 
 class Replay:
-    """The last ``capacity`` episodes, in memory or as memory-mapped ``.npy`` files.
+    """The newest episodes there is room for, in memory or as memory-mapped ``.npy`` files.
 
-    The ring has ``slack`` slots more than it shows. What is stored after a checkpoint
-    overwrites only slots that the checkpoint no longer shows, as long as it is at most
-    ``slack`` episodes: a killed run therefore finds its replay as the checkpoint left it.
+    Episodes lie end to end in a ring of rows, one for each observation, so that short ones
+    take little room. The ring has more rows than it shows, ``slack``. What is stored after a
+    checkpoint overwrites only rows that the checkpoint no longer shows, as long as it fits into
+    ``slack``: a killed run therefore finds its replay as the checkpoint left it.
 
     Args:
-        capacity: episodes shown to the learner.
+        capacity: episodes of full length that are shown to the learner, or as many rows.
         horizon: T, the most steps an episode has.
         observation_size: width of an observation.
         goal_size: width of a goal; 0 without goals.
         action_size: width of an action.
-        slack: hidden slots, at least the episodes stored between two checkpoints.
+        slack: hidden room, in episodes of full length: at least for what is stored between two
+            checkpoints.
         folder: where the arrays live; None keeps them in memory.
     """
 
@@ -68,35 +72,64 @@ class Replay:
         slack: int = 0,
         folder: Path | None = None,
     ) -> None:
-        self.capacity = capacity
-        self.stored = 0
-        """Episodes ever stored; with the arrays, all of the replay's state."""
-        self._slots = slots = capacity + slack
+        self._most_rows_shown = capacity * (horizon + 1)
+        self._rows = rows = (capacity + slack) * (horizon + 1)
+        self._slots = slots = rows // LEAST_ROWS
+        self._stored = self._shown = 0
         shapes = {
-            "observation": (slots, horizon + 1, observation_size),
-            "achieved_goal": (slots, horizon + 1, goal_size),
-            "desired_goal": (slots, horizon + 1, goal_size),
-            "action": (slots, horizon, action_size),
-            "reward": (slots, horizon),
+            "observation": (rows, observation_size),
+            "achieved_goal": (rows, goal_size),
+            "desired_goal": (rows, goal_size),
+            "action": (rows, action_size),
+            "reward": (rows,),
+            "start": (slots,),
             "length": (slots,),
             "terminated": (slots,),
         }
-        dtypes = {"length": np.dtype(np.int32), "terminated": np.dtype(np.bool_)}
+        dtypes = {"start": np.int64, "length": np.int32, "terminated": np.bool_}
         self._arrays = {
-            name: _array(folder, name, shape, dtypes.get(name, np.dtype(np.float32)))
+            name: _array(folder, name, shape, np.dtype(dtypes.get(name, np.float32)))
             for name, shape in shapes.items()
         }
 
     def __len__(self) -> int:
         """Episodes shown."""
-        return min(self.stored, self.capacity)
+        return self._shown
+
+    @property
+    def stored(self) -> int:
+        """Episodes ever stored; with the arrays, all of the replay's state."""
+        return self._stored
+
+    def restore(self, stored: int) -> None:
+        """Shows the newest of the first ``stored`` episodes, as a checkpoint left them."""
+        self._stored = stored
+        newest_first = (stored - 1 - np.arange(min(stored, self._slots))) % self._slots
+        rows = np.cumsum(self._arrays["length"][newest_first] + 1)
+        self._shown = int(np.searchsorted(rows, self._most_rows_shown, side="right"))
 
     def store(self, episodes: Episodes) -> None:
         """Adds episodes; the oldest make room."""
-        slots = (self.stored + np.arange(len(episodes))) % self._slots
-        for name, array in self._arrays.items():
-            array[slots] = getattr(episodes, name)
-        self.stored += len(episodes)
+        at = self._arrays
+        slots = (self._stored + np.arange(len(episodes))) % self._slots
+        rows = episodes.length + 1
+        start = (self._next_row() + np.cumsum(rows) - rows) % self._rows
+        at["start"][slots], at["length"][slots] = start, episodes.length
+        at["terminated"][slots] = episodes.terminated
+        t = np.arange(episodes.observation.shape[1])
+        row = (start[:, None] + t) % self._rows
+        seen, acted = t <= episodes.length[:, None], t[:-1] < episodes.length[:, None]
+        for name in ("observation", "achieved_goal", "desired_goal"):
+            at[name][row[seen]] = getattr(episodes, name)[seen]
+        for name in ("action", "reward"):
+            at[name][row[:, :-1][acted]] = getattr(episodes, name)[acted]
+        self.restore(self._stored + len(episodes))
+
+    def _next_row(self) -> int:
+        if self._stored == 0:
+            return 0
+        newest = (self._stored - 1) % self._slots
+        return int(self._arrays["start"][newest] + self._arrays["length"][newest]) + 1
 
     def flush(self) -> None:
         """Writes memory-mapped arrays to disk."""
@@ -140,30 +173,30 @@ class Replay:
         """
         count = int(np.prod(shape))
         episode, t = self._draw_steps(count, generator, newest)
-        at = self._arrays
-        goal = at["desired_goal"][episode, t]
-        observation, action = at["observation"][episode, t], at["action"][episode, t]
+        at, row = self._arrays, self._row(episode, t)
+        goal = own_goal = at["desired_goal"][row]
+        observation, action = at["observation"][row], at["action"][row]
         relabelled = generator.random(count) < hindsight
         # Drawn whether used or not, so that the share of hindsight changes nothing else.
         future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
         if goal.shape[1] > 0:
-            later = at["achieved_goal"][episode, future]
+            later = at["achieved_goal"][self._row(episode, future)]
             goal = np.where(relabelled[:, None], later, goal)
         drawn = _Drawn(episode, t, goal, relabelled)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
-        end = t + taken
-        next_observation = at["observation"][episode, end]
+        end = self._row(episode, t + taken)
+        next_observation = at["observation"][end]
         tail = np.power(discount, taken).astype(np.float32)
         flat: list[Any] = [
             observation, goal, action, reward, next_observation, terminated, tail
         ]  # fmt: skip
         if beneath is not None:
-            achieved, own_goal = at["achieved_goal"], at["desired_goal"][episode, t]
+            achieved = at["achieved_goal"]
             # What was executed was proposed for the episode's own goal.
-            for_own = beneath.proposed(observation, achieved[episode, t], own_goal)
+            for_own = beneath.proposed(observation, achieved[row], own_goal)
             flat[2] = beneath.executed(for_own, action)
-            flat.append(beneath.proposed(observation, achieved[episode, t], goal))
-            flat.append(beneath.proposed(next_observation, achieved[episode, end], goal))
+            flat.append(beneath.proposed(observation, achieved[row], goal))
+            flat.append(beneath.proposed(next_observation, achieved[end], goal))
         return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
 
     def _sum(
@@ -185,7 +218,7 @@ class Replay:
 
     def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
         """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
-        reward = self._arrays["reward"][now.episode, now.t].astype(np.float32)
+        reward = self._arrays["reward"][self._row(now.episode, now.t)].astype(np.float32)
         if now.goal.shape[1] == 0:
             return reward
         achieved, info = self._outcome(now)
@@ -212,12 +245,17 @@ class Replay:
     def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What the drawn steps achieved, and what rules may ask about them besides."""
         at = self._arrays
-        return at["achieved_goal"][now.episode, now.t + 1], {
-            "observation": at["observation"][now.episode, now.t + 1],
-            "action": at["action"][now.episode, now.t],
-            "desired_goal": at["desired_goal"][now.episode, now.t],
-            "reward": at["reward"][now.episode, now.t],
+        row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
+        return at["achieved_goal"][after], {
+            "observation": at["observation"][after],
+            "action": at["action"][row],
+            "desired_goal": at["desired_goal"][row],
+            "reward": at["reward"][row],
         }
+
+    def _row(self, episode: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Where the steps of episodes in these slots lie."""
+        return (self._arrays["start"][episode] + t) % self._rows
 
     def _draw_steps(
         self, count: int, generator: np.random.Generator, newest: int | None
@@ -226,7 +264,7 @@ class Replay:
         shown = len(self) if newest is None else min(newest, len(self))
         if shown == 0:
             raise ValueError("the replay is empty: store episodes before sampling")
-        slots = (self.stored - shown + np.arange(shown)) % self._slots
+        slots = (self._stored - shown + np.arange(shown)) % self._slots
         ends = np.cumsum(self._arrays["length"][slots])
         step = generator.integers(ends[-1], size=count)
         which = np.searchsorted(ends, step, side="right")
