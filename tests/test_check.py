@@ -231,7 +231,7 @@ class NoReward(Reach):
         (OneBuffer, "warning", "observation-overwritten", "return a copy"),
         (WritesAction, "warning", "action-written", "a copy"),
         (AlwaysTheSame, "note", "one-beginning", "every seed begins the same episode"),
-        (Huge, "warning", "large-rewards", "divide it"),
+        (Huge, "warning", "large-rewards", "divide all of them"),
         (Unlimited, "error", "unsuitable", "--task.max-episode-steps N"),
         (Unbounded, "error", "unsuitable", "finite bounds"),
         (PaysOtherwise, "error", "reward-differs", "step 1 paid .* compute_reward says"),
