@@ -10,7 +10,7 @@ since the critic's step size is made for rewards of about 1.
         --controller gymnasium.envs.box2d.lunar_lander:heuristic --learner td3 --steps 200000 \\
         --learner.hidden 64 64 --residual.scale 0.3 --learner.discount 0.995 \\
         --replay.n-step 5 --burn-in.minimum-steps 20000 --evaluation-episodes 100 \\
-        --cycles-per-epoch 50 --learner.no-action-l2-by-error --learner.action-l2 0.1 \\
+        --cycles-per-epoch 15 --learner.no-action-l2-by-error --learner.action-l2 0.1 \\
         --out runs/lander
     rpl eval runs/lander --episodes 1000
 """
