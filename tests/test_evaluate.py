@@ -57,6 +57,7 @@ def test_the_return_interval_surrounds_the_mean_as_wide_as_it_should() -> None:
         "success_interval": result.success_interval,
         "mean_return": result.mean_return,
         "return_interval": result.return_interval,
+        "diverged": 0,
     }
 
 
@@ -110,6 +111,7 @@ def test_a_diverged_episode_counts_as_a_failure(make_task) -> None:
     assert len(result.success) == 3
     assert result.returns.tolist().count(-3.0) >= 1
     assert not result.success.all()
+    assert result.diverged == 1
 
 
 def test_a_diverged_episode_earns_no_more_than_the_worst(make_task, monkeypatch) -> None:

@@ -109,6 +109,23 @@ def test_a_run_without_a_controller_is_judged_beside_doing_nothing(tmp_path, cap
     assert np.abs(action).max() > 0.0
 
 
+def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None:
+    folder, words = str(tmp_path / "run"), ["train", "toys:Slide", "--controller", "toys:one"]
+    burning_in = ["--burn-in.minimum-steps", "10000"]
+    assert run([*words, *SMALL, *burning_in, "--out", folder]) == 0
+    capfd.readouterr()
+    assert run(["eval", folder, "--episodes", "10"]) == 0
+    assert "is the untrained policy" in capfd.readouterr().out
+    assert run(["export", folder, str(tmp_path / "policy.onnx")]) == 0
+    assert "is the untrained policy" in capfd.readouterr().err
+
+
+def test_options_that_make_no_task_are_refused() -> None:
+    for wrong in ({"judged_by": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            OwnOptions(**wrong)
+
+
 def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
     assert run(words) == 0
@@ -117,6 +134,12 @@ def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     seeds = evaluation_seeds(1_000_000, 5)
     outcome = evaluate(problem.controller_task, controller_policy(problem), seeds, 8)
     assert by_command == pytest.approx(outcome.mean_return)
+
+
+def test_more_observations_than_controllers_with_a_memory_are_refused(trained) -> None:
+    policy = rpl.load(trained)
+    with pytest.raises(rpl.ControllerError, match="num_envs"):
+        policy(np.zeros((3, 2)))
 
 
 def test_the_loaded_policy_acts_as_the_evaluated_one(trained) -> None:
@@ -424,7 +447,7 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
     episodes = explore(config, problem, state, progress)
     assert (episodes.length < problem.horizon).all()
     full = config.episodes_per_cycle * problem.horizon
-    assert full <= episodes.steps < full + episodes.length[-config.episodes_per_cycle :].sum()
+    assert full <= episodes.steps < full + problem.horizon
     assert progress.episodes == len(episodes) > config.episodes_per_cycle
     assert len(np.unique(episodes.observation[:, 0, 0])) == len(episodes)  # no seed twice
 

@@ -195,6 +195,17 @@ def test_the_largest_deviation_of_an_episode_is_that_of_its_furthest_step() -> N
     np.testing.assert_allclose(episodes.largest_deviation, [[0.1, 0.5], [0.5, 0.3]], atol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("residual", "sentence"),
+    [([[0.0]], r"shape \(1, 1\), expected \(1, 2\)"), ([[np.nan, 0.0]], "must be finite")],
+)
+def test_a_residual_that_cannot_be_added_is_refused(residual, sentence) -> None:
+    wrapped = Residual(Echo(), constant(0.0, 0.0))
+    wrapped.reset()
+    with pytest.raises(ValueError, match=sentence):
+        wrapped.step(np.array(residual))
+
+
 def test_a_step_before_reset_is_refused() -> None:
     with pytest.raises(gymnasium.error.ResetNeeded):
         Residual(Echo(), constant(0.0, 0.0)).step(np.zeros((1, 2)))

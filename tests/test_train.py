@@ -56,12 +56,12 @@ def test_half_of_the_burn_in_cycles_are_quiet():
 
 @pytest.mark.parametrize(("steps", "burning"), [(0, False), (100, True)])
 def test_the_first_row_says_whether_a_burn_in_follows(bare_problem, steps, burning):
-    config = replace(SMALL, steps=0, burn_in=BurnInConfig(rule="steps", minimum_steps=steps))
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps", minimum_steps=steps))
     rows = []
     observer = SimpleNamespace(on_evaluation=rows.append, on_evaluating=lambda *_: None)
     keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
     state, replay = learner_for(bare_problem), Replay(4, 50, *bare_problem.sizes)
-    train(config, bare_problem, state, replay, Progress(), keeper, observer)
+    train(config, bare_problem, state, replay, Progress(), keeper, observer, lambda: True)
     assert rows[0]["burning_in"] == burning
 
 

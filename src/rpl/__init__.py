@@ -31,6 +31,10 @@ ELSEWHERE = {"improve": "rpl.improving", "load": "rpl.policy", "OwnOptions": "rp
 """Where the names are whose modules need the learner."""
 
 
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
 def __getattr__(name: str) -> Any:
     """What needs the learner is imported where it is first used: JAX is slow to import."""
     if name not in ELSEWHERE:

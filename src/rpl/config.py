@@ -170,7 +170,7 @@ class Config:
     residual: ResidualConfig = field(default_factory=ResidualConfig)
 
     def steps_per_cycle(self, horizon: int) -> int:
-        """Environment steps of a cycle, or a few more, with episodes of at most ``horizon``."""
+        """Environment steps of a cycle, with episodes of ``horizon``; at most one episode more."""
         return self.episodes_per_cycle * horizon
 
     def __post_init__(self) -> None:
@@ -180,6 +180,7 @@ class Config:
             ValueError: naming the option and what it may be.
         """
         at_least_one = {
+            "steps": self.steps,
             "episodes-per-cycle": self.episodes_per_cycle,
             "cycles-per-epoch": self.cycles_per_epoch,
             "evaluation-episodes": self.evaluation_episodes,

@@ -31,6 +31,8 @@ class Outcome:
     largest_deviation: tuple[float, ...] = ()
     """For each action component, the furthest any step was from the controller, in halves of
     the action range; empty without episodes."""
+    diverged: int = 0
+    """Episodes with an observation or a reward that was not finite; they count as failures."""
 
     @property
     def success_rate(self) -> float:
@@ -55,12 +57,13 @@ class Outcome:
         return _mean_interval(self.returns)
 
     def summary(self) -> dict[str, float | Interval]:
-        """The four numbers of a report."""
+        """The numbers of a report."""
         return {
             "success_rate": self.success_rate,
             "success_interval": self.success_interval,
             "mean_return": self.mean_return,
             "return_interval": self.return_interval,
+            "diverged": self.diverged,
         }
 
 
@@ -127,6 +130,7 @@ def evaluate(
         _mean(episodes.residual_size),
         _mean(episodes.clipped_share),
         largest_deviation=tuple(far),
+        diverged=episodes.dropped,
     )
 
 

@@ -114,8 +114,8 @@ def new_learner(config: Config, problem: Problem) -> LearnerState:
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
     """An empty replay, or the one in the folder."""
     episodes = max(config.replay.capacity // problem.horizon, 1)
-    # A cycle's last round may take as many steps again, and each step may end an episode.
-    slack = 3 * config.episodes_per_cycle * config.cycles_per_epoch
+    # Each step may end an episode, whose last observation takes a row; a cycle may have one more.
+    slack = (2 * config.episodes_per_cycle + 1) * config.cycles_per_epoch
     return Replay(episodes, problem.horizon, *problem.sizes, slack=slack, folder=folder)
 
 

@@ -28,6 +28,11 @@ from rpl.rollout import ActingPolicy
 from rpl.runs import RunError, load_checkpoint, read_config
 from rpl.settings import read_back
 
+UNTRAINED = (
+    "this checkpoint is the untrained policy, which acts as its controller. The best one is, where "
+    "no evaluation in training was better; --checkpoint last is the final one"
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -43,6 +48,8 @@ class Subject:
     """Environment steps that it was learned from, those of its controller included."""
     record: dict[str, Any] | None = None
     """The run's config.json."""
+    untrained: bool = False
+    """Its actor has not learned yet, so that it acts as the controller that it adds to."""
 
 
 def is_planner(run_or_task: str) -> bool:
@@ -119,7 +126,7 @@ def _of_run(
         wanted.controller_options or _controller_options(record),
         render_mode,
     )
-    state, _ = load_checkpoint(path, new_learner(config, problem), wanted.checkpoint)
+    state, stood = load_checkpoint(path, new_learner(config, problem), wanted.checkpoint)
     return Subject(
         record["task"],
         record["method"],
@@ -128,6 +135,7 @@ def _of_run(
         state,
         steps_taken(path / "metrics.csv") + record.get("charged_steps", 0),
         record,
+        untrained=METHODS[record["method"]].residual and stood.is_untrained,
     )
 
 
@@ -193,7 +201,7 @@ def load_policy(
         if make_env is not None or controller is not None:
             raise RunError(f"{path} learned on the task {record['task']}: load it by its folder")
         subject = load_subject(Wanted(str(path), checkpoint=checkpoint), num_envs)
-        return Policy(subject.state, subject.problem, record)
+        return Policy(subject.state, subject.problem, record, subject.untrained)
     for name, given in (("task", make_env), ("controller", controller)):
         if given is None and not can_be_found(str(record[name])):
             raise RunError(
@@ -209,8 +217,8 @@ def load_policy(
         _task_options(record, None),
         METHODS[record["method"]].residual,
     )
-    state, _ = load_checkpoint(path, new_learner(config, problem), checkpoint)
-    return Policy(state, problem, record)
+    state, stood = load_checkpoint(path, new_learner(config, problem), checkpoint)
+    return Policy(state, problem, record, untrained=stood.is_untrained)
 
 
 def _config(record: dict[str, Any], num_envs: int) -> Config:

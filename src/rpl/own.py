@@ -9,19 +9,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import gymnasium
 
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.own import adapt
-from rpl.errors import UsageError
+from rpl.errors import InvalidValue, UsageError
 from rpl.residual import Controller
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
+Judge = Literal["auto", "success", "return"]
+JUDGES = get_args(Judge)
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
 
@@ -36,11 +38,29 @@ class OwnOptions:
     max_episode_steps: int | None = None
     """Truncate episodes after so many steps; default: where the environment says it ends."""
     processes: int = 1
-    """Environments at once, each in a process of its own; 1 keeps all in this process."""
-    judged_by: Literal["auto", "success", "return"] = "auto"
+    """Environments at once, each in a process of its own; 1 keeps all in this process. The episodes
+    of a cycle are filled up to a multiple, so that another number is another run."""
+    judged_by: Judge = "auto"
     """What makes a policy good; auto: success, if the environment reports it, else the return."""
     reward_bounds: tuple[float, float] | None = None
     """The least and the greatest reward of a step, if known: values are then kept possible."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no environment can be made a task with.
+
+        Raises:
+            ValueError: naming the option and what it may be.
+        """
+        if self.judged_by not in JUDGES:
+            raise InvalidValue(
+                f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
+            )
+        if self.processes < 1:
+            raise InvalidValue(f"processes must be at least 1, not {self.processes}")
+        if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
+            raise InvalidValue(
+                f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
+            )
 
 
 def is_own_task(name: str) -> bool:
@@ -103,7 +123,7 @@ def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> 
         return _MakeRegistered(_registered(source), render_mode)
     factory = load_object(source) if isinstance(source, str) else source
     if not callable(factory):
-        raise NotFound(f"{source} is {factory!r}: name a function that makes an environment")
+        raise NotFound(f"{factory!r} is not callable: give a function that makes an environment")
     return _MakeOwn(factory, render_mode)
 
 

@@ -28,10 +28,14 @@ class Policy:
         state: the learner.
         problem: what it was learned on.
         record: the run's ``config.json``.
+        untrained: whether its actor is still as it began.
     """
 
-    def __init__(self, state: Any, problem: Problem, record: Mapping[str, Any]) -> None:
+    def __init__(
+        self, state: Any, problem: Problem, record: Mapping[str, Any], untrained: bool = False
+    ) -> None:
         self.state = state
+        self.untrained = untrained
         self.problem = problem
         self.task_name: str = record["task"]
         self.method: str = record["method"]

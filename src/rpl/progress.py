@@ -30,6 +30,11 @@ class Progress:
     epoch_steps: int = 0
     epoch_seconds: float = 0.0
 
+    @property
+    def is_untrained(self) -> bool:
+        """Whether the actor is still as it began."""
+        return self.environment_steps == 0 or self.burning_in
+
     def add_cycle(self, metrics: dict[str, float], steps: int, seconds: float) -> None:
         """Counts one cycle into the running epoch."""
         for name, value in metrics.items():

@@ -114,6 +114,20 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     return checked
 
 
+def checked_residual(residual: Any, space: gymnasium.Space) -> np.ndarray:
+    """The residual as an array.
+
+    Raises:
+        ValueError: if it has not the space's shape, or a number that is not finite.
+    """
+    checked = np.asarray(residual)
+    if checked.shape != space.shape:
+        raise InvalidValue(f"the residual has shape {checked.shape}, expected {space.shape}")
+    if not np.isfinite(checked).all():
+        raise InvalidValue(f"the residual is {residual}: its numbers must be finite")
+    return checked
+
+
 def check_unit_actions(space: gymnasium.Space) -> None:
     """Refuses an action space other than [-1, 1], to which executed actions are clipped.
 
@@ -183,7 +197,7 @@ class Residual(VectorWrapper):
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
         if self._observation is None:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        residual = np.asarray(actions)
+        residual = checked_residual(actions, self.action_space)
         proposed = controller_action(
             self.controller, self._observation, residual.shape, self.clip_controller
         )
@@ -244,7 +258,7 @@ class ResidualWrapper(gymnasium.Wrapper):
         """Executes controller plus scaled residual; ``action`` is the residual."""
         if self._observation is None:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        residual = np.asarray(action)
+        residual = checked_residual(action, self.action_space)
         proposed = controller_action(
             self.controller, self._observation, (1, *residual.shape), self.clip_controller
         )[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -109,13 +110,15 @@ def run_cycle(
 def explore(config: Config, problem: Problem, state: LearnerState, progress: Progress) -> Episodes:
     """Collects a cycle's episodes; where they end early, as many more as make up for the steps.
 
-    So the gradient steps for each environment step stay what they are meant to be.
+    So the gradient steps for each environment step stay what they are meant to be. No more
+    episodes begin than would be needed if each were of full length.
     """
     generator = np.random.default_rng((config.seed, 2, progress.cycle))
     quiet = is_quiet(config.burn_in, progress)
     exploration = quiet_exploration() if quiet else config.exploration
-    count, rounds, missing = config.episodes_per_cycle, [], config.steps_per_cycle(problem.horizon)
+    rounds, missing = [], config.steps_per_cycle(problem.horizon)
     while missing > 0:
+        count = math.ceil(missing / problem.horizon)
         seeds = training_seeds(config.seed, progress.episodes, count)
         policy = exploring_policy(state, problem, exploration, generator, count)
         rounds.append(collect(problem.task, policy, seeds, problem.horizon))

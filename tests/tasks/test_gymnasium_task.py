@@ -157,5 +157,14 @@ def test_pictures_fit_the_size_asked_for() -> None:
     assert task.frame(0, (64, 48)).shape == (64, 48, 3)
     reach = GymnasiumTask(Reach, 1)
     reach.reset(seed=0)
-    with pytest.raises((UnsuitableEnvironment, NotImplementedError)):
+    with pytest.raises(UnsuitableEnvironment, match="draws no pictures"):  # nor has render()
         reach.frame()
+
+
+def test_small_pictures_are_enlarged_to_fill_the_frame() -> None:
+    task = GymnasiumTask(lambda: Slide(render_mode="rgb_array"), 1)
+    task.reset(seed=0)
+    picture = task.envs[0].render()
+    assert picture.max() > 0
+    height, width = picture.shape[:2]
+    assert (task.frame(0, (4 * height, 4 * width)) > 0).all()

@@ -79,7 +79,7 @@ def _check_range(findings: Findings, task: GymnasiumTask, actions: np.ndarray) -
         findings.add(
             "warning" if beyond.mean() > MOSTLY else "note",
             "beyond-bounds",
-            f"{beyond.mean():.0%} of its action components are beyond the bounds and are clipped, "
+            f"{_share(beyond)} of its action components are beyond the bounds and are clipped, "
             f"such as {value[component]:.4g} in component {component}, where the bounds are "
             f"[{task.action_low[component]:.4g}, {task.action_high[component]:.4g}]: are they in "
             "the environment's units?",
@@ -192,6 +192,11 @@ def _check_time(findings: Findings, controller: Any, task: GymnasiumTask, observ
         f"an action takes {_time(acting)}, a step of the environment {_time(stepping)}"
         + (": training will mostly wait for it" if acting > SLOW * stepping else ""),
     )
+
+
+def _share(marked: np.ndarray) -> str:
+    """A share in per cent, never none of some."""
+    return "less than 1 %" if marked.mean() < 0.01 else f"{marked.mean():.0%}"
 
 
 def _seconds(function: Callable[[], Any]) -> float:

@@ -57,8 +57,10 @@ def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
 
 
 def _tuple(returned: Any, size: int, sentence: str) -> tuple[Any, ...]:
-    if not isinstance(returned, tuple) or len(returned) != size:
+    if not isinstance(returned, tuple):
         raise TypeError(f"{sentence}, not {type(returned).__name__}")
+    if len(returned) != size:
+        raise TypeError(f"{sentence}, not {len(returned)} values")
     return returned
 
 

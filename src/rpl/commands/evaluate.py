@@ -32,7 +32,7 @@ from rpl.commands.options import (
 )
 from rpl.errors import UsageError
 from rpl.evaluate import FEWEST_PAIRS, Outcome, evaluation_seeds, paired_difference, verdict
-from rpl.loading import Subject, Wanted, is_planner, load_subject
+from rpl.loading import UNTRAINED, Subject, Wanted, is_planner, load_subject
 from rpl.problem import Problem
 from rpl.residual import Residual
 
@@ -155,6 +155,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "compared_with": problem.compared_with,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
+        "untrained": subject.untrained,
         **judgement(problem, policy, controller),
     }
     if object_options(subject) is not None:
@@ -214,6 +215,16 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         console.print(
             f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
             soft_wrap=True,
+        )
+    if report["untrained"]:
+        console.print(UNTRAINED, soft_wrap=True)
+    diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
+    if diverged != {0}:
+        console.print(
+            f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
+            "finite: each counts as a failure, with the least return of the others or -1 a step",
+            soft_wrap=True,
+            highlight=False,
         )
     if report["largest_deviation"]:
         console.print(

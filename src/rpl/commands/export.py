@@ -25,6 +25,7 @@ def export(
     """
     require_suffix(out, "OUT", ".onnx")
     from rpl.export import export as write
+    from rpl.loading import UNTRAINED
     from rpl.policy import load
 
     policy = load(run, checkpoint)
@@ -36,4 +37,6 @@ def export(
         soft_wrap=True,
         highlight=False,
     )
+    if policy.untrained and policy.is_residual:
+        Console(stderr=True).print(UNTRAINED, soft_wrap=True)
     return 0

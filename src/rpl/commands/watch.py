@@ -18,7 +18,7 @@ from rpl.commands.judging import judge
 from rpl.commands.options import ControllerName, as_command, require_suffix
 from rpl.errors import UsageError
 from rpl.evaluate import evaluation_seeds
-from rpl.loading import Subject, is_planner
+from rpl.loading import UNTRAINED, Subject, is_planner
 from rpl.rollout import collect
 
 
@@ -97,6 +97,9 @@ def contrasting_seeds(
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:
         return seeds[:count]
+    console = Console(stderr=True)
+    if subject.untrained:
+        console.print(UNTRAINED, soft_wrap=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.judged_by == "success"
@@ -104,7 +107,7 @@ def contrasting_seeds(
     if by_success:
         gain = policy.success.astype(int) - controller.success
     better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    Console(stderr=True).print(
+    console.print(
         f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
         f"and fails {worse} that the controller solves"
         if by_success

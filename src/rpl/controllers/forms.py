@@ -45,7 +45,13 @@ class PerEnvironment:
 
     def __call__(self, observation: Any) -> np.ndarray:
         """Actions (num_envs, action_dim)."""
-        pairs = zip(self.controllers, rows(observation), strict=True)
+        seen = rows(observation)
+        if len(seen) != len(self.controllers):
+            raise ControllerError(
+                f"{len(seen)} observations for {len(self.controllers)} environments, each of which "
+                "has a controller of its own: rpl.load(run, num_envs=...) makes more of them"
+            )
+        pairs = zip(self.controllers, seen, strict=True)
         return np.stack([np.atleast_1d(np.asarray(act(row), np.float64)) for act, row in pairs])
 
     def reset(self, mask: np.ndarray) -> None:

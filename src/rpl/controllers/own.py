@@ -154,6 +154,8 @@ def _attempt(function: Callable[[Any], Any], observation: Any) -> tuple[np.ndarr
         frames = frames_of_own_code(error)
         place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
         return None, f"raised {type(error).__name__} ({error}){place}"
+    if action.ndim == 0 and np.isnan(action):
+        return action, "returned None or nan"
     return action, f"returned shape {action.shape}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
-from PIL import Image
+from PIL import Image, ImageOps
 
 from rpl.errors import InvalidValue
 from rpl.tasks.suitable import (
@@ -150,17 +150,17 @@ class GymnasiumTask(VectorEnv):
         Raises:
             UnsuitableEnvironment: if the environment does not draw RGB arrays.
         """
-        picture = None if self.parallel else self.envs[simulation].render()
+        try:
+            picture = None if self.parallel else self.envs[simulation].render()
+        except NotImplementedError:  # Gymnasium's own render()
+            picture = None
         if not isinstance(picture, np.ndarray) or picture.ndim != 3:
             raise UnsuitableEnvironment(
                 "the environment draws no pictures: it needs the render mode 'rgb_array', "
                 "and one process"
             )
-        fitted = Image.new("RGB", (size[1], size[0]))
         image = Image.fromarray(picture[..., :3].astype(np.uint8))
-        image.thumbnail((size[1], size[0]))
-        fitted.paste(image, ((size[1] - image.width) // 2, (size[0] - image.height) // 2))
-        return np.asarray(fitted)
+        return np.asarray(ImageOps.pad(image, (size[1], size[0])))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Closes the environments."""
