@@ -399,7 +399,7 @@ def test_the_command_says_what_to_do_next(capfd) -> None:
         (["no_such_module:make"], "there is no module no_such_module"),
         (["Nothing-v0"], "Gymnasium knows no environment 'Nothing-v0'"),
         (["Pendulum-v1", "--controller", "reactive-push"], "name your own as module:controller"),
-        (["Pendulum-v1", "--controller", "nobody"], "there is no controller 'nobody'"),
+        (["Pendulum-v1", "--controller", "nobody"], "or name your own: module:name or a file"),
     ],
 )
 def test_a_name_that_leads_nowhere_is_a_usage_error(words, sentence, capfd) -> None:

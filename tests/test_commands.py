@@ -125,10 +125,10 @@ def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):
     report = json.loads(capfd.readouterr().out)
     assert set(report) == {
         "task", "method", "episodes", "seed", "controller", "policy", "difference", "verdict",
-        "largest_deviation", "judged_by", "compared_with",
+        "largest_deviation", "judged_by", "compared_with", "untrained",
     }  # fmt: skip
     assert set(report["controller"]) == {
-        "success_rate", "success_interval", "mean_return", "return_interval"
+        "success_rate", "success_interval", "mean_return", "return_interval", "diverged"
     }  # fmt: skip
     assert report["policy"] is None
 

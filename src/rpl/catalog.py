@@ -228,7 +228,8 @@ def find(kind: str, entries: dict[str, Any], name: str) -> Any:
         UnknownName: with the names there are.
     """
     if name not in entries:
-        raise UnknownName(f"there is no {kind} '{name}'; choose one of {', '.join(entries)}")
+        own = ", or name your own: module:name or a file" if kind == "controller" else ""
+        raise UnknownName(f"there is no {kind} '{name}'; choose one of {', '.join(entries)}{own}")
     return entries[name]
 
 

@@ -86,6 +86,8 @@ def open_session(path: Path) -> Any:
         raise ControllerError(
             "a policy stored as ONNX needs onnxruntime: pip install -e '.[export]'"
         ) from error
+    if not path.exists():
+        raise ControllerError(f"there is no file {path}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
