@@ -25,6 +25,20 @@ def test_the_whole_policy_does_what_the_residual_task_executes() -> None:
         assert not np.allclose(action, residual)
 
 
+def test_the_whole_policy_is_shown_what_the_residual_task_shows() -> None:
+    config = replace(CONFIG, residual=replace(CONFIG.residual, observe_controller=True))
+    problem = make_problem("push", "rpl", config, replace(TASKS["push"].options, physics="lean"))
+    whole = whole_policy(problem, lambda seen, episodes, step: seen["observation"][:, -4:] / -2.0)
+    observation, _ = problem.controller_task.reset(seed=0)
+    shown, _ = problem.evaluation_task.reset(seed=0)
+    assert np.abs(shown["observation"][:, -4:]).max() > 0.1
+    for step in range(5):
+        action = whole(observation, np.arange(2), step)
+        shown, *_, info = problem.evaluation_task.step(shown["observation"][:, -4:] / -2.0)
+        observation, *_ = problem.controller_task.step(action)
+        np.testing.assert_array_equal(action, info["executed_action"])
+
+
 def test_what_learns_the_whole_action_stays_as_it_is() -> None:
     problem = make_problem(
         "push", "scratch", CONFIG, replace(TASKS["push"].options, physics="lean")

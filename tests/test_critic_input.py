@@ -50,6 +50,32 @@ def test_the_batch_holds_what_was_executed_and_what_was_proposed() -> None:
         np.testing.assert_allclose(here, asked[which], atol=1e-4)
 
 
+def test_where_the_controller_is_observed_it_need_not_be_asked_again() -> None:
+    observing = replace(SUMS, residual=replace(SUM, observe_controller=True))
+    problem = make_problem("push", "rpl", observing, LEAN, "discrete-mpc-push")
+    executed, proposed = [], []
+
+    def policy(observation, episodes, step):
+        action = np.random.default_rng(step).uniform(-1, 1, (len(episodes), 4))
+        proposed.append(observation["observation"][:, -4:])
+        executed.append(np.clip(proposed[-1] + 0.5 * action, -1.0, 1.0))
+        return action
+
+    episodes = collect(problem.task, policy, [3, 4], problem.horizon)
+    replay = Replay(2, problem.horizon, *problem.sizes)
+    replay.store(episodes)
+    batch = replay.sample(
+        (100,), np.random.default_rng(0), 0.8, problem.rules, beneath=problem.beneath
+    )
+    np.testing.assert_array_equal(batch.proposed, batch.observation[:, -4:])
+    np.testing.assert_array_equal(batch.next_proposed, batch.next_observation[:, -4:])
+    steps, asked = np.concatenate(executed), np.concatenate(proposed)
+    assert np.abs(asked).max() == 1.0
+    for action, here in zip(batch.action, batch.proposed, strict=True):
+        which = np.abs(steps - action).sum(axis=1) + np.abs(asked - here).sum(axis=1)
+        assert which.min() < 1e-5
+
+
 def test_the_residual_is_judged_unless_asked_and_where_there_is_none() -> None:
     assert make_problem("slippery-push", "rpl", SMALL, LEAN).beneath is None
     assert make_problem("slippery-push", "scratch", SUMS, LEAN).beneath is None

@@ -74,6 +74,16 @@ def trained(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def trained_observing(tmp_path_factory) -> Path:
+    """The same, whose learner sees what the controller is about to do."""
+    folder = tmp_path_factory.mktemp("own") / "observing"
+    words = ["train", "toys:Slide", "--controller", "toys:Summing", *SMALL]
+    observing = ["--residual.observe-controller", "--residual.critic-input", "sum"]
+    assert run([*words, *observing, "--residual.scale", "0.3", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
 def trained_with_goals(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("own") / "goals"
     words = ["train", "toys:Reach", "--controller", "toys:to_goal", "--learner", "sac", *SMALL]
@@ -142,18 +152,27 @@ def test_more_observations_than_controllers_with_a_memory_are_refused(trained) -
         policy(np.zeros((3, 2)))
 
 
-def test_the_loaded_policy_acts_as_the_evaluated_one(trained) -> None:
-    policy = rpl.load(trained, "last", num_envs=3)
-    task = rpl.load(trained, "last", num_envs=3).problem.evaluation_task
-    observation, _ = task.reset(seed=[1, 3, 5])
+@pytest.mark.parametrize("which", ["trained", "trained_observing"])
+def test_the_loaded_policy_acts_as_the_evaluated_one(which, request) -> None:
+    folder = request.getfixturevalue(which)
+    policy = rpl.load(folder, "last", num_envs=3)
+    task = rpl.load(folder, "last", num_envs=3).problem.evaluation_task
+    shown, _ = task.reset(seed=[1, 3, 5])
     policy.reset()
     for _ in range(5):
-        acted = policy(observation)
-        observation, _, _, _, info = task.step(policy.residual(observation))
+        acted = policy(shown[:, :2])  # as the environment observes
+        said = policy.residual(shown[:, :2], shown[:, 2:])
+        assert np.abs(said).max() > 0.0
+        shown, _, _, _, info = task.step(said)
         native = task.unwrapped.from_unit(info["executed_action"])
         np.testing.assert_allclose(acted, native, atol=1e-6)
         middle = task.unwrapped.to_unit(acted)
         assert (np.abs(middle - np.clip(info["controller_action"], -1, 1)) <= 0.3 + 1e-6).all()
+
+
+def test_a_policy_that_observes_its_controller_asks_for_what_it_said(trained_observing) -> None:
+    with pytest.raises(ValueError, match="observes the controller's action"):
+        rpl.load(trained_observing, "last").residual(np.zeros((1, 2)))
 
 
 def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
@@ -166,7 +185,7 @@ def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
     assert abs(policy(observation)[0] - by_controller[0]) <= 0.2 + 1e-6
 
 
-@pytest.mark.parametrize("which", ["trained", "trained_with_goals"])
+@pytest.mark.parametrize("which", ["trained", "trained_observing", "trained_with_goals"])
 def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, capfd) -> None:
     pytest.importorskip("onnx")
     folder, path = request.getfixturevalue(which), tmp_path / "policy.onnx"
@@ -174,7 +193,7 @@ def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, 
     assert "-> action; at most" in capfd.readouterr().out
     session = __import__("onnxruntime").InferenceSession(str(path))
     policy = rpl.load(folder, "last", num_envs=4)
-    make = Slide if which == "trained" else Reach
+    make = Reach if which == "trained_with_goals" else Slide
     task = GymnasiumTask(make, 4)
     observation, _ = task.reset(seed=9)
     policy.reset()
@@ -182,7 +201,7 @@ def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, 
     policy.reset()
     proposed = policy.controller.controller(observation)
     feed = {"controller_action": proposed.astype(np.float32)}
-    if which == "trained":
+    if make is Slide:
         feed["observation"] = observation.astype(np.float32)
     else:
         feed |= {k: observation[k].astype(np.float32) for k in ("observation", "desired_goal")}
@@ -195,7 +214,7 @@ def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monke
 
     policy = rpl.load(trained, "last")
     real = policy.residual
-    monkeypatch.setattr(policy, "residual", lambda observation: real(observation) + 1e-3)
+    monkeypatch.setattr(policy, "residual", lambda *seen: real(*seen) + 1e-3)
     with pytest.raises(rpl.runs.RunError, match=r"differs from the learner by 1\.0e-03"):
         export.export(policy, tmp_path / "policy.onnx")
 

@@ -234,6 +234,50 @@ def test_the_controllers_memory_is_reset_where_episodes_begin() -> None:
     assert controller.masks[2:] == [[True]]
 
 
+def test_the_learner_can_see_what_the_controller_is_about_to_do() -> None:
+    class Random:
+        """Asked twice about the same observation it says two things."""
+
+        generator, said = np.random.default_rng(0), ()
+
+        def __call__(self, observation):
+            assert observation.shape == (3, 1)  # its own, without what it said
+            self.said = (*self.said, self.generator.uniform(-2, 2, (3, 2)))
+            return self.said[-1]
+
+    controller = Random()
+    wrapped = Residual(Echo(3), controller, observe_controller=True)
+    assert wrapped.single_observation_space.shape == (3,)
+    assert wrapped.observation_space.shape == (3, 3)
+    seen, _ = wrapped.reset()
+    for step in range(3):
+        np.testing.assert_array_equal(seen[:, 1:], np.clip(controller.said[step], -1, 1))
+        seen, *_, info = wrapped.step(np.zeros((3, 2)))
+        np.testing.assert_array_equal(
+            info["controller_action"], np.clip(controller.said[step], -1, 1)
+        )
+    assert len(controller.said) == 4  # once for each observation
+
+
+def test_only_rows_of_floats_can_hold_the_controllers_action() -> None:
+    class Counts(gymnasium.ObservationWrapper):
+        def __init__(self, space: gymnasium.Space) -> None:
+            unit = RescaleAction(gymnasium.make("Pendulum-v1"), np.float32(-1), np.float32(1))
+            super().__init__(unit)
+            self.observation_space = space
+
+        def observation(self, observation):
+            return observation
+
+    for space in (
+        gymnasium.spaces.Box(0, 255, (3,), np.uint8),
+        gymnasium.spaces.Box(-1.0, 1.0, (3, 3)),
+        gymnasium.spaces.Discrete(3),
+    ):
+        with pytest.raises(ValueError, match="cannot stand beside"):
+            ResidualWrapper(Counts(space), constant(0.0), observe_controller=True)
+
+
 def test_the_single_wrapper_has_the_rewards_function_where_its_environment_has_one() -> None:
     goals = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), constant(0.0))
@@ -259,12 +303,21 @@ def test_per_env_lifts_functions_of_dicts_and_of_arrays() -> None:
     np.testing.assert_array_equal(on_dict(observation), [[0, -1], [-1, 0]])
 
 
-def test_the_single_wrapper_agrees_with_the_vector_wrapper(make_task) -> None:
+@pytest.mark.parametrize("observing", [False, True])
+def test_the_single_wrapper_agrees_with_the_vector_wrapper(make_task, observing) -> None:
     options = replace(PUSH, physics="lean")
     task = make_task(1, options)
     controller = ReactivePush(task.layout)
-    vector = Residual(task, controller, scale=0.5)
-    single = ResidualWrapper(gymnasium.make("rpl/Push-v0", physics="lean"), controller, scale=0.5)
+    keywords = {"scale": 0.5, "observe_controller": observing}
+    vector = Residual(task, controller, **keywords)
+    environment = gymnasium.make("rpl/Push-v0", physics="lean")
+    single = ResidualWrapper(environment, controller, **keywords)
+    for wrapped, space in (
+        (vector, vector.single_observation_space),
+        (single, single.observation_space),
+    ):
+        assert wrapped.observe_controller == observing
+        assert space["observation"].shape == (29 if observing else 25,)
     many, _ = vector.reset(seed=[3])
     one, _ = single.reset(seed=3)
     rng = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from rpl import learner
 from rpl.config import ExplorationConfig
 from rpl.learner import LearnerState
 from rpl.problem import Problem
-from rpl.residual import Residual, combine, controller_action
+from rpl.residual import Residual, beside, combine, controller_action
 from rpl.rollout import ActingPolicy, as_goal_observation
 
 
@@ -91,10 +91,12 @@ def whole_policy(problem: Problem, policy: ActingPolicy) -> ActingPolicy:
 
     def whole(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
         _reset_at_start(residual.controller, step, len(episodes))
-        added = policy(observation, episodes, step)
+        shape = (len(episodes), *(residual.single_action_space.shape or ()))
         proposed = controller_action(
-            residual.controller, observation, added.shape, residual.clip_controller
+            residual.controller, observation, shape, residual.clip_controller
         )
+        seen = beside(observation, proposed) if residual.observe_controller else observation
+        added = policy(seen, episodes, step)
         return combine(proposed, added, residual.scale)[0]
 
     return whole

@@ -136,6 +136,8 @@ class ResidualConfig:
     the policy may be from its controller, in halves of the action range."""
     clip_controller: bool = False
     """Clip the controller's action to [-1, 1] before the residual is added."""
+    observe_controller: bool = False
+    """Show the learner what the controller is about to do, at the end of its observation."""
     critic_input: CriticInput = "residual"
     """What the critic judges: the residual, as in the paper's code, or its sum with what a
     controller without memory proposes, for relabelled goals too."""

@@ -40,6 +40,24 @@ class SumInput:
         return combine(proposed, residual, self.scale)[0].astype(np.float32)
 
 
+@dataclass(frozen=True)
+class ObservedInput:
+    """The same where the controller's action is part of the observation, for its own goal."""
+
+    scale: np.ndarray
+    action_size: int
+
+    def proposed(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> np.ndarray:
+        """pi(s, g), (n, action_size) float32, as it was observed."""
+        return observation[:, -self.action_size :]
+
+    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """What was executed, (n, action_size) float32."""
+        return combine(proposed, residual, self.scale)[0].astype(np.float32)
+
+
 def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
     """The sum, if it is to be judged; None for the residual, or where there is no residual.
 
@@ -52,6 +70,9 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
     """
     if config.critic_input == "residual" or not isinstance(task, Residual):
         return None
+    (size,) = task.single_action_space.shape  # type: ignore[misc]
+    if task.observe_controller:
+        return ObservedInput(task.scale, size)
     needs = "--residual.critic-input sum asks the controller about observations of the past"
     if hasattr(task.controller, "reset"):
         raise InvalidValue(
@@ -63,5 +84,4 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
             f"{needs}, and this one plans from the simulator's state, which is not kept: leave it "
             "at residual"
         )
-    (size,) = task.single_action_space.shape  # type: ignore[misc]
     return SumInput(task.controller, task.scale, task.clip_controller, size)

@@ -96,6 +96,10 @@ class _Graph:
             "Gemm", x, self.constant(weight[:, :outputs]), self.constant(bias[:outputs])
         )
 
+    def columns(self, x: str, first: int, end: int) -> str:
+        """x[:, first:end]"""
+        return self.add("Slice", x, *(self.constant([at], np.int64) for at in (first, end, 1)))
+
     def mean(self, parts: list[str]) -> str:
         return parts[0] if len(parts) == 1 else self.add("Mean", *parts)
 
@@ -110,8 +114,9 @@ def _model(policy: Policy) -> Any:
     if policy.is_residual:
         widths["controller_action"] = action_size
     graph = _Graph()
-    residual = _actor(graph, policy)
-    _sum(graph, policy, residual)
+    base = _base(graph, policy) if policy.is_residual else None
+    residual = _actor(graph, policy, base)
+    _sum(graph, policy, base, residual)
     floats = TensorProto.FLOAT
     model = helper.make_model(
         helper.make_graph(
@@ -145,22 +150,33 @@ def metadata(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _actor(graph: _Graph, policy: Policy) -> str:
+def _base(graph: _Graph, policy: Policy) -> str:
+    """``Policy.to_unit`` of the controller's action."""
+    middle, reach = _middle_and_reach(graph, policy)
+    base = graph.add("Div", graph.add("Sub", "controller_action", middle), reach)
+    return graph.clip(base, 1.0) if policy.clip_controller else base
+
+
+def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
     """f(s, g), over a history the mean of what the network says of each frame."""
     state = policy.state
     actor, (observation_size, goal_size, action_size) = state.actor, policy.sizes
-    seen = graph.normalized("observation", state.observation_normalizer)
-    goal = graph.normalized("desired_goal", state.goal_normalizer) if goal_size else None
+    seen = "observation"
+    if policy.proposal_size:
+        seen = graph.add("Concat", seen, base, axis=1)
+    seen = graph.normalized(seen, state.observation_normalizer)
     number = actor.frames.number
+    shared = []
+    if number > 1 and policy.proposal_size:
+        shared.append(graph.columns(seen, observation_size, observation_size + action_size))
+    if goal_size:
+        shared.append(graph.normalized("desired_goal", state.goal_normalizer))
     size = observation_size // number
     said = []
     for frame in range(number):
-        x = seen
-        if number > 1:
-            ends = [graph.constant([e], np.int64) for e in (frame * size, (frame + 1) * size, 1)]
-            x = graph.add("Slice", seen, *ends)
-        if goal is not None:
-            x = graph.add("Concat", x, goal, axis=1)
+        x = seen if number == 1 else graph.columns(seen, frame * size, (frame + 1) * size)
+        if shared:
+            x = graph.add("Concat", x, *shared, axis=1)
         said.append(graph.mlp(x, actor.network, action_size))
     # DDPG averages the actions, SAC the means of its Gaussian.
     if getattr(state, "stochastic", False):
@@ -169,20 +185,20 @@ def _actor(graph: _Graph, policy: Policy) -> str:
     return graph.add("Identity", mean, to="residual")
 
 
-def _sum(graph: _Graph, policy: Policy, residual: str) -> None:
-    """``rpl.residual.combine``, from and to the environment's units."""
-    middle = graph.constant((policy.action_high + policy.action_low) / 2.0)
-    reach = graph.constant((policy.action_high - policy.action_low) / 2.0)
+def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:
+    """``rpl.residual.combine``, to the environment's units."""
     unit = residual
-    if policy.is_residual:
-        base = graph.add("Sub", "controller_action", middle)
-        base = graph.add("Div", base, reach)
-        if policy.clip_controller:
-            base = graph.clip(base, 1.0)
+    if base is not None:
         scale = np.broadcast_to(policy.scale, policy.action_low.shape)
         unit = graph.add("Add", base, graph.add("Mul", residual, graph.constant(scale)))
     unit = graph.clip(unit, 1.0)
+    middle, reach = _middle_and_reach(graph, policy)
     graph.add("Add", graph.add("Mul", unit, reach), middle, to="action")
+
+
+def _middle_and_reach(graph: _Graph, policy: Policy) -> tuple[str, str]:
+    low, high = policy.action_low, policy.action_high
+    return graph.constant((high + low) / 2.0), graph.constant((high - low) / 2.0)
 
 
 def largest_difference(policy: Policy, path: Path) -> float:
@@ -201,7 +217,7 @@ def largest_difference(policy: Policy, path: Path) -> float:
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
         action, residual = session.run(["action", "residual"], inputs)
-        expected = policy.residual(observation)
+        expected = policy.residual(observation, policy.to_unit(proposed))
         worst = max(worst, float(np.abs(residual - expected).max()))
         total = policy.combine(proposed, expected)
         worst = max(worst, float(np.abs((action - total) / reach).max()))

@@ -108,7 +108,9 @@ def facts_of(problem: Problem, config: Config) -> dict[str, Any]:
 def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
-    return learner.create(key, *problem.sizes, config.learner, problem.frames)
+    return learner.create(
+        key, *problem.sizes, config.learner, problem.frames, problem.proposal_size
+    )
 
 
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:

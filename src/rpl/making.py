@@ -24,8 +24,8 @@ from rpl.errors import InvalidValue, UsageError
 from rpl.goal_rules import GoalRules, relabelled_by_difference
 from rpl.own import is_own_controller, own_controller
 from rpl.own_problem import own_problem
-from rpl.problem import Problem
-from rpl.residual import Controller, Residual
+from rpl.problem import Problem, with_residual
+from rpl.residual import Controller
 from rpl.tasks.goal_task import GoalTask
 
 
@@ -86,8 +86,7 @@ def make_problem(
     def prepared(bare_task: GoalTask) -> tuple[VectorEnv, Controller]:
         # One's own may have a memory for each simulation, and so has to be made for each task.
         here = acting if name in CONTROLLERS else make_controller(name, bare_task)
-        scale, clip = config.residual.scale, config.residual.clip_controller
-        return Residual(bare_task, here, scale, clip) if residual else bare_task, here
+        return with_residual(bare_task, here, config.residual) if residual else bare_task, here
 
     collecting, exploring = prepared(make(config.num_envs or config.episodes_per_cycle))
     return Problem(

@@ -16,8 +16,8 @@ from rpl.critic_input import critic_input
 from rpl.evaluate import evaluation_seeds
 from rpl.goal_rules import GoalRules, OfGoals, needs_more_than_goals
 from rpl.own import OwnOptions, environment_maker, own_controller, own_task
-from rpl.problem import Problem
-from rpl.residual import Controller, Residual
+from rpl.problem import Problem, with_residual
+from rpl.residual import Controller
 from rpl.rollout import collect
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 from rpl.tasks.suitable import UnsuitableEnvironment, episode_limit
@@ -90,11 +90,10 @@ def own_problem(
         residual: learn the residual on the controller; else the whole action.
         render_mode: of the environments that evaluations use.
     """
-    scale, clip = config.residual.scale, config.residual.clip_controller
 
     def prepared(bare: GymnasiumTask) -> tuple[VectorEnv, Controller]:
         acting = own_controller(idle(bare) if controller is None else controller, bare)
-        return Residual(bare, acting, scale, clip) if residual else bare, acting
+        return with_residual(bare, acting, config.residual) if residual else bare, acting
 
     num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
     bare = own_task(source, options, num_envs, render_mode)

@@ -42,7 +42,11 @@ class Policy:
         self.controller_name: str = record["controller"]
         self.controller = problem.controller
         self.frames = problem.frames
-        self.sizes = problem.sizes
+        observation_size, goal_size, action_size = problem.sizes
+        self.proposal_size = problem.proposal_size
+        """How much of what the learner sees is the controller's action, at the end."""
+        self.sizes = observation_size - self.proposal_size, goal_size, action_size
+        """Widths of observation and goal, as the task gives them, and of the action."""
         wrapped = problem.evaluation_task
         self.is_residual = isinstance(wrapped, residual.Residual)
         """Whether the learner adds to the controller, or acts alone."""
@@ -68,12 +72,11 @@ class Policy:
         if not isinstance(observation, Mapping):
             observation = np.asarray(observation)
         self._check_widths(observation)
-        said = self.residual(observation)
         if not self.is_residual:
-            return self._from_unit(said)
-        proposed = controller_action(
-            self.controller, observation, said.shape, clip=self.clip_controller
-        )
+            return self._from_unit(self.residual(observation))
+        shape = (len(as_goal_observation(observation)["observation"]), self.sizes[2])
+        proposed = controller_action(self.controller, observation, shape, self.clip_controller)
+        said = self.residual(observation, proposed)
         return self._from_unit(residual.combine(proposed, said, self.scale)[0])
 
     def _check_widths(self, observation: Any) -> None:
@@ -91,19 +94,34 @@ class Policy:
             count = self.problem.controller_task.num_envs
             self.controller.reset(np.ones(count, bool) if mask is None else mask)  # type: ignore[attr-defined]
 
-    def residual(self, observation: Any) -> np.ndarray:
-        """f(s, g), (n, action_dim) in [-1, 1], for n observations."""
+    def residual(self, observation: Any, proposed: np.ndarray | None = None) -> np.ndarray:
+        """f(s, g), (n, action_dim) in [-1, 1], for n observations.
+
+        Args:
+            observation: what the task observes.
+            proposed: the controller's actions in [-1, 1], (n, action_dim), where the policy
+                observes them.
+
+        Raises:
+            ValueError: if they are missing.
+        """
+        if self.proposal_size:
+            if proposed is None:
+                raise ValueError("this policy observes the controller's action: give it too")
+            observation = residual.beside(observation, proposed)
         return greedy_action(self.state, observation)
 
     def combine(self, proposed: np.ndarray, said: np.ndarray) -> np.ndarray:
         """Actions from the controller's, in the environment's units, and the residual's."""
         if not self.is_residual:
             return self._from_unit(said)
+        return self._from_unit(residual.combine(self.to_unit(proposed), said, self.scale)[0])
+
+    def to_unit(self, proposed: np.ndarray) -> np.ndarray:
+        """The controller's actions in halves of the action range, as the learner sees them."""
         middle, reach = self._middle_and_reach
         base = (proposed - middle) / reach
-        if self.clip_controller:
-            base = np.clip(base, -1.0, 1.0)
-        return self._from_unit(residual.combine(base, said, self.scale)[0])
+        return np.clip(base, -1.0, 1.0) if self.clip_controller else base
 
     @property
     def _middle_and_reach(self) -> tuple[np.ndarray, np.ndarray]:
@@ -124,6 +142,7 @@ class Policy:
         ):
             mean, std = np.asarray(normalizer.mean), np.asarray(normalizer.std)
             parts[name] = mean + 3.0 * std * generator.standard_normal((count, len(mean)))
+        parts["observation"] = parts["observation"][:, : self.sizes[0]]
         if not self.sizes[1]:
             return parts["observation"]
         return {**parts, "achieved_goal": parts["desired_goal"]}
@@ -131,11 +150,16 @@ class Policy:
     def real_observations(self, steps: int = 20) -> Iterator[Any]:
         """Batched observations of the task, as the policy acts in it."""
         task = self.problem.evaluation_task
-        observation, _ = task.reset(seed=0)
+        seen, _ = task.reset(seed=0)
         for _ in range(steps):
-            yield observation
-            said = self.residual(observation)
-            observation = task.step(said)[0]
+            said = greedy_action(self.state, seen)
+            yield self._bare(seen)
+            seen = task.step(said)[0]
+
+    def _bare(self, seen: Any) -> Any:
+        if isinstance(seen, Mapping):
+            return {**seen, "observation": self._bare(seen["observation"])}
+        return seen[:, : self.sizes[0]]
 
 
 def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: Any) -> Policy:

@@ -7,11 +7,23 @@ from typing import Literal
 
 from gymnasium.vector import VectorEnv
 
+from rpl.config import ResidualConfig
 from rpl.critic_input import SumInput
 from rpl.goal_rules import GoalRules
-from rpl.residual import Controller
+from rpl.residual import Controller, Residual
 
 JudgedBy = Literal["success", "return"]
+
+
+def with_residual(task: VectorEnv, controller: Controller, config: ResidualConfig) -> Residual:
+    """The task of learning what to add to a controller's actions."""
+    return Residual(
+        task,
+        controller,
+        scale=config.scale,
+        clip_controller=config.clip_controller,
+        observe_controller=config.observe_controller,
+    )
 
 
 @dataclass
@@ -50,6 +62,12 @@ class Problem:
     def frames(self) -> int:
         """Observations that the task's history puts side by side."""
         return getattr(self.controller_task, "frames", 1)
+
+    @property
+    def proposal_size(self) -> int:
+        """Numbers at an observation's end that are the controller's action."""
+        shown = isinstance(self.task, Residual) and self.task.observe_controller
+        return self.sizes[2] if shown else 0
 
     @property
     def sizes(self) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
 
 from rpl.errors import Failure, InvalidValue
 from rpl.observations import batch_of_one, rows
@@ -143,6 +144,40 @@ def check_unit_actions(space: gymnasium.Space) -> None:
         )
 
 
+def beside(observation: Any, proposed: np.ndarray) -> Any:
+    """The observation with the controller's action at its end, of one or many environments."""
+    if isinstance(observation, Mapping):
+        return {**observation, "observation": beside(observation["observation"], proposed)}
+    observation = np.asarray(observation)
+    return np.concatenate([observation, proposed.astype(observation.dtype)], axis=-1)
+
+
+def space_beside(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.Space:
+    """The space of what ``beside`` returns.
+
+    Args:
+        space: of one environment's observations: a Box, or a Dict with a Box "observation".
+        actions: of one environment.
+
+    Raises:
+        ValueError: if observations are not rows of floats.
+    """
+    if isinstance(space, gymnasium.spaces.Dict):
+        inner = space_beside(space["observation"], actions)
+        return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
+    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+        raise InvalidValue(f"the controller's action cannot stand beside observations of {space}")
+    if not np.issubdtype(space.dtype, np.floating):
+        raise InvalidValue(
+            f"the controller's action cannot stand beside {space.dtype} observations"
+        )
+    # A controller that is not clipped may propose anything.
+    boundless = np.full(actions.shape or (), np.inf)
+    low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
+    dtype: Any = space.dtype
+    return gymnasium.spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
+
+
 def deviation(executed: np.ndarray, controller_action: np.ndarray) -> np.ndarray:
     """How far the executed action is from the controller's clipped to [-1, 1], same shape."""
     return np.abs(executed - np.clip(controller_action, -1.0, 1.0))
@@ -163,6 +198,8 @@ class Residual(VectorWrapper):
             policy within it of its controller, see ``combine``.
         clip_controller: clip the controller's action to [-1, 1] first, so that a
             controller far beyond the bounds cannot hide the residual.
+        observe_controller: put what the controller is about to do at the end of the
+            observation, so that whoever chooses the residual knows what it is added to.
     """
 
     def __init__(
@@ -171,13 +208,21 @@ class Residual(VectorWrapper):
         controller: Controller,
         scale: float | Sequence[float] = 1.0,
         clip_controller: bool = True,
+        observe_controller: bool = False,
     ) -> None:
         super().__init__(task)
         check_unit_actions(task.single_action_space)
         self.controller = controller
         self.scale = checked_scale(scale, task.single_action_space.shape or ())
         self.clip_controller = clip_controller
+        self.observe_controller = observe_controller
         self._observation: Any = None
+        self._proposed: np.ndarray | None = None
+        if observe_controller:
+            self.single_observation_space = space_beside(
+                task.single_observation_space, task.single_action_space
+            )
+            self.observation_space = batch_space(self.single_observation_space, task.num_envs)
 
     def reset(
         self,
@@ -191,16 +236,14 @@ class Residual(VectorWrapper):
         if hasattr(self.controller, "reset"):
             mask = np.ones(self.num_envs, bool)
             self.controller.reset((options or {}).get("reset_mask", mask))  # type: ignore[attr-defined]
-        return self._observation, info
+        return self._observed(), info
 
     def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
         if self._observation is None:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         residual = checked_residual(actions, self.action_space)
-        proposed = controller_action(
-            self.controller, self._observation, residual.shape, self.clip_controller
-        )
+        proposed = self._propose() if self._proposed is None else self._proposed
         executed, clipped = combine(proposed, residual, self.scale)
         self._observation, reward, terminated, truncated, info = self.env.step(executed)
         info = {
@@ -210,7 +253,18 @@ class Residual(VectorWrapper):
             "executed_action": executed,
             "clipped": clipped.mean(axis=1),
         }
-        return self._observation, reward, terminated, truncated, info
+        return self._observed(), reward, terminated, truncated, info
+
+    def _propose(self) -> np.ndarray:
+        shape = self.action_space.shape or ()
+        return controller_action(self.controller, self._observation, shape, self.clip_controller)
+
+    def _observed(self) -> Any:
+        """What the learner sees; the controller, which may be random, is asked once a step."""
+        if not self.observe_controller:
+            return self._observation
+        self._proposed = self._propose()
+        return beside(self._observation, self._proposed)
 
 
 class ResidualWrapper(gymnasium.Wrapper):
@@ -222,6 +276,7 @@ class ResidualWrapper(gymnasium.Wrapper):
             single observation.
         scale: see ``Residual``.
         clip_controller: see ``Residual``.
+        observe_controller: see ``Residual``.
     """
 
     def __init__(
@@ -230,13 +285,18 @@ class ResidualWrapper(gymnasium.Wrapper):
         controller: Controller,
         scale: float | Sequence[float] = 1.0,
         clip_controller: bool = True,
+        observe_controller: bool = False,
     ) -> None:
         super().__init__(env)
         check_unit_actions(env.action_space)
         self.controller = controller
         self.scale = checked_scale(scale, env.action_space.shape or ())
         self.clip_controller = clip_controller
+        self.observe_controller = observe_controller
         self._observation: Any = None
+        self._proposed: np.ndarray | None = None
+        if observe_controller:
+            self.observation_space = space_beside(env.observation_space, env.action_space)
 
     def __getattr__(self, name: str) -> Any:
         # Gymnasium's wrappers forward no attributes, and hindsight looks for this one.
@@ -249,24 +309,20 @@ class ResidualWrapper(gymnasium.Wrapper):
     ) -> tuple[Any, dict[str, Any]]:
         """Resets the environment, and the controller's memory where it has one."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._observation = batch_of_one(observation)
         if hasattr(self.controller, "reset"):
             self.controller.reset(np.ones(1, bool))  # type: ignore[attr-defined]
-        return observation, info
+        return self._observed(observation), info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Executes controller plus scaled residual; ``action`` is the residual."""
         if self._observation is None:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         residual = checked_residual(action, self.action_space)
-        proposed = controller_action(
-            self.controller, self._observation, (1, *residual.shape), self.clip_controller
-        )[0]
+        proposed = self._propose() if self._proposed is None else self._proposed
         executed, clipped = combine(proposed, residual, self.scale)
         observation, reward, terminated, truncated, info = self.env.step(
             executed.astype(self.action_space.dtype)
         )
-        self._observation = batch_of_one(observation)
         info = {
             **info,
             "controller_action": proposed,
@@ -274,4 +330,15 @@ class ResidualWrapper(gymnasium.Wrapper):
             "executed_action": executed,
             "clipped": float(clipped.mean()),
         }
-        return observation, reward, terminated, truncated, info
+        return self._observed(observation), reward, terminated, truncated, info
+
+    def _propose(self) -> np.ndarray:
+        shape = (1, *(self.action_space.shape or ()))
+        return controller_action(self.controller, self._observation, shape, self.clip_controller)[0]
+
+    def _observed(self, observation: Any) -> Any:
+        self._observation = batch_of_one(observation)
+        if not self.observe_controller:
+            return observation
+        self._proposed = self._propose()
+        return beside(observation, self._proposed)

@@ -13,7 +13,7 @@ from rpl.learner.networks import MLP, ONE_FRAME, Actor, Critic, Critics, Frames,
 
 NEWEST, OLDER, GOAL = jnp.array([1.0, 2.0]), jnp.array([3.0, 4.0]), jnp.array([9.0])
 INPUT = jnp.concatenate([NEWEST, OLDER, GOAL])
-TWO = Frames(number=2, goal_size=1)
+TWO = Frames(number=2, shared_size=1)
 
 
 def test_frames_are_split_each_with_the_goal():

@@ -77,18 +77,20 @@ class Frames(NamedTuple):
     """How an input falls into frames of a history that share one network (paper, V-C)."""
 
     number: int = 1
-    goal_size: int = 0
+    shared_size: int = 0
+    """Numbers at an input's end that stand beside every frame: the goal, and the controller's
+    action where it is observed."""
 
     def input_size(self, size: int) -> int:
-        """Width of one frame with its goal, for inputs of width ``size``."""
-        return (size - self.goal_size) // self.number + self.goal_size
+        """Width of one frame with what stands beside it, for inputs of width ``size``."""
+        return (size - self.shared_size) // self.number + self.shared_size
 
     def split(self, x: Array) -> Array:
-        """From (..., number * observation + goal) to (..., number, observation + goal)."""
+        """From (..., number * frame + shared) to (..., number, frame + shared)."""
         lead = x.shape[:-1]
-        observation, goal = jnp.split(x, [x.shape[-1] - self.goal_size], axis=-1)
-        goal = jnp.broadcast_to(goal[..., None, :], (*lead, self.number, self.goal_size))
-        return jnp.concatenate([observation.reshape(*lead, self.number, -1), goal], axis=-1)
+        frames, shared = jnp.split(x, [x.shape[-1] - self.shared_size], axis=-1)
+        shared = jnp.broadcast_to(shared[..., None, :], (*lead, self.number, self.shared_size))
+        return jnp.concatenate([frames.reshape(*lead, self.number, -1), shared], axis=-1)
 
 
 ONE_FRAME = Frames()

@@ -72,6 +72,7 @@ def create(
     action_size: int,
     config: LearnerConfig,
     frames: int = 1,
+    proposal_size: int = 0,
 ) -> LearnerState:
     """A fresh learner.
 
@@ -82,10 +83,12 @@ def create(
         action_size: number of action components.
         config: hyper-parameters.
         frames: observations that a history has put side by side, within ``observation_size``.
+        proposal_size: numbers at an observation's end that belong to no frame: the controller's
+            action, where the learner sees it.
     """
     actor_key, critic_key = jax.random.split(key)
     width = observation_size + goal_size
-    shared = Frames(frames, goal_size) if config.average_frames else ONE_FRAME
+    shared = Frames(frames, proposal_size + goal_size) if config.average_frames else ONE_FRAME
     sizes = (width, action_size, config.hidden)
 
     def make_critic(key: Array) -> Critic:
