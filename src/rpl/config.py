@@ -137,10 +137,12 @@ class ResidualConfig:
     clip_controller: bool = False
     """Clip the controller's action to [-1, 1] before the residual is added."""
     observe_controller: bool = False
-    """Show the learner what the controller is about to do, at the end of its observation."""
+    """Show the learner what the controller is about to do, at the end of its observation: for
+    controllers whose next move cannot be told from the state."""
     critic_input: CriticInput = "residual"
-    """What the critic judges: the residual, as in the paper's code, or its sum with what a
-    controller without memory proposes, for relabelled goals too."""
+    """What the critic judges: the residual, as in the paper's code, or its sum with what the
+    controller proposes. One without memory is asked again where goals are relabelled; one that is
+    observed need not be asked."""
 
 
 @dataclass(frozen=True)

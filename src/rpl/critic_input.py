@@ -13,13 +13,32 @@ from rpl.residual import Controller, Residual, combine, controller_action
 
 
 @dataclass(frozen=True)
-class SumInput:
-    """Asks the controller about stored observations, for a critic Q(s, g, pi(s, g) + f(s, g))."""
+class _Sum:
+    scale: np.ndarray
+    action_size: int
+
+    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """What was executed, (n, action_size) float32."""
+        return combine(proposed, residual, self.scale)[0].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ObservedSum(_Sum):
+    """Q(s, g, pi + f), where each observation holds what its controller proposed."""
+
+    def proposed(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> np.ndarray:
+        """pi, (n, action_size) float32; for the episode's own goal, whatever is asked."""
+        return observation[:, -self.action_size :]
+
+
+@dataclass(frozen=True)
+class AskedSum(_Sum):
+    """Q(s, g, pi(s, g) + f(s, g)), where the controller is asked about stored observations."""
 
     controller: Controller
-    scale: np.ndarray
     clip_controller: bool
-    action_size: int
 
     def proposed(
         self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
@@ -35,30 +54,8 @@ class SumInput:
         action = controller_action(self.controller, whole, shape, self.clip_controller)
         return action.astype(np.float32)
 
-    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray:
-        """What was executed, (n, action_size) float32."""
-        return combine(proposed, residual, self.scale)[0].astype(np.float32)
 
-
-@dataclass(frozen=True)
-class ObservedInput:
-    """The same where the controller's action is part of the observation, for its own goal."""
-
-    scale: np.ndarray
-    action_size: int
-
-    def proposed(
-        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
-    ) -> np.ndarray:
-        """pi(s, g), (n, action_size) float32, as it was observed."""
-        return observation[:, -self.action_size :]
-
-    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray:
-        """What was executed, (n, action_size) float32."""
-        return combine(proposed, residual, self.scale)[0].astype(np.float32)
-
-
-def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
+def critic_input(config: ResidualConfig, task: VectorEnv) -> ObservedSum | AskedSum | None:
     """The sum, if it is to be judged; None for the residual, or where there is no residual.
 
     Args:
@@ -66,22 +63,22 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> SumInput | None:
         task: where episodes are collected.
 
     Raises:
-        ValueError: if the controller cannot say again what it would have done.
+        ValueError: if the controller is not observed, and cannot say again what it would have
+            done.
     """
     if config.critic_input == "residual" or not isinstance(task, Residual):
         return None
     (size,) = task.single_action_space.shape  # type: ignore[misc]
     if task.observe_controller:
-        return ObservedInput(task.scale, size)
+        return ObservedSum(task.scale, size)
     needs = "--residual.critic-input sum asks the controller about observations of the past"
+    instead = "add --residual.observe-controller, which keeps what it said"
     if hasattr(task.controller, "reset"):
         raise InvalidValue(
-            f"{needs}, and this one has a memory, or is one for each environment: leave it at "
-            "residual"
+            f"{needs}, and this one has a memory, or is one for each environment: {instead}"
         )
     if "simulator_state" in getattr(task.single_observation_space, "spaces", ()):
         raise InvalidValue(
-            f"{needs}, and this one plans from the simulator's state, which is not kept: leave it "
-            "at residual"
+            f"{needs}, and this one plans from the simulator's state, which is not kept: {instead}"
         )
-    return SumInput(task.controller, task.scale, task.clip_controller, size)
+    return AskedSum(task.scale, size, task.controller, task.clip_controller)

@@ -162,7 +162,7 @@ def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
     state = policy.state
     actor, (observation_size, goal_size, action_size) = state.actor, policy.sizes
     seen = "observation"
-    if policy.proposal_size:
+    if base is not None and policy.proposal_size:
         seen = graph.add("Concat", seen, base, axis=1)
     seen = graph.normalized(seen, state.observation_normalizer)
     number = actor.frames.number

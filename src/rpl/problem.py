@@ -8,7 +8,7 @@ from typing import Literal
 from gymnasium.vector import VectorEnv
 
 from rpl.config import ResidualConfig
-from rpl.critic_input import SumInput
+from rpl.critic_input import AskedSum, ObservedSum
 from rpl.goal_rules import GoalRules
 from rpl.residual import Controller, Residual
 
@@ -50,8 +50,8 @@ class Problem:
     """Whose level stands beside the policy's; ``"doing nothing"`` where there is no controller."""
     exploring_controller: Controller | None = None
     """The controller of ``task``, where each task has one of its own; None is ``controller``."""
-    beneath: SumInput | None = None
-    """Asks the controller about stored observations, where the critic judges sums."""
+    beneath: ObservedSum | AskedSum | None = None
+    """Says what the controller proposed in the past, where the critic judges sums."""
 
     @property
     def charged_steps(self) -> int:

@@ -34,7 +34,7 @@ class _Drawn(NamedTuple):
 
 
 class Beneath(Protocol):
-    """The controller beneath stored residuals; see ``rpl.critic_input.SumInput``."""
+    """The controller beneath stored residuals; see ``rpl.critic_input``."""
 
     def proposed(
         self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
