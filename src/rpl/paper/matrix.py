@@ -88,6 +88,15 @@ PLANNER = (
 
 OVERRULING = (*PLANNER, "--residual.scale", "1.0")
 
+# What is judged is what is executed, so that little is left to learn in burn-in, and four times
+# the updates do not make a critic worse that sees what the planner is about to do.
+OBSERVING = (
+    *OVERRULING,
+    *("--residual.observe-controller", "--residual.critic-input", "sum"),
+    *("--burn-in.minimum-steps", "8000", "--learner.updates-per-cycle", "160"),
+    *("--learner.polyak", "0.15", "--learner.layer-norm", "--cycles-per-epoch", "25"),
+)
+
 # A hundred episodes of the hook tasks are half an epoch's steps.
 RARELY_JUDGED = ("--cycles-per-epoch", "100")
 
@@ -97,6 +106,7 @@ def _matrix() -> tuple[Cell, ...]:
     push = (push[0], replace(push[1], cost=1.2, words=()), push[2])
     # Moves of the whole action range can be overruled by a residual as large only.
     overruling = replace(push[0], variant="scale-1", steps=200_000, words=OVERRULING)
+    observing = replace(overruling, variant="observing", cost=6.0, words=OBSERVING)
     reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")
     slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
     pick = _methods("pick-and-place", 800_000, 1.3)
@@ -117,6 +127,7 @@ def _matrix() -> tuple[Cell, ...]:
     return (
         *push,
         overruling,
+        observing,
         reactive,
         *slippery,
         *pick,
