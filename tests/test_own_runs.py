@@ -219,7 +219,8 @@ def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monke
         export.export(policy, tmp_path / "policy.onnx")
 
 
-def test_history_and_the_paper_tasks_are_exported(tmp_path) -> None:
+@pytest.mark.parametrize("observing", [False, True])
+def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
     """A fresh learner with a random last layer, on a task of two frames."""
     pytest.importorskip("onnx")
     import jax
@@ -230,11 +231,18 @@ def test_history_and_the_paper_tasks_are_exported(tmp_path) -> None:
     from rpl.policy import Policy
 
     settings = dataclasses.replace(FAST.learner, hidden=(16, 16), zero_last=False)
+    residual = dataclasses.replace(FAST.residual, observe_controller=observing)
     config = dataclasses.replace(
-        FAST, learner=settings, evaluation_episodes=2, episodes_per_cycle=1, num_threads=1
+        FAST,
+        learner=settings,
+        residual=residual,
+        evaluation_episodes=2,
+        episodes_per_cycle=1,
+        num_threads=1,
     )
     problem = make_problem("noisy-hook", "rpl", config)
-    state = learner.create(jax.random.key(0), *problem.sizes, settings, problem.frames)
+    shared = problem.frames, problem.proposal_size
+    state = learner.create(jax.random.key(0), *problem.sizes, settings, *shared)
     seen = np.random.default_rng(0).standard_normal((50, problem.sizes[0])).astype(np.float32)
     state = learner.observe(state, seen, seen[:, : problem.sizes[1]])
     record = {"task": "noisy-hook", "method": "rpl", "controller": "reactive-hook"}
