@@ -185,6 +185,12 @@ def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
     assert abs(policy(observation)[0] - by_controller[0]) <= 0.2 + 1e-6
 
 
+def test_a_policy_with_goals_says_that_it_wants_the_goal_too(trained_with_goals) -> None:
+    observation, _ = Reach().reset(seed=4)
+    with pytest.raises(ValueError, match="the task's dict, with the desired_goal"):
+        rpl.load(trained_with_goals, "last")(observation["observation"])
+
+
 @pytest.mark.parametrize("which", ["trained", "trained_observing", "trained_with_goals"])
 def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, capfd) -> None:
     pytest.importorskip("onnx")

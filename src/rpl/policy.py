@@ -83,9 +83,11 @@ class Policy:
         parts = as_goal_observation(observation)
         widths = parts["observation"].shape[1], parts["desired_goal"].shape[1]
         if widths != self.sizes[:2]:
+            goal_missing = self.sizes[1] > 0 and not isinstance(observation, Mapping)
             raise ValueError(
                 f"observation and goal have {widths} numbers, and the policy was learned on "
                 f"{self.sizes[:2]}"
+                + ("; give it the task's dict, with the desired_goal" if goal_missing else "")
             )
 
     def reset(self, mask: np.ndarray | None = None) -> None:
