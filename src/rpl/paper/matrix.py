@@ -100,6 +100,13 @@ OBSERVING = (
 # A hundred episodes of the hook tasks are half an epoch's steps.
 RARELY_JUDGED = ("--cycles-per-epoch", "100")
 
+# A large residual is learned roughly, unless the critic judges what is executed.
+JUDGING_SUMS = (
+    *RARELY_JUDGED,
+    *("--residual.scale", "1.0"),
+    *("--residual.observe-controller", "--residual.critic-input", "sum"),
+)
+
 
 def _matrix() -> tuple[Cell, ...]:
     push = _methods("push", 400_000, 8.0, 1_000_000, words=PLANNER)
@@ -122,7 +129,8 @@ def _matrix() -> tuple[Cell, ...]:
     complex_ = _methods("complex-hook", 1_000_000, 4.0, words=RARELY_JUDGED)
     # It begins to learn at 600k steps; from scratch nothing is learned at all.
     complex_ = (*complex_[:2], replace(complex_[2], steps=2_000_000))
-    pusher = _methods("mbrl-pusher", 300_000, 1.5)
+    judging_sums = replace(complex_[0], variant="observing", words=JUDGING_SUMS)
+    pusher = _methods("mbrl-pusher", 600_000, 1.5)
     pets = Cell("mbrl-pusher", "pets", PETS_TRIALS * PETS_HORIZON, 500.0, seeds=1)
     return (
         *push,
@@ -134,6 +142,7 @@ def _matrix() -> tuple[Cell, ...]:
         *published,
         *noisy,
         *complex_,
+        judging_sums,
         *pusher,
         pets,
     )
