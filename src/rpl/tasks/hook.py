@@ -26,7 +26,7 @@ from rpl.tasks.fetch_arm import (
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.history import History
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
-from rpl.tasks.lean import keep_softness, make_lean
+from rpl.tasks.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
 from rpl.tasks.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
 from rpl.tasks.redraw import Bumps, BumpSwitch, ObjectSwitch
 from rpl.tasks.rendering import Camera
@@ -113,7 +113,7 @@ def hook_spec(
             settle().qpos,
             objects=("object0", "hook"),
             ground=("table0", *strewn),
-            apart=strewn,
+            standing=(*STANDING_JOINTS, TORSO_JOINT),
         )
     return spec
 

@@ -17,6 +17,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from rpl.tasks.lean import pair_friction
 from rpl.tasks.objects import RigidObject, add_mesh, become
 
 # What in a model depends on the object alone: its shape, its mass, and what follows from them.
@@ -47,7 +48,7 @@ class ObjectSwitch:
         # Where the body is when at rest decides how its constants are rounded.
         place = model.qpos0[int(model.jnt_qposadr[model.body_jntadr[model.body(body).id]]) :][:7]
         alone = [_compile_alone(rigid, place) for rigid in objects]
-        self._fields = [
+        self._fields: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = [
             (
                 batch.expand(name),
                 row,
@@ -58,6 +59,11 @@ class ObjectSwitch:
         geom = int(model.body_geomadr[model.body(body).id])
         mesh_ids = np.array([[model.mesh(rigid.name).id] for rigid in objects], np.int32)
         self._fields.append((batch.expand("geom_dataid"), slice(geom, geom + 1), mesh_ids))
+        pairs = np.flatnonzero((model.pair_geom1 == geom) | (model.pair_geom2 == geom))
+        if len(pairs):
+            # The object has priority: its friction counts for both.
+            friction = pair_friction(np.stack([m.geom_friction[0] for m in alone]))
+            self._fields.append((batch.expand("pair_friction"), pairs, friction[:, None]))
 
     def put(self, simulation: int, index: int) -> None:
         """Gives a simulation an object, by its position among them."""
@@ -68,13 +74,16 @@ class ObjectSwitch:
 def _rows(model: mujoco.MjModel, body: int) -> dict[str, slice]:
     """Where the numbers of a body with one geom and one free joint are, by field."""
     geom, dof = int(model.body_geomadr[body]), int(model.body_dofadr[body])
-    bvh = int(model.body_bvhadr[body])
-    return {
+    rows = {
         **dict.fromkeys(BODY_FIELDS, slice(body, body + 1)),
         **dict.fromkeys(GEOM_FIELDS, slice(geom, geom + 1)),
         **dict.fromkeys(DOF_FIELDS, slice(dof, dof + 6)),
-        "bvh_aabb": slice(bvh, bvh + int(model.body_bvhnum[body])),
     }
+    # Only bodies whose contacts are searched for have bounding volumes; see tasks/lean.py.
+    if count := int(model.body_bvhnum[body]):
+        bvh = int(model.body_bvhadr[body])
+        rows["bvh_aabb"] = slice(bvh, bvh + count)
+    return rows
 
 
 def _compile_alone(rigid: RigidObject, place: np.ndarray) -> mujoco.MjModel:
@@ -131,33 +140,39 @@ class Bumps:
                 mass=1.0,
                 inertia=(1.0, 1.0, 1.0),
             )
-            body.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, rgba=BUMP_COLOUR)
+            body.add_geom(
+                name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, rgba=BUMP_COLOUR
+            )
 
 
 class BumpSwitch:
     """Lets each simulation of a batch have bumps of its own.
 
     Args:
-        batch: a batch whose model has the bodies of ``bumps.add_to``.
+        batch: a batch whose model has the geoms of ``bumps.add_to``.
         bumps: how they are drawn.
     """
 
     def __init__(self, batch: Batch, bumps: Bumps) -> None:
         model = batch.model
-        self._bodies = np.array([model.body(name).id for name in bumps.names()])
-        self._geoms = model.body_geomadr[self._bodies]
-        self._volumes = model.body_bvhadr[self._bodies]
-        self._position = batch.expand("body_pos")
+        self._geoms = np.array([model.geom(name).id for name in bumps.names()])
+        bodies = model.geom_bodyid[self._geoms]
+        self._merged = not bodies.any()  # with the world, in lean physics
+        self._places = self._geoms if self._merged else bodies
+        self._position = batch.expand("geom_pos" if self._merged else "body_pos")
         self._size = batch.expand("geom_size")
         self._box = batch.expand("geom_aabb")
         self._radius = batch.expand("geom_rbound")
-        self._volume = batch.expand("bvh_aabb")
+        if not self._merged:
+            self._volumes = model.body_bvhadr[bodies]
+            self._volume = batch.expand("bvh_aabb")
 
     def put(self, simulation: int, drawn: tuple[np.ndarray, np.ndarray]) -> None:
         """Gives a simulation the drawn bumps."""
         positions, half_sizes = drawn
-        self._position[simulation, self._bodies] = positions
+        self._position[simulation, self._places] = positions
         self._size[simulation, self._geoms] = half_sizes
         self._box[simulation, self._geoms, 3:] = half_sizes
         self._radius[simulation, self._geoms] = np.sqrt((half_sizes**2).sum(axis=1))
-        self._volume[simulation, self._volumes, 3:] = half_sizes
+        if not self._merged:
+            self._volume[simulation, self._volumes, 3:] = half_sizes
