@@ -114,6 +114,20 @@ def test_the_same_seed_learns_the_same_model() -> None:
     np.testing.assert_array_equal(learned(), learned())
 
 
+def test_the_step_size_may_fall_to_zero_within_a_training() -> None:
+    generator = np.random.default_rng(0)
+    x, change = (jnp.asarray(generator.normal(size=(8, n)), jnp.float32) for n in (2, 1))
+    batches = jnp.asarray(generator.integers(8, size=(2, 2, 4)), jnp.int32)
+
+    def weights(steps: int, decay: bool) -> np.ndarray:
+        config, model = replace(TINY, decay=decay), create(jax.random.key(0), 1, 1, TINY)
+        model = dynamics._descend(config, model, x, change, batches, jnp.asarray(steps))
+        return np.asarray(model.ensemble.weights[0])
+
+    first, second = weights(1, decay=False), weights(2, decay=False)
+    np.testing.assert_allclose(weights(2, decay=True) - first, (second - first) / 2, atol=1e-7)
+
+
 def test_layers_without_a_weight_decay_are_refused() -> None:
     with pytest.raises(ValueError, match="1 entries for 2 layers"):
         create(jax.random.key(0), 1, 1, replace(TINY, hidden=(4,)))

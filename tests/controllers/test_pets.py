@@ -142,6 +142,22 @@ def test_particles_spread_as_the_model_says() -> None:
     assert cost == pytest.approx(0.54, rel=0.05)
 
 
+def test_common_noise_treats_equal_sequences_alike_and_particles_not() -> None:
+    ensemble, twice = integrators(log_variance=0.0), jnp.ones((1, 2, 3, 1))
+
+    def costs(config):
+        start, goal = jnp.zeros((1, 1)), jnp.zeros((1, 1))
+        return expected_cost(jax.random.key(0), ensemble, distance, start, goal, twice, config)[0]
+
+    own = costs(CONFIG)
+    assert own[0] != own[1]
+    few, many = (costs(replace(CONFIG, common_noise=True, particles=n)) for n in (2, 20_000))
+    assert few[0] == few[1]
+    assert float(few[0]) != pytest.approx(float(many[0]), rel=1e-3), (
+        "each particle has draws of its own"
+    )
+
+
 def test_a_cost_that_is_no_number_is_the_worst() -> None:
     def undefined(observation, action, goal):
         return jnp.where(observation[..., 0] > 0.9, jnp.nan, 0.0)

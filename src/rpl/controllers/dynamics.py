@@ -37,6 +37,8 @@ class ModelConfig:
     """How hard the learned bounds of the log-variance are pulled together."""
     learning_rate: float = 1e-3
     """Adam's step size."""
+    decay: bool = False
+    """Let the step size fall to zero in the course of each training; as published it stays."""
     batch_size: int = 32
     """Transitions a gradient step and network."""
     epochs: int = 5
@@ -195,6 +197,8 @@ def _descend(
             lambda e: (e.input_mean, e.input_std), gradient, replace_fn=jnp.zeros_like
         )
         updates, state = optimizer.update(gradient, model.optimizer)
+        if config.decay:
+            updates = jax.tree.map(lambda update: (1.0 - i / count) * update, updates)
         return Model(optax.apply_updates(model.ensemble, updates), state)  # type: ignore[arg-type]
 
     return jax.lax.fori_loop(0, count, step, model)

@@ -52,6 +52,9 @@ class PlannerConfig:
     """Ways on which the model follows each sequence: a multiple of the networks."""
     sampling: Literal["TSinf", "TS1"] = "TSinf"
     """TSinf: a particle stays with one network. TS1: it changes at random in every step."""
+    common_noise: bool = False
+    """Follow all sequences of a round under the same draws of the model's noise, so that they
+    differ by what they do alone; as published each sequence has its own."""
 
 
 OFFICIAL = PlannerConfig()
@@ -150,6 +153,7 @@ def expected_cost(
     networks, (n, population) = len(ensemble.weights[0]), sequences.shape[:2]
     # Particle (k, j) is the j-th of network k: axes (networks, n, population, share, dim).
     lead = (networks, n, population, config.particles // networks)
+    luck = (networks, n, 1 if config.common_noise else population, *lead[3:], observation.shape[-1])
     actions = jnp.moveaxis(sequences, 2, 0)[:, None, :, :, None]
     actions = jnp.broadcast_to(actions, (config.horizon, *lead, sequences.shape[-1]))
     goals = jnp.broadcast_to(goal[None, :, None, None], (*lead, goal.shape[-1]))
@@ -162,8 +166,8 @@ def expected_cost(
             state = _exchange_networks(shuffle_key, state)
         x = jnp.concatenate([state, action], axis=-1)
         mean, log_variance = ensemble(x.reshape(networks, -1, x.shape[-1]))
-        noise = jax.random.normal(noise_key, mean.shape) * jnp.exp(0.5 * log_variance)
-        state = state + (mean + noise).reshape(state.shape)
+        mean, std = (part.reshape(state.shape) for part in (mean, jnp.exp(0.5 * log_variance)))
+        state = state + (mean + std * jax.random.normal(noise_key, luck))
         return state, cost(state, action, goals)
 
     keys = jax.random.split(key, config.horizon)
