@@ -140,12 +140,12 @@ class TrialDisplay:
     On a terminal the running trial is a bar.
     """
 
-    def __init__(self, console: Console, trials: int, horizon: int) -> None:
-        self._console, self._trials, self._horizon = console, trials, horizon
+    def __init__(self, console: Console, trials: int, steps: int) -> None:
+        self._console, self._trials, self._steps = console, trials, steps
         self._speed = Speed()
         self._printed = time.monotonic()
         self._bar = make_bar(console)
-        self._task = self._bar.add_task("planning", total=trials * horizon)
+        self._task = self._bar.add_task("planning", total=steps)
 
     def __enter__(self) -> TrialDisplay:
         if self._console.is_terminal:
@@ -162,19 +162,22 @@ class TrialDisplay:
         quiet = time.monotonic() - self._printed < SECONDS_BETWEEN_LINES
         if self._console.is_terminal or quiet:
             return
-        total = self._trials * self._horizon
-        left = clock(self._speed.seconds_for(total - environment_steps))
+        left = clock(self._speed.seconds_for(self._steps - environment_steps))
         self._print(
-            f"step {environment_steps:,} of {total:,}  {self._speed.value:.1f} steps/s  {left} left"
+            f"step {environment_steps:,} of {self._steps:,}  "
+            f"{self._speed.value:.1f} steps/s  {left} left"
         )
 
     def on_trial(self, row: dict[str, Any]) -> None:
         """Prints what the trial earned."""
-        earned = "diverged" if row["policy_return"] is None else f"{row['policy_return']:.1f}"
+        earned = "diverged" if row["trial_return"] is None else f"{row['trial_return']:.1f}"
+        if row["policy_return"] is None and row["trial_return"] is not None:
+            earned += " in a short trial"
+        best = "" if row["best_return"] is None else f", best {row['best_return']:.1f}"
         error = float("nan") if row["model_error"] is None else row["model_error"]
         self._print(
-            f"trial {row['epoch'] + 1} of {self._trials}: return {earned}, "
-            f"best {row['best_return']:.1f}, model error {error:.2g}"
+            f"trial {row['epoch'] + 1} of {self._trials}: return {earned}{best}, "
+            f"model error {error:.2g}"
         )
 
     def _print(self, line: str) -> None:

@@ -14,6 +14,7 @@ from gymnasium.vector import VectorEnv
 from rpl.controllers.dynamics import ModelConfig
 from rpl.controllers.pets import PlannerConfig
 from rpl.controllers.train_pets import (
+    PRESETS,
     PETSConfig,
     PETSProblem,
     PETSProgress,
@@ -139,3 +140,24 @@ def test_early_trials_have_a_planner_of_their_own() -> None:
 
     assert [first_action(trial) for trial in (1, 2)] == [0.0, 0.0]
     assert first_action(3) != 0.0
+
+
+def test_short_trials_teach_and_only_whole_ones_are_judged() -> None:
+    memory, config = Memory(), replace(CONFIG, whole_trials=2, short_steps=5)
+    state = create_state(config, PROBLEM)
+    state = train_pets(config, PROBLEM, state, PETSProgress(), memory, memory)
+    assert state.length.tolist() == [5, 5, 5, 12, 12]
+    assert [row["environment_steps"] for row in memory.rows] == [5, 10, 15, 27, 39]
+    assert config.steps(HORIZON) == 39
+    judged = [row["policy_return"] for row in memory.rows]
+    assert judged[:3] == [None] * 3
+    assert judged[3:] == [row["trial_return"] for row in memory.rows[3:]]
+    assert memory.rows[2]["best_return"] is None
+    assert memory.rows[-1]["best_return"] == max(judged[3:])
+    assert judged[-1] > -3.0
+
+
+def test_a_run_of_few_trials_has_whole_ones() -> None:
+    config = replace(PRESETS["small"], trials=2)
+    assert [config.steps_in(trial, 150) for trial in range(3)] == [150] * 3
+    assert PRESETS["small"].steps(150) == PRESETS["official"].steps(150) - 150 == 15_000

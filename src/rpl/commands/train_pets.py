@@ -98,7 +98,7 @@ def _train_in(run: RunFolder, config: PETSConfig, problem: PETSProblem, command:
         if progress.finished:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0
-    display = TrialDisplay(console, config.trials + 1, problem.horizon)
+    display = TrialDisplay(console, config.trials + 1, config.steps(problem.horizon))
     with Interruption("trial") as interruption, display:
         train_pets(config, problem, state, progress, run, display, interruption)
     done = f"{progress.trial} of {config.trials + 1} trials"

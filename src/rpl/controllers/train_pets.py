@@ -36,6 +36,21 @@ class PETSConfig:
     early_planner: PlannerConfig = SMALL_AND_WIDE
     """Plans the first ``early_trials`` instead: for data to learn from."""
     early_trials: int = 0
+    whole_trials: int | None = None
+    """Trials at the end that are whole; those before, the random one too, are cut off after
+    ``short_steps``: where an episode is decided at its beginning, more beginnings teach more.
+    None: all are whole."""
+    short_steps: int = 75
+    """Steps of a short trial."""
+
+    def steps_in(self, trial: int, horizon: int) -> int:
+        """The most steps of a trial, in episodes of ``horizon``."""
+        whole = self.whole_trials is None or trial > self.trials - self.whole_trials
+        return horizon if whole else min(self.short_steps, horizon)
+
+    def steps(self, horizon: int) -> int:
+        """The most steps of the whole run."""
+        return sum(self.steps_in(trial, horizon) for trial in range(self.trials + 1))
 
     def planner_in(self, trial: int) -> PlannerConfig:
         """The planner of a trial."""
@@ -44,7 +59,14 @@ class PETSConfig:
 
 PRESETS = {
     "official": PETSConfig(planner=OFFICIAL),
-    "small": PETSConfig(planner=SMALL, early_trials=50),
+    # 160 trials of 75 steps, then 20 of 150: as many steps as in the published hundred.
+    "small": PETSConfig(
+        trials=179,
+        model=ModelConfig(decay=True),
+        planner=SMALL,
+        early_trials=60,
+        whole_trials=20,
+    ),
 }
 
 
@@ -142,18 +164,21 @@ def train_pets(
         trial = progress.trial
         policy = _watched(trial_policy(config, problem, state, trial), progress, observer)
         seeds = training_seeds(config.seed, trial, 1)
-        episodes = collect(problem.task, policy, seeds, problem.horizon)
+        steps = config.steps_in(trial, problem.horizon)
+        episodes = collect(problem.task, policy, seeds, steps)
         state = with_episode(state, trial, episodes)
         state, error = learn(config, state, trial)
-        _advance(progress, config, problem, episodes, time.perf_counter() - started)
+        _advance(progress, config, steps, episodes, time.perf_counter() - started)
         earned = float(episodes.returns[0]) if len(episodes) else None
-        progress.best_return = max(progress.best_return, earned if earned is not None else -np.inf)
+        whole = earned if steps == problem.horizon else None
+        progress.best_return = max(progress.best_return, -np.inf if whole is None else whole)
         row = {
             "environment_steps": progress.environment_steps,
             "wall_seconds": round(progress.wall_seconds, 1),
             "epoch": trial,
-            "policy_return": earned,
-            "best_return": progress.best_return,
+            "policy_return": whole,
+            "best_return": progress.best_return if np.isfinite(progress.best_return) else None,
+            "trial_return": earned,
             "model_error": error,
             "dropped_episodes": progress.dropped_episodes,
         }
@@ -177,13 +202,13 @@ def _watched(policy: ActingPolicy, progress: PETSProgress, observer: TrialObserv
 def _advance(
     progress: PETSProgress,
     config: PETSConfig,
-    problem: PETSProblem,
+    steps: int,
     episodes: Episodes,
     seconds: float,
 ) -> None:
     progress.trial += 1
     progress.rows += 1
-    progress.environment_steps += episodes.steps + episodes.dropped * problem.horizon
+    progress.environment_steps += episodes.steps + episodes.dropped * steps
     progress.dropped_episodes += episodes.dropped
     progress.wall_seconds += seconds
     progress.finished = progress.trial > config.trials
@@ -195,7 +220,9 @@ def with_episode(state: PETSState, trial: int, episodes: Episodes) -> PETSState:
         return state
     observation, action, length = state.observation, state.action, state.length
     observation, action, length = observation.copy(), action.copy(), length.copy()
-    observation[trial], action[trial] = episodes.observation[0], episodes.action[0]
+    steps = episodes.action.shape[1]
+    observation[trial, : steps + 1] = episodes.observation[0]
+    action[trial, :steps] = episodes.action[0]
     length[trial] = episodes.length[0]
     return PETSState(state.model, observation, action, length)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 SEEDS = 5
-PETS_TRIALS, PETS_HORIZON = 100, 150
+PETS_STEPS, PETS_HORIZON = 15_000, 150
 """Planned episodes of PETS and their steps; one more episode is random."""
 RETURN_TASKS = ("mbrl-pusher",)
 """Tasks judged by their return; all others by success."""
@@ -52,8 +52,7 @@ class Cell:
     def arguments(self, seed: int) -> list[str]:
         """The arguments of ``rpl`` that make one run."""
         if self.method == "pets":
-            trials = str(self.steps // PETS_HORIZON)
-            names = ["train", self.task, "--method", "pets", *self.words, "--trials", trials]
+            names = ["train", self.task, "--method", "pets", *self.words]
             return [*names, "--seed", str(seed)]
         names = ["train", self.task, "--method", self.method, "--preset", self.preset]
         return [*names, *self.words, "--steps", str(self.steps), "--seed", str(seed)]
@@ -61,7 +60,9 @@ class Cell:
     def limited(self, steps: int) -> Cell:
         """The same cut short, judged on few episodes: to try things out, never a result."""
         if self.method == "pets":  # it has no evaluations, and no less than an episode
-            return replace(self, steps=max(steps, PETS_HORIZON))
+            steps = max(steps, PETS_HORIZON)
+            trials = ("--trials", str(steps // PETS_HORIZON))
+            return replace(self, steps=steps, words=(*self.words, *trials))
         words = ("--evaluation-episodes", "10", "--final-evaluation-episodes", "10")
         return replace(self, steps=steps, words=(*self.words, *words))
 
@@ -131,7 +132,7 @@ def _matrix() -> tuple[Cell, ...]:
     complex_ = (*complex_[:2], replace(complex_[2], steps=2_000_000))
     judging_sums = replace(complex_[0], variant="observing", words=JUDGING_SUMS)
     pusher = _methods("mbrl-pusher", 600_000, 1.5)
-    pets = Cell("mbrl-pusher", "pets", PETS_TRIALS * PETS_HORIZON, 500.0, seeds=1)
+    pets = Cell("mbrl-pusher", "pets", PETS_STEPS, 500.0, seeds=1)
     return (
         *push,
         overruling,

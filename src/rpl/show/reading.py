@@ -46,8 +46,10 @@ class RunData:
 
     @property
     def last_trials(self) -> float:
-        """A planner's level: the mean return of its last trials."""
-        return float(np.nanmean(self.columns["policy_return"][-LAST_TRIALS:]))
+        """A planner's level: the mean return of its last whole trials; NaN before the first."""
+        earned = self.columns["policy_return"]
+        earned = earned[np.isfinite(earned)][-LAST_TRIALS:]
+        return float(earned.mean()) if earned.size else float("nan")
 
     @property
     def burn_in_end(self) -> float:
