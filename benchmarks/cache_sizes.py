@@ -47,18 +47,19 @@ def main() -> None:
     parser.add_argument("--image", type=Path)
     options = parser.parse_args()
     pool, task = Cache.load(options.pool), PusherTask(1, num_threads=1)
+    planner = f"{np.mean(pool.provenance['returns']):.2f}"
     options.results.parent.mkdir(parents=True, exist_ok=True)
     with options.results.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for size in options.sizes:
             returns = [trial_return(task, pool, size, i) for i in range(options.trials)]
-            row = (size, len(returns), f"{np.mean(returns):.2f}", f"{np.std(returns, ddof=1):.2f}")
+            mean, std = f"{np.mean(returns):.2f}", f"{np.std(returns, ddof=1):.2f}"
+            row = (size, len(returns), mean, std, planner)
             writer.writerow(row)
             print(*row, flush=True)
     if options.image:
-        level = float(np.mean(pool.provenance["returns"]))
-        plot_cache_sizes(options.results, level).savefig(options.image, dpi=160)
+        plot_cache_sizes(options.results).savefig(options.image, dpi=160)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from rpl.show.cache_sizes import plot_cache_sizes
 
 def test_the_figure_shows_the_table_in_the_order_of_the_sizes(tmp_path: Path) -> None:
     path = tmp_path / "figure6.csv"
-    path.write_text("states,trials,mean_return,std_return\n500,25,-85,5\n1,25,-150,20\n")
-    (axes,) = plot_cache_sizes(path, level=-75.0).axes
+    names = "states,trials,mean_return,std_return,planner_return"
+    path.write_text(f"{names}\n500,25,-85,5,-75\n1,25,-150,20,-75\n")
+    (axes,) = plot_cache_sizes(path).axes
     curve, level = axes.get_lines()
     assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([1, 500], [-150, -85])
     assert list(level.get_ydata()) == [-75.0, -75.0]

@@ -181,7 +181,8 @@ def test_everything_is_written_twice_the_same_and_ablations_only_with_runs(resul
 def test_figure_6_is_drawn_from_its_table_and_said_to_be_missing_without(results):
     (empty,) = cache_figure(Results(results)).axes
     assert [text.get_text() for text in empty.texts] == ["no runs yet"]
-    table = "states,trials,mean_return,std_return\n1,25,-140,9\n500,25,-80,7\n"
+    names = "states,trials,mean_return,std_return,planner_return"
+    table = f"{names}\n1,25,-140,9,-75\n500,25,-80,7,-75\n"
     (results / "figure6.csv").write_text(table)
     (axes,) = cache_figure(Results(results)).axes
     assert axes.lines[0].get_ydata().tolist() == [-140.0, -80.0]

@@ -10,29 +10,28 @@ from matplotlib.figure import Figure
 
 from rpl.errors import UnreadableFile
 
-COLUMNS = ("states", "trials", "mean_return", "std_return")
+COLUMNS = ("states", "trials", "mean_return", "std_return", "planner_return")
 COLOUR, LEVEL_COLOUR = "#0072B2", "#CC79A7"
 
 
-def plot_cache_sizes(path: Path, level: float | None = None) -> Figure:
+def plot_cache_sizes(path: Path) -> Figure:
     """Mean and one standard deviation of the return for each size of the cache.
 
     Args:
         path: what ``benchmarks/cache_sizes.py`` wrote, one row a size: ``states``, ``trials``,
-            ``mean_return``, ``std_return``.
-        level: mean return of the policy that was cached, drawn as a dashed line.
+            ``mean_return``, ``std_return``, and ``planner_return``, what the policy earned whose
+            states are cached, in the episodes that they are from: a dashed line.
 
     Raises:
         ValueError: if the file is not such a table.
     """
-    states, trials, mean, std = read_cache_sizes(path)
+    states, trials, mean, std, planner = read_cache_sizes(path)
     figure = Figure((4.6, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.plot(states, mean, color=COLOUR, marker="o", markersize=4, label="CachedPETS")
     axes.fill_between(states, mean - std, mean + std, color=COLOUR, alpha=0.2, linewidth=0)
-    if level is not None:
-        axes.axhline(level, color=LEVEL_COLOUR, linestyle="--", label="PETS")
-        axes.legend(loc="lower right", frameon=False)
+    axes.axhline(planner[0], color=LEVEL_COLOUR, linestyle="--", label="the PETS that was cached")
+    axes.legend(loc="lower right", frameon=False)
     axes.set_title(f"mbrl-pusher, {int(trials.min())} trials a size", fontsize=12)
     axes.set_xlabel("states in the cache", fontsize=11)
     axes.set_ylabel("return", fontsize=11)
@@ -43,7 +42,7 @@ def plot_cache_sizes(path: Path, level: float | None = None) -> Figure:
 
 
 def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
-    """The four columns, (sizes,) each, in the order of the sizes."""
+    """The columns, (sizes,) each, in the order of the sizes."""
     with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows or not set(COLUMNS) <= rows[0].keys():

@@ -78,8 +78,7 @@ def cache_figure(results: Results) -> Figure:
     """The return of CachedPETS against the size of its cache; empty while it is not measured."""
     measured = results.folder / "figure6.csv"
     if measured.is_file():
-        pets = cell_of("mbrl-pusher", "pets")
-        return plot_cache_sizes(measured, results.summary(pets).final if pets else None)
+        return plot_cache_sizes(measured)
     figure, (axes,) = _panels(1)
     axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="CachedPETS: missing")
     _finish(axes, "mbrl-pusher, return by cache size", "return")
