@@ -17,7 +17,8 @@ from rpl.paper.matrix import Cell
 from rpl.paper.queue import LocalProcesses, cheapest_first, make_runs
 from rpl.paper.worker import Job, JobOutcome, run_job
 
-CELLS = [Cell("push", method, 1200, 1.0, words=SMALL, seeds=1) for method in ("rpl", "scratch")]
+STEPS = 5000  # so that the run that starts first is not done when the other has begun
+CELLS = [Cell("push", method, STEPS, 1.0, words=SMALL, seeds=1) for method in ("rpl", "scratch")]
 DRIVER = """
 from small_runs import Silent
 from test_paper_queue import CELLS
@@ -64,7 +65,7 @@ def test_a_killed_queue_leaves_no_process_behind_and_goes_on(driver, tmp_path):
     driver.wait()
     wait_until(lambda: not any(map(is_in_use, folders)))
     before = [steps_in(folder) for folder in folders]
-    assert all(max(steps) < 1200 for steps in before)
+    assert all(max(steps) < STEPS for steps in before)
     assert {places.standing(run).state for run in runs} == {"stopped"}
 
     seen = Silent()
@@ -73,7 +74,7 @@ def test_a_killed_queue_leaves_no_process_behind_and_goes_on(driver, tmp_path):
     for run, old in zip(runs, before, strict=True):
         kept = steps_in(places.results / run.folder)
         assert kept[: len(old)] == old, "it began again instead of going on"
-        assert kept == list(range(0, 1201, 200))
+        assert kept == list(range(0, STEPS + 1, 200))
         assert places.standing(run).state == "done"
 
 
