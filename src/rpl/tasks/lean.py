@@ -25,8 +25,8 @@ STANDING_JOINTS = (
     "robot0:head_pan_joint",
     "robot0:head_tilt_joint",
 )
-# It creeps by 6 mm in an episode. Held where no planner continues an exact scene's state in a
-# lean one: the gripper would jump by as much.
+# The torso creeps by 6 mm in an episode. It is held only where no planner continues an exact
+# scene's state in a lean one: the gripper would jump by as much.
 TORSO_JOINT = "robot0:torso_lift_joint"
 
 
@@ -55,7 +55,7 @@ def make_lean(
 def leave_out_collisions(
     spec: mujoco.MjSpec, objects: tuple[str, ...], ground: tuple[str, ...]
 ) -> None:
-    """Names the pairs of geoms that may touch: objects with all but the arm, hand with ground.
+    """Names the pairs of geoms that may touch: objects with all but the arm, fingers with ground.
 
     The base rests on the floor with slides that are damped to a standstill, and the arm meets
     its torso and head only where it is drawn far from the table (docs/physics.md has how often).
