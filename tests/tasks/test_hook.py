@@ -169,8 +169,21 @@ def test_above_bumps_things_fall_into_place(make) -> None:
     assert (part(task, seen, "object_position")[:, 2] > 0.4).all(), "nothing fell through"
 
 
-def test_lean_physics_leaves_out_bodies_and_joints_that_stand(make) -> None:
+def test_lean_physics_keeps_what_the_task_is_made_of(make) -> None:
     exact, lean = make(1, HOOK), make(1)
+    pairs = []
+    for task in (exact, lean):
+        model = task.model
+        meets = (model.geom_contype[:, None] & model.geom_conaffinity).astype(bool)
+        meets[model.pair_geom1, model.pair_geom2] = True
+        pairs.append(meets | meets.T)
+    body = [lean.model.body(int(b)).name for b in lean.model.geom_bodyid]
+    table = lean.model.geom("table0").id
+    moved = [i for i, name in enumerate(body) if name in ("object0", "hook")]
+    hand = [i for i, name in enumerate(body) if "finger" in name]
+    assert pairs[1][np.ix_([table, *moved], hand)].all()
+    assert pairs[1][np.ix_(moved, [table])].all()
+    assert pairs[1].sum() < pairs[0].sum() / 3
     assert lean.model.nbody < 0.6 * exact.model.nbody
     joints = [{task.model.joint(i).name for i in range(task.model.njnt)} for task in (exact, lean)]
     assert joints[0] - joints[1] == {*STANDING_JOINTS, TORSO_JOINT}

@@ -1,5 +1,7 @@
 """What lean physics keep touches exactly as the published scene has it."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
@@ -18,9 +20,7 @@ OBJECTS = choose_objects("library", "training")
 
 
 def fetch_scene(options: FetchOptions, lean: bool) -> mujoco.MjSpec:
-    physics = "lean" if lean else "exact"
-    fields = {**vars(options), "physics": physics}
-    return fetch_spec(FetchOptions(**fields))
+    return fetch_spec(replace(options, physics="lean" if lean else "exact"))
 
 
 def hook_scene(lean: bool) -> mujoco.MjSpec:

@@ -117,8 +117,8 @@ def _matrix() -> tuple[Cell, ...]:
     observing = replace(overruling, variant="observing", cost=6.0, words=OBSERVING)
     reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")
     # A controller that is nearly always right needs little added.
-    little = ("--residual.scale", "0.25")
-    little = replace(reactive, variant="reactive-push-scale-0.25", words=little)
+    small = ("--residual.scale", "0.25")
+    little = replace(reactive, variant="reactive-push-scale-0.25", words=small)
     slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
     pick = _methods("pick-and-place", 800_000, 1.3)
     published = tuple(
