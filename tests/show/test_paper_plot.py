@@ -74,6 +74,18 @@ def test_a_cell_in_numbers(results):
     assert s.area == pytest.approx(np.mean(areas))
 
 
+def test_the_intervals_of_returns_join_as_independent_errors(results):
+    cell = cell_at("mbrl-pusher/rpl")
+    (run,) = Results(results).runs(cell)
+    ends = run.columns | {"policy_return_low": [-101.0], "policy_return_high": [-96.0]}
+    alone = replace(run, columns={name: np.asarray(values) for name, values in ends.items()})
+    s = summarise(cell, [alone], 600_000)
+    assert (s.final, s.final_interval) == (-98.0, (-101.0, -96.0))
+    s = summarise(cell, [alone, alone, alone, alone], 600_000)
+    assert s.final_interval == pytest.approx((-98.0 - 1.5, -98.0 + 1.0))
+    assert s.initial_interval is None
+
+
 def test_the_area_ends_where_rpls_budget_ends(results):
     run = Results(results).runs(SCRATCH)[0]
     half = mean_until(run, "policy_success", 500_000)  # evaluations every 166,667 steps

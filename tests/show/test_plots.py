@@ -120,6 +120,12 @@ def test_a_level_is_reached_when_three_evaluations_average_it(tmp_path: Path) ->
     assert run.steps_to(0.99) is None
 
 
+def test_a_level_of_the_controller_alone_is_not_reached_by_learning(tmp_path: Path) -> None:
+    values = [1.0, 1.0, 1.0, 0.5, 0.9, 1.0, 1.0]
+    rows = [row(100 * i, value, burning_in=int(i < 3)) for i, value in enumerate(values)]
+    assert read_run(make_run(tmp_path / "a", rows)).steps_to(0.9) == 600
+
+
 def test_a_row_that_is_half_written_is_left_out(tmp_path: Path) -> None:
     run = read_run(make_run(tmp_path / "a", [row(0, 0.4), "100,0.5,0."]))
     assert run.steps.tolist() == [0]

@@ -112,7 +112,7 @@ JUDGING_SUMS = (
 def _matrix() -> tuple[Cell, ...]:
     push = _methods("push", 400_000, 8.0, 1_000_000, words=PLANNER)
     push = (push[0], replace(push[1], cost=1.2, words=()), push[2])
-    # Moves of the whole action range can be overruled by a residual as large only.
+    # The largest of moves can be overruled by a residual as large only.
     overruling = replace(push[0], variant="scale-1", steps=200_000, words=OVERRULING)
     observing = replace(overruling, variant="observing", cost=6.0, words=OBSERVING)
     reactive = Cell("push", "rpl", 200_000, 1.2, variant="reactive-push")

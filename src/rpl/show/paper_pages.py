@@ -10,7 +10,14 @@ from rpl.paper.matrix import Cell
 from rpl.show.numbers import format_steps
 from rpl.show.paper_figures import shortened
 from rpl.show.paper_results import TASKS, Results, cell_of
-from rpl.show.paper_tables import MISSING, NOTHING, markdown, number, with_interval
+from rpl.show.paper_tables import (
+    MISSING,
+    NOTHING,
+    markdown,
+    number,
+    steps_to_level,
+    with_interval,
+)
 from rpl.show.plots import RunData
 from rpl.show.statistics import LEVEL, Summary, quantity_of, steps_to, summarise
 
@@ -186,9 +193,8 @@ def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[s
     s = summarise(cell, runs, steps)
     if not s.runs:
         return [MISSING, *[NOTHING] * 4]
-    reached = NOTHING if s.steps_to_level is None else _rounded(s.steps_to_level)
     final = with_interval(s.final, s.final_interval)
-    return [str(len(s.runs)), final, number(s.area), number(s.lowest), reached]
+    return [str(len(s.runs)), final, number(s.area), number(s.lowest), steps_to_level(s)]
 
 
 def _verdict(entries: Sequence[Entry], ablation: Ablation) -> str:

@@ -30,7 +30,7 @@ class Summary:
     final: float | None = None
     """The policy's mean level in the last evaluations."""
     final_interval: Interval | None = None
-    """Its 95 % Wilson interval over all of their episodes."""
+    """Its 95 % interval over all of their episodes: Wilson's, or of returns the bootstrap's."""
     middle: float | None = None
     """The interquartile mean of the seeds' last evaluations."""
     middle_interval: Interval | None = None
@@ -81,7 +81,7 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
         float(initial.mean()),
         _pooled_interval(runs, initial, quantity),
         float(final.mean()),
-        _pooled_interval(runs, final, quantity),
+        _pooled_interval(runs, final, quantity) or _interval_of_returns(runs, final),
         middle,
         middle_interval,
         float(np.mean(reached)) if reached and quantity == "success" else None,
@@ -134,13 +134,24 @@ def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | 
 
 
 def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) -> Interval | None:
-    """Wilson, over the episodes of all seeds; returns have no such interval."""
+    """Wilson, over the episodes of all seeds; None for returns."""
     if quantity != "success":
         return None
     counts = np.array([run.columns["evaluation_episodes"][-1] for run in runs])
     successes = int(np.rint(rates * counts).sum())
     interval = stats.binomtest(successes, int(counts.sum())).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def _interval_of_returns(runs: Sequence[RunData], means: np.ndarray) -> Interval | None:
+    """The runs' own bootstrap intervals, as one for the mean of their means."""
+    if not all("policy_return_low" in run.columns for run in runs):
+        return None
+    low = np.array([run.columns["policy_return_low"][-1] for run in runs])
+    high = np.array([run.columns["policy_return_high"][-1] for run in runs])
+    # Independent errors add by their squares.
+    below, above = (np.sqrt(np.square(side - means).sum()) / len(runs) for side in (low, high))
+    return float(means.mean() - below), float(means.mean() + above)
 
 
 def _lowest(runs: Sequence[RunData], column: str) -> float | None:
