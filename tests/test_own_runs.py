@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import gymnasium
@@ -24,11 +25,19 @@ from rpl.controllers.cached import Cache
 from rpl.evaluate import evaluate, evaluation_seeds
 from rpl.learning_runs import new_learner
 from rpl.making import make_problem
-from rpl.own import OwnOptions, environment_maker, own_controller, own_task
+from rpl.own import (
+    OwnOptions,
+    can_be_found,
+    environment_maker,
+    load_object,
+    name_of,
+    own_controller,
+    own_task,
+)
 from rpl.own_problem import goal_rules, own_config, own_problem
 from rpl.progress import Progress
 from rpl.rollout import collect
-from rpl.runs import read_config
+from rpl.runs import RunError, read_config
 from rpl.tasks.gymnasium_task import GymnasiumTask
 from rpl.tasks.suitable import UnsuitableEnvironment
 from rpl.train import explore
@@ -374,6 +383,49 @@ def test_a_policy_stored_as_onnx_is_a_controller(trained_with_goals, tmp_path, c
     words = ["eval", "toys:Reach", "--controller", str(tmp_path / "p.onnx"), "--json"]
     assert run(words) == 1
     assert "wants an input 'x' of width 2" in capfd.readouterr().err
+
+
+def test_an_exported_policy_is_a_controller(tmp_path, monkeypatch, capfd) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "toys:Slide", "--method", "scratch", *SMALL, "--out", "run"]) == 0
+    assert run(["export", "run", "policy.onnx"]) == 0
+    capfd.readouterr()
+    returns = []
+    judged = ["--episodes", "4", "--json"]
+    for words in (["run", "--checkpoint", "best"], ["toys:Slide", "--controller", "policy.onnx"]):
+        assert run(["eval", *words, *judged]) == 0
+        outcome = json.loads(capfd.readouterr().out)
+        returns.append((outcome["policy"] or outcome["controller"])["mean_return"])
+    assert returns[0] == pytest.approx(returns[1], rel=1e-3)
+
+
+class Scaled:
+    def __init__(self, gain: float = 0.1) -> None:
+        self.gain = gain
+
+    def __call__(self, observation):
+        return -self.gain * observation[:1]
+
+
+STRONG = Scaled(0.9)
+
+
+def test_an_object_is_not_loaded_as_another_of_its_class(tmp_path) -> None:
+    words = {"steps": 100, "config": small_config(), "quiet": True, "out": tmp_path / "run"}
+    policy = rpl.improve("toys:Slide", Scaled(0.7), **words)
+    with pytest.raises(RunError, match="is in no module"):
+        rpl.load(tmp_path / "run")
+    again = rpl.load(tmp_path / "run", controller=Scaled(0.7))
+    observation = np.array([0.5, 0.1], np.float32)
+    np.testing.assert_array_equal(policy(observation), again(observation))
+
+
+def test_names_lead_back_to_their_objects_or_say_that_they_do_not() -> None:
+    for source in (Scaled, STRONG, toys.one):
+        assert load_object(name_of(source)) is source
+    for source in (Scaled(), partial(toys.one), STRONG.__call__, lambda observation: observation):
+        assert not can_be_found(name_of(source))
 
 
 def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:

@@ -129,3 +129,25 @@ def test_an_episode_does_not_depend_on_its_neighbours(make_task, num_envs) -> No
         np.testing.assert_array_equal(getattr(episodes, name), getattr(alone, name))
     np.testing.assert_array_equal(episodes.length, 8)
     assert not episodes.terminated.any()
+
+
+class Strange(Countdown):
+    """Episode 19 begins with NaN, 21 observes and 23 pays more than a float32 can hold."""
+
+    def _observe(self):
+        observation = super()._observe()
+        observation[(self.seeds == 19) & (self.t == 0)] = np.nan
+        observation[(self.seeds == 21) & (self.t == 1)] = 1e39
+        return observation
+
+    def step(self, actions):
+        observation, reward, *rest = super().step(actions)
+        return observation, np.where(self.seeds == 23, -1e39, reward), *rest
+
+
+@pytest.mark.parametrize("num_envs", [1, 5])
+def test_what_no_float_can_hold_is_not_finite_from_the_first_observation_on(num_envs) -> None:
+    episodes = collect(Strange(num_envs), say_position, [18, 19, 21, 23, 24], HORIZON)
+    assert episodes.index.tolist() == [0, 4]
+    assert episodes.dropped == 3
+    assert np.isfinite(episodes.observation).all()

@@ -126,7 +126,7 @@ def test_nothing_to_resume(tmp_path):
 def test_folder_in_use_by_a_live_process_is_refused(tmp_path):
     hold = (
         "import sys; from pathlib import Path; from rpl.runs import RunFolder\n"
-        "run = RunFolder(Path(sys.argv[1]), {}); print('held', flush=True); input()"
+        "run = RunFolder(Path(sys.argv[1]), dict(task='push', config={})); print('held', flush=True); input()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)],

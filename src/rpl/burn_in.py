@@ -25,7 +25,7 @@ def ends_burn_in(config: BurnInConfig, progress: Progress, means: dict[str, floa
         return False
     if config.rule == "critic-loss":
         return means.get("critic_loss", np.inf) < config.threshold
-    if progress.last_mean_q is None:
+    if progress.last_mean_q is None or "mean_q" not in means:
         return False
     return abs(means["mean_q"] - progress.last_mean_q) < config.threshold
 

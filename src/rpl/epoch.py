@@ -66,7 +66,7 @@ class EpochEnd:
         if progress.burning_in and progress.rows > 0:
             means = progress.epoch_means()
             progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
-            progress.last_mean_q = means.get("mean_q")
+            progress.last_mean_q = means.get("mean_q", progress.last_mean_q)
         best = is_best(problem, progress, policy)
         if best:
             progress.best_success, progress.best_return = policy.success_rate, policy.mean_return

@@ -77,7 +77,7 @@ def improve(
         method="rpl",
         learner=learned,
         preset=preset,
-        controller=name_of(controller),
+        controller=None if controller is None else name_of(controller),
         task_options=task,
         controller_options=None,
         command=f"rpl.improve({name_of(env)!r}, {name_of(controller)!r}, steps={config.steps})",

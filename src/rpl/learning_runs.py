@@ -16,11 +16,11 @@ from rpl.config import Config
 from rpl.display import make_display
 from rpl.interruption import Interruption, say_end
 from rpl.learner import LearnerState
-from rpl.learner.replay import Replay
+from rpl.learner.replay import Replay, ReplayLost
 from rpl.problem import Problem
 from rpl.progress import Progress
 from rpl.residual import Residual
-from rpl.runs import RunFolder, provenance
+from rpl.runs import RunError, RunFolder, provenance
 from rpl.settings import as_record
 from rpl.train import train
 
@@ -129,16 +129,22 @@ def train_in(
     replay = new_replay(config, problem, run.replay_folder)
     if run.resumed:
         state, progress = run.restore(state)
-        replay.restore(progress.stored_episodes)
+        try:
+            replay.restore(progress.stored_episodes)
+        except ReplayLost as error:
+            raise RunError(
+                f"{run.replay_folder} is not the replay of this run, without which it cannot go "
+                "on: bring the folder back, or begin again with --overwrite"
+            ) from error
         if progress.environment_steps >= config.steps:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0
     display = make_display(console, config.steps, problem.judged_by, problem.compared_with)
-    with Interruption("cycle") as interruption, display:
+    with Interruption("cycle", console) as interruption, display:
         train(config, problem, state, replay, progress, run, display, interruption)
     done = f"{progress.environment_steps:,} of {config.steps:,} steps"
     finished = progress.environment_steps >= config.steps
-    if finished and progress.burning_in:
+    if finished and progress.is_untrained:
         console.print(
             "all of it was burn-in, in which only the critic learns: the policy is still its "
             f"controller; train for longer, or see --burn-in.rule ({config.burn_in.rule})",

@@ -189,11 +189,27 @@ def _takes(factory: Callable[..., Any], name: str) -> bool:
 
 
 def name_of(source: Any) -> str:
-    """A name for ``config.json``: what led to the object, or its module and name."""
+    """A name for ``config.json``: what led to the object, or its module and name.
+
+    An object of a class is not its class, whose settings may be others: it has a name only
+    where its module holds it under one. Else ``can_be_found`` is false of what is returned.
+    """
     if isinstance(source, (str, Path)):
         return str(source)
     named = source if hasattr(source, "__qualname__") else type(source)
-    return f"{named.__module__}:{named.__qualname__}"
+    module = sys.modules.get(named.__module__)
+    if named is source and _attribute(module, source.__qualname__) is source:
+        return f"{source.__module__}:{source.__qualname__}"
+    for name, value in vars(module).items() if module else ():
+        if value is source:
+            return f"{named.__module__}:{name}"
+    return f"{named.__module__}:<{named.__qualname__}>"
+
+
+def _attribute(module: Any, path: str) -> Any:
+    for part in path.split("."):
+        module = getattr(module, part, None)
+    return module
 
 
 def own_task(

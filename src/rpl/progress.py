@@ -20,6 +20,8 @@ class Progress:
     wall_seconds: float = 0.0
     rows: int = 0
     burning_in: bool = True
+    actor_has_learned: bool | None = None
+    """Whether it took a step yet; None in runs that are older than this entry."""
     last_mean_q: float | None = None
     bad_cycles: int = 0
     best_success: float = -1.0
@@ -33,7 +35,9 @@ class Progress:
     @property
     def is_untrained(self) -> bool:
         """Whether the actor is still as it began."""
-        return self.environment_steps == 0 or self.burning_in
+        if self.actor_has_learned is None:
+            return self.environment_steps == 0 or self.burning_in
+        return not self.actor_has_learned
 
     def add_cycle(self, metrics: dict[str, float], steps: int, seconds: float) -> None:
         """Counts one cycle into the running epoch."""

@@ -129,17 +129,23 @@ class _Record:
             name: np.zeros((n, horizon + 1, value.shape[1]), np.float32)
             for name, value in observation.items()
         }
-        for name, value in observation.items():
-            self.parts[name][:, 0] = value
+        self.sound = np.ones(n, bool)
+        self._see(0, observation, np.ones(n, bool))
         self.action = np.zeros((n, horizon, action_size), np.float32)
         self.reward = np.zeros((n, horizon), np.float32)
         self.length = np.zeros(n, np.int32)
         self.terminated = np.zeros(n, bool)
         self.success = np.zeros(n, bool)
-        self.sound = np.ones(n, bool)
         self.residual_size = np.zeros(n)
         self.clipped_share = np.zeros(n)
         self.largest_deviation = np.zeros((n, action_size))
+
+    def _see(self, t: int, observation: dict[str, np.ndarray], running: np.ndarray) -> None:
+        """Stores what is observed at time t; what no float32 can hold is not finite either."""
+        for name, value in observation.items():
+            with np.errstate(over="ignore"):
+                self.parts[name][running, t] = value[running]
+            self.sound &= np.isfinite(self.parts[name][:, t]).all(axis=1)
 
     def add(
         self,
@@ -150,12 +156,11 @@ class _Record:
         running: np.ndarray,
         info: dict[str, Any],
     ) -> None:
-        for name, value in observation.items():
-            self.parts[name][running, t + 1] = value[running]
-            self.sound &= ~running | np.isfinite(value).all(axis=1)
+        self._see(t + 1, observation, running)
         self.action[running, t] = action[running]
-        self.reward[running, t] = reward[running]
-        self.sound &= ~running | np.isfinite(reward)
+        with np.errstate(over="ignore"):
+            self.reward[running, t] = reward[running]
+        self.sound &= np.isfinite(self.reward[:, t])
         self.length += running
         success = info.get("is_success", info.get("success"))
         if success is not None:

@@ -27,6 +27,8 @@ from rpl.settings import differences
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 
+OWN_ENTRIES = ("config.json", "metrics.csv", "checkpoint", "replay", "events")
+"""What a run leaves in its folder; nothing else there is ever deleted."""
 PROVENANCE = ("command", "versions", "commit", "machine")  # may differ where a run goes on
 LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 
@@ -46,11 +48,11 @@ class RunFolder:
         path: the folder; made if missing.
         record: what ``config.json`` is to say.
         resume: continue what the folder holds.
-        overwrite: delete what the folder holds.
+        overwrite: delete the run that the folder holds; other files in it stay.
         usual: defaults of its settings, for a run that is older than some of them.
 
     Raises:
-        RunError: if another process uses the folder, it holds a run that has learned something
+        RunError: if another process uses the folder, its config.json is not a run's, it holds a run that has learned something
             and neither ``resume`` nor ``overwrite`` was asked for, there is nothing to resume,
             or it cannot be written.
         UsageError: if both were asked for.
@@ -97,10 +99,10 @@ class RunFolder:
     def _take_over(
         self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
     ) -> None:
+        self._check_is_a_run()
         if overwrite or (not resume and self._is_at_its_start()):
-            for entry in self.path.iterdir():
-                if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            for entry in map(self.path.joinpath, OWN_ENTRIES):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
             return
         if not resume:
             raise RunError(
@@ -134,6 +136,14 @@ class RunFolder:
         if now > before:
             had["config"]["steps"], had["command"] = now, record["command"]
             write_durably(self.path / "config.json", _json_bytes(had))
+
+    def _check_is_a_run(self) -> None:
+        """Keeps away from a folder of somebody else that happens to have a config.json."""
+        record = read_config(self.path)
+        if not (isinstance(record, dict) and "task" in record and "config" in record):
+            raise RunError(
+                f"{self.path / 'config.json'} is not a run's: choose another folder with --out"
+            )
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""

@@ -93,8 +93,10 @@ def run_cycle(
     metrics = exploring_metrics(problem, episodes)
     if len(replay):
         learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
-        if np.isfinite(list(losses.values())).all():
+        # The losses are of before the last gradient step.
+        if np.isfinite(list(losses.values())).all() and learner.is_finite(learned):
             state, progress.bad_cycles = learned, 0
+            progress.actor_has_learned = not progress.is_untrained or not progress.burning_in
             metrics |= losses
         else:
             progress.bad_cycles += 1

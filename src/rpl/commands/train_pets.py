@@ -99,7 +99,7 @@ def _train_in(run: RunFolder, config: PETSConfig, problem: PETSProblem, command:
             console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
             return 0
     display = TrialDisplay(console, config.trials + 1, config.steps(problem.horizon))
-    with Interruption("trial") as interruption, display:
+    with Interruption("trial", console) as interruption, display:
         train_pets(config, problem, state, progress, run, display, interruption)
     done = f"{progress.trial} of {config.trials + 1} trials"
     return say_end(console, resuming(command), run.path, None if progress.finished else done)

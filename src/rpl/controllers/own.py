@@ -9,6 +9,7 @@
 | a class | an object of it, used as above |
 | a class or a function whose only parameter is ``env`` | makes one for each environment |
 | a function of ``env`` and an observation | called for each environment |
+| an ONNX file's policy | as it is: it takes a batch |
 | a ``rpl.controllers.CachedPolicy`` | as it is |
 
 Actions are in the environment's own units everywhere. Which of the first two a function is,
@@ -29,6 +30,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.forms import Guarded, PerEnvironment, call_guarded
+from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_own_code
 from rpl.observations import rows
 from rpl.residual import Controller, ControllerError, per_env
@@ -51,8 +53,9 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     if isinstance(source, CachedPolicy):
         return source  # which has the task's units already
     if not isinstance(task, GymnasiumTask):
-        return Guarded(_of_task(source, task))
-    return Guarded(_of_environments(source, task), task.to_unit)
+        return Guarded(source if isinstance(source, OnnxPolicy) else _of_task(source, task))
+    batched = source if isinstance(source, OnnxPolicy) else _of_environments(source, task)
+    return Guarded(batched, task.to_unit)
 
 
 def is_factory(source: Any) -> bool:

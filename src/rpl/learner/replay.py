@@ -8,12 +8,16 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from rpl.errors import InvalidValue
+from rpl.errors import Failure, InvalidValue
 from rpl.goal_rules import GoalRules
 from rpl.learner.state import Batch
 from rpl.rollout import Episodes
 
 LEAST_ROWS = 2  # of an episode: before and after its only step
+
+
+class ReplayLost(Failure):
+    """The replay's arrays are not those that a checkpoint belongs to."""
 
 
 class _Drawn(NamedTuple):
@@ -102,7 +106,17 @@ class Replay:
         return self._stored
 
     def restore(self, stored: int) -> None:
-        """Shows the newest of the first ``stored`` episodes, as a checkpoint left them."""
+        """Shows the newest of the first ``stored`` episodes, as a checkpoint left them.
+
+        Raises:
+            ReplayLost: if the arrays do not hold them.
+        """
+        self._show(stored)
+        newest = (stored - 1 - np.arange(self._shown)) % self._slots
+        if (self._arrays["length"][newest] < 1).any():
+            raise ReplayLost(f"the replay does not hold the {stored} episodes it is to continue")
+
+    def _show(self, stored: int) -> None:
         self._stored = stored
         newest_first = (stored - 1 - np.arange(min(stored, self._slots))) % self._slots
         rows = np.cumsum(self._arrays["length"][newest_first] + 1)
@@ -123,7 +137,7 @@ class Replay:
             at[name][row[seen]] = getattr(episodes, name)[seen]
         for name in ("action", "reward"):
             at[name][row[:, :-1][acted]] = getattr(episodes, name)[acted]
-        self.restore(self._stored + len(episodes))
+        self._show(self._stored + len(episodes))
 
     def _next_row(self) -> int:
         if self._stored == 0:

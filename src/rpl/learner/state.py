@@ -175,5 +175,12 @@ def observe(state: LearnerState, observation: ArrayLike, goal: ArrayLike) -> Lea
     )
 
 
+@eqx.filter_jit
+def is_finite(state: LearnerState) -> Array:
+    """Whether every number of the learner is finite, () bool."""
+    leaves = jax.tree.leaves(eqx.filter(state, eqx.is_inexact_array))
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+
+
 def _arrays(module):
     return eqx.filter(module, eqx.is_array)
