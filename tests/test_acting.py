@@ -8,6 +8,7 @@ from rpl.acting import controller_policy, whole_policy
 from rpl.catalog import TASKS
 from rpl.config import FAST
 from rpl.making import make_problem
+from rpl.rollout import collect
 
 CONFIG = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2, num_threads=1)
 
@@ -27,16 +28,28 @@ def test_the_whole_policy_does_what_the_residual_task_executes() -> None:
 
 def test_the_whole_policy_is_shown_what_the_residual_task_shows() -> None:
     config = replace(CONFIG, residual=replace(CONFIG.residual, observe_controller=True))
-    problem = make_problem("push", "rpl", config, replace(TASKS["push"].options, physics="lean"))
+    options = replace(TASKS["push"].options, physics="lean")
+    problem, other = (make_problem("push", "rpl", config, options) for _ in range(2))
     whole = whole_policy(problem, lambda seen, episodes, step: seen["observation"][:, -4:] / -2.0)
     observation, _ = problem.controller_task.reset(seed=0)
-    shown, _ = problem.evaluation_task.reset(seed=0)
+    shown, _ = other.evaluation_task.reset(seed=0)
     assert np.abs(shown["observation"][:, -4:]).max() > 0.1
     for step in range(5):
         action = whole(observation, np.arange(2), step)
-        shown, *_, info = problem.evaluation_task.step(shown["observation"][:, -4:] / -2.0)
+        shown, *_, info = other.evaluation_task.step(shown["observation"][:, -4:] / -2.0)
         observation, *_ = problem.controller_task.step(action)
         np.testing.assert_array_equal(action, info["executed_action"])
+
+
+def test_a_controller_made_from_the_environment_acts_by_the_one_that_it_acts_in() -> None:
+    problem = make_problem("push", "rpl", CONFIG, controller="toys:to_the_block")
+    whole = whole_policy(problem, lambda seen, episodes, step: np.zeros((2, 4)))
+    added, alone = (
+        collect(problem.controller_task, policy, [1, 2], 10)
+        for policy in (whole, controller_policy(problem))
+    )
+    assert np.ptp(alone.action[..., :3], axis=1).max() > 0.1
+    np.testing.assert_array_equal(added.action, alone.action)
 
 
 def test_what_learns_the_whole_action_stays_as_it_is() -> None:

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,6 +75,33 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     assert re.search(r"continue with: rpl train slippery-push .*--resume", output)
     again = finish(*words, "--steps", "200", "--resume", cwd=tmp_path)
     assert "is finished" in again.stdout
+
+
+def test_an_interrupted_run_saves_though_nobody_reads_what_it_says(tmp_path):
+    words = ("train", "slippery-push", *SMALL, "--steps", "1000000", "--cycles-per-epoch", "100000")
+    process = subprocess.Popen(
+        command(*words, "--out", "run"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    while b"step " not in process.stdout.readline():
+        assert process.poll() is None
+    process.stdout.close()  # as where Ctrl-C ended `tee` too
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 1
+    with open(tmp_path / "run/checkpoint/last.eqx", "rb") as file:
+        assert json.loads(file.readline())["environment_steps"] > 0
+
+
+def test_a_run_without_its_replay_does_not_go_on(tmp_path):
+    words = ("train", "slippery-push", *SMALL, "--out", "run")
+    assert finish(*words, "--steps", "100", cwd=tmp_path).returncode == 0
+    shutil.rmtree(tmp_path / "run/replay")
+    resumed = finish(*words, "--steps", "200", "--resume", cwd=tmp_path)
+    assert resumed.returncode == 1
+    assert "is not the replay of this run" in resumed.stderr
 
 
 @pytest.mark.parametrize(

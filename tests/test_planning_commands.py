@@ -73,5 +73,7 @@ def test_the_planner_and_its_cache_are_judged_by_their_return(folder, tmp_path, 
 def test_a_cache_from_nothing_is_refused(tmp_path, capsys) -> None:
     assert run(["cache", "push", str(tmp_path / "cache.txt")]) == 2
     assert "must end in .npz" in capsys.readouterr().err
-    assert run(["cache", "push", str(tmp_path / "c.npz"), "--states", "0"]) == 1
+    assert run(["cache", "push", str(tmp_path / "c.npz"), "--states", "0"]) == 2
     assert "--states must be at least 1" in capsys.readouterr().err
+    assert run(["cache", "push", str(tmp_path / "c.npz"), "--episodes", "0"]) == 2
+    assert "--episodes must be at least 1" in capsys.readouterr().err

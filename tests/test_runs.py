@@ -86,6 +86,24 @@ def test_overwrite_leaves_nothing_of_the_old_run(tmp_path):
     assert read_config(tmp_path)["task"] == "other"
 
 
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path):
+    (tmp_path / "config.json").write_text('{"name": "web"}')
+    (tmp_path / "src").mkdir()
+    for words in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(RunError, match="is not a run's: choose another folder"):
+            RunFolder(tmp_path, RECORD, **words)
+    assert (tmp_path / "src").is_dir()
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_what_a_run_did_not_write_is_never_deleted(tmp_path, overwrite):
+    RunFolder(tmp_path, RECORD).close()
+    (tmp_path / "notes.txt").write_text("mine")
+    RunFolder(tmp_path, RECORD | {"task": "other"}, overwrite=overwrite).close()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert read_config(tmp_path)["task"] == "other"
+
+
 def test_resume_refuses_other_settings_and_names_them(tmp_path):
     RunFolder(tmp_path, RECORD).close()
     other = RECORD | {"config": {"steps": 10, "seed": 7}}
@@ -126,7 +144,8 @@ def test_nothing_to_resume(tmp_path):
 def test_folder_in_use_by_a_live_process_is_refused(tmp_path):
     hold = (
         "import sys; from pathlib import Path; from rpl.runs import RunFolder\n"
-        "run = RunFolder(Path(sys.argv[1]), dict(task='push', config={})); print('held', flush=True); input()"
+        "run = RunFolder(Path(sys.argv[1]), dict(task='push', config={}))\n"
+        "print('held', flush=True); input()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", hold, str(tmp_path)],

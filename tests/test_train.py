@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import equinox as eqx
 import jax
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def test_q_change_rule_waits_for_a_second_epoch_then_for_a_small_change():
     assert not ends_burn_in(rule, Progress(last_mean_q=None), {"mean_q": -3.0})
     assert not ends_burn_in(rule, Progress(last_mean_q=-1.5), {"mean_q": -3.0})
     assert ends_burn_in(rule, Progress(last_mean_q=-2.5), {"mean_q": -3.0})
+    assert not ends_burn_in(rule, Progress(last_mean_q=-2.5), {})  # no cycle of it was good
 
 
 def test_burn_in_that_is_over_stays_over():
@@ -186,6 +188,49 @@ def test_a_loss_that_stays_non_finite_stops_the_run(bare_problem, monkeypatch):
         assert "critic_loss" not in metrics  # or the epoch's mean would be lost
     with pytest.raises(TrainingDiverged, match="not finite for 3 cycles, at 600 steps"):
         run_cycle(config, bare_problem, state, replay, progress)
+
+
+def test_a_learner_that_is_not_finite_is_not_kept_however_good_its_losses(
+    bare_problem, monkeypatch
+):
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(20, 50, *bare_problem.sizes)
+    real = learner.update
+
+    def broken(*arguments):
+        learned, losses = real(*arguments)
+        spoilt = jax.tree.map(lambda leaf: leaf * np.nan, learned.critic)
+        return eqx.tree_at(lambda s: s.critic, learned, spoilt), losses
+
+    monkeypatch.setattr(learner, "update", broken)
+    kept, metrics, _ = run_cycle(SMALL, bare_problem, state, replay, progress)
+    assert kept is state
+    assert progress.bad_cycles == 1
+    assert "critic_loss" not in metrics
+
+
+@pytest.mark.parametrize("rule", ["steps", "q-change", "critic-loss"])
+def test_a_policy_is_untrained_until_its_actor_took_a_step(bare_problem, rule):
+    config = replace(
+        SMALL, burn_in=BurnInConfig(rule=rule, minimum_steps=200, threshold=1e9), cycles_per_epoch=1
+    )
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(40, 50, *bare_problem.sizes)
+    observer = SimpleNamespace(
+        on_evaluation=lambda _: None, on_evaluating=lambda *_: None, on_cycle=lambda *_: None
+    )
+    untrained = []
+
+    def save(saved, stood, best):
+        same = jax.tree.map(lambda a, b: bool((a == b).all()), saved.actor, state.actor)
+        untrained.append((stood.is_untrained, all(jax.tree.leaves(same))))
+
+    keeper = SimpleNamespace(append=lambda row: None, save=save)
+    config = replace(config, steps=1000)
+    train(config, bare_problem, state, replay, progress, keeper, observer)
+    assert all(said == true for said, true in untrained)
+    assert untrained[0][0]
+    assert not untrained[-1][0]
 
 
 def test_one_bad_cycle_is_forgotten(bare_problem, monkeypatch):

@@ -5,6 +5,7 @@ The defaults are the paper's (appendix B) where the paper gives one.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -69,6 +70,10 @@ class LearnerConfig:
     """SAC: Adam's step size for the logarithm of the temperature."""
     entropy_in_value: bool = True
     """SAC: count future entropy as reward; else values are returns and keep their bounds."""
+
+    def __post_init__(self) -> None:
+        """Lets widths be a list, as whoever writes Python may give them."""
+        object.__setattr__(self, "hidden", tuple(self.hidden))
 
     def discount_over(self, horizon: int) -> float:
         """Gamma, for episodes of ``horizon`` steps."""
@@ -194,16 +199,43 @@ class Config:
             "learner.critics": self.learner.critics,
             "learner.actor-every": self.learner.actor_every,
             "replay.n-step": self.replay.n_step,
+            "replay.capacity": self.replay.capacity,
+            "learner.hidden": min(self.learner.hidden, default=0),
+            "num-envs": self.num_envs,
         }
         for name, value in at_least_one.items():
-            if value < 1:
+            if value is not None and value < 1:
                 raise InvalidValue(f"--{name} must be at least 1, not {value}")
+        above_zero = {
+            "learner.actor-learning-rate": self.learner.actor_learning_rate,
+            "learner.critic-learning-rate": self.learner.critic_learning_rate,
+            "learner.temperature-learning-rate": self.learner.temperature_learning_rate,
+            "learner.learning-rate-halving": self.learner.learning_rate_halving,
+            "learner.updates-per-step": self.learner.updates_per_step,
+            "learner.initial-std": self.learner.initial_std,
+            "learner.initial-temperature": self.learner.initial_temperature,
+        }
+        for name, value in above_zero.items():
+            if value is not None and not 0.0 < value < math.inf:
+                raise InvalidValue(f"--{name} must be above 0, not {value}")
+        at_least_zero = {
+            "exploration.noise": self.exploration.noise,
+            "learner.action-l2": self.learner.action_l2,
+            "learner.target-noise": self.learner.target_noise,
+            "learner.target-noise-clip": self.learner.target_noise_clip,
+            "burn-in.minimum-steps": self.burn_in.minimum_steps,
+        }
+        for name, value in at_least_zero.items():
+            if not 0.0 <= value < math.inf:
+                raise InvalidValue(f"--{name} must be at least 0, not {value}")
         shares = {
             "learner.polyak": self.learner.polyak,
             "replay.hindsight": self.replay.hindsight,
             "exploration.random": self.exploration.random,
             "exploration.expert": self.exploration.expert,
             "burn-in.quiet-share": self.burn_in.quiet_share,
+            "exploration.random and --exploration.expert together": self.exploration.random
+            + self.exploration.expert,
         }
         for name, value in shares.items():
             if not 0.0 <= value <= 1.0:

@@ -9,6 +9,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.config import ResidualConfig
 from rpl.errors import InvalidValue
+from rpl.observations import GOAL_PARTS
 from rpl.residual import Controller, Residual, combine, controller_action
 
 
@@ -77,8 +78,11 @@ def critic_input(config: ResidualConfig, task: VectorEnv) -> ObservedSum | Asked
         raise InvalidValue(
             f"{needs}, and this one has a memory, or is one for each environment: {instead}"
         )
-    if "simulator_state" in getattr(task.single_observation_space, "spaces", ()):
+    parts = getattr(task.single_observation_space, "spaces", {})
+    if "simulator_state" in parts:
         raise InvalidValue(
             f"{needs}, and this one plans from the simulator's state, which is not kept: {instead}"
         )
+    if others := sorted(parts.keys() - GOAL_PARTS):
+        raise InvalidValue(f"{needs}, of which {', '.join(others)} is not kept: {instead}")
     return AskedSum(task.scale, size, task.controller, task.clip_controller)

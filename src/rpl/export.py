@@ -193,7 +193,10 @@ def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None
         unit = graph.add("Add", base, graph.add("Mul", residual, graph.constant(scale)))
     unit = graph.clip(unit, 1.0)
     middle, reach = _middle_and_reach(graph, policy)
-    graph.add("Add", graph.add("Mul", unit, reach), middle, to="action")
+    action = graph.add("Add", graph.add("Mul", unit, reach), middle)
+    # Rounding must not lead out of the action space.
+    low, high = graph.constant(policy.action_low), graph.constant(policy.action_high)
+    graph.add("Min", graph.add("Max", action, low), high, to="action")
 
 
 def _middle_and_reach(graph: _Graph, policy: Policy) -> tuple[str, str]:

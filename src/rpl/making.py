@@ -80,18 +80,18 @@ def make_problem(
             num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
         )
 
+    def prepared(bare_task: GoalTask, controller: Controller) -> VectorEnv:
+        return with_residual(bare_task, controller, config.residual) if residual else bare_task
+
     bare = make(config.evaluation_episodes, render_mode=render_mode)
     acting = make_controller(name, bare, controller_options)
-
-    def prepared(bare_task: GoalTask) -> tuple[VectorEnv, Controller]:
-        # One's own may have a memory for each simulation, and so has to be made for each task.
-        here = acting if name in CONTROLLERS else make_controller(name, bare_task)
-        return with_residual(bare_task, here, config.residual) if residual else bare_task, here
-
-    collecting, exploring = prepared(make(config.num_envs or config.episodes_per_cycle))
+    collecting = make(config.num_envs or config.episodes_per_cycle)
+    # One's own may have a memory for each simulation, and so has to be made for each task.
+    exploring = acting if name in CONTROLLERS else make_controller(name, collecting)
+    training = prepared(collecting, exploring)
     return Problem(
-        task=collecting,
-        evaluation_task=prepared(make(config.evaluation_episodes, render_mode=render_mode))[0],
+        task=training,
+        evaluation_task=prepared(bare, acting),
         controller_task=bare,
         controller=acting,
         exploring_controller=None if exploring is acting else exploring,
@@ -103,7 +103,7 @@ def make_problem(
         ),
         value_bounds=entry.value_bounds,
         judged_by=entry.judged_by,
-        beneath=critic_input(config.residual, collecting),
+        beneath=critic_input(config.residual, training),
     )
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+GOAL_PARTS = ("observation", "achieved_goal", "desired_goal")
+"""What an observation of a task with goals has; it may have more."""
+
 
 def rows(observation: Any) -> list[Any]:
     """The observations of a batch, one by one."""

@@ -55,8 +55,10 @@ class OwnOptions:
             raise InvalidValue(
                 f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
             )
-        if self.processes < 1:
-            raise InvalidValue(f"processes must be at least 1, not {self.processes}")
+        for name in ("processes", "max_episode_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidValue(f"{name} must be at least 1, not {value}")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"

@@ -156,6 +156,7 @@ def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
     if spaces is None or hindsight == 0.0:
         return GoalRules(_nothing)
     width = spaces["achieved_goal"].shape[0]
+    task.envs[0].reset(seed=0)  # a rule may use what an environment has only in an episode
     compute_reward = _of_goals(task, "compute_reward", width)
     if compute_reward is None:
         raise UnsuitableEnvironment(
@@ -178,8 +179,11 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     desired[::2] = achieved[::2]
     try:
         compute = task.envs[0].get_wrapper_attr(name)
+    except AttributeError:
+        return None
+    try:
         compute(achieved[0], desired[0], {})
-    except (AttributeError, NotImplementedError):
+    except NotImplementedError:
         return None
     except Exception as error:
         raise UnsuitableEnvironment(needs_more_than_goals(name, error)) from error

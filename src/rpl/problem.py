@@ -35,7 +35,7 @@ class Problem:
     evaluation_task: VectorEnv
     """The same task, with as many environments as evaluations want."""
     controller_task: VectorEnv
-    """The bare task, for the controller alone."""
+    """The bare task beneath ``evaluation_task``, for the controller alone."""
     controller: Controller
     """The controller: under the residual, exploring, or only the level to compare with."""
     horizon: int

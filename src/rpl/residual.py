@@ -19,6 +19,7 @@ from gymnasium.vector.utils import batch_space
 
 from rpl.errors import Failure, InvalidValue
 from rpl.observations import batch_of_one, rows
+from rpl.resetting import reset_mask
 
 Observation = Mapping[str, np.ndarray]
 
@@ -230,12 +231,23 @@ class Residual(VectorWrapper):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Any, dict[str, Any]]:
-        """Resets the task, and the controller's memory where it has one."""
+        """Resets the task, and the controller's memory where it has one.
+
+        Raises:
+            ValueError: if only some environments are to be reset, and the learner observes what
+                a controller with memory says: to be shown it, that would be asked twice about
+                one step of the others.
+        """
+        mask = reset_mask(options, self.num_envs)
+        remembers = hasattr(self.controller, "reset")
+        if remembers and self.observe_controller and not mask.all():
+            raise InvalidValue(
+                "observe_controller with a controller that has a memory: reset all environments"
+            )
         # Gymnasium's annotation forgets the list of seeds that its vector environments take.
         self._observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        if hasattr(self.controller, "reset"):
-            mask = np.ones(self.num_envs, bool)
-            self.controller.reset((options or {}).get("reset_mask", mask))  # type: ignore[attr-defined]
+        if remembers:
+            self.controller.reset(mask)  # type: ignore[attr-defined]
         return self._observed(), info
 
     def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:

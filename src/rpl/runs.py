@@ -52,9 +52,9 @@ class RunFolder:
         usual: defaults of its settings, for a run that is older than some of them.
 
     Raises:
-        RunError: if another process uses the folder, its config.json is not a run's, it holds a run that has learned something
-            and neither ``resume`` nor ``overwrite`` was asked for, there is nothing to resume,
-            or it cannot be written.
+        RunError: if another process uses the folder, its config.json is not a run's, it holds a
+            run that has learned something and neither ``resume`` nor ``overwrite`` was asked for,
+            there is nothing to resume, or it cannot be written.
         UsageError: if both were asked for.
     """
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-# What changes speed or length, but no number on the way there.
+# What changes speed or length, but no number on the way there; except that products of a single
+# row may be rounded otherwise than those of many, where --num-envs is 1.
 FREE = frozenset({"config.num_threads", "config.num_envs", "config.steps"})
 # Settings that are no more, with the value at which they changed nothing.
 RETIRED = {

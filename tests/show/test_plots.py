@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from rpl.show.plots import curve, draw_task, format_steps, judged_quantity, learning_curves
+from rpl.config import FAST, with_learner
+from rpl.show.plots import (
+    curve,
+    draw_task,
+    format_steps,
+    judged_quantity,
+    learning_curves,
+    variants,
+)
 from rpl.show.reading import read_run
 
 COLUMNS = (
@@ -118,6 +127,33 @@ def test_a_level_is_reached_when_three_evaluations_average_it(tmp_path: Path) ->
     run = read_run(make_run(tmp_path / "a", rows))
     assert run.steps_to(0.95) == 500  # (1.0 + 0.96 + 0.97) / 3, the first such three
     assert run.steps_to(0.99) is None
+
+
+def test_runs_of_other_settings_are_no_seeds_of_one_curve(tmp_path: Path) -> None:
+    def make(name: str, seed: int, **record: object) -> Path:
+        folder = make_run(tmp_path / name, [row(0, 0.4), row(100, 0.5)], seed=seed)
+        known = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(known | record))
+        return folder
+
+    config = json.loads(json.dumps(asdict(FAST)))
+    twin = config | {"seed": 1, "num_threads": 1, "evaluation_episodes": 3}
+    large = config | {"residual": config["residual"] | {"scale": 1.0}}
+    folders = [
+        make("a", 0, config=config),
+        make("b", 1, config=twin),
+        make("c", 0, config=large),
+        make("d", 0, config=asdict(with_learner(FAST, "td3")), learner="td3"),
+    ]
+    runs = [read_run(folder) for folder in folders]
+    assert variants(runs[:2]) == [("", runs[:2])]
+    assert variants(runs[:3]) == [("scale 0.5", runs[:2]), ("scale 1.0", runs[2:3])]
+    assert [name for name, _ in variants(runs)] == ["a", "c", "d"]
+    assert [name for name, _ in variants([runs[0], runs[3]])] == ["ddpg", "td3"]
+    axes = Figure().subplots()
+    draw_task(axes, "push", runs)
+    names = [line.get_label() for line in axes.get_lines()]
+    assert len(names) == len(set(names)) == 4
 
 
 def test_a_level_of_the_controller_alone_is_not_reached_by_learning(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rpl.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.check import Finding, check
 from rpl.making import make_controller
-from rpl.own import controller_source, environment_maker
+from rpl.own import OwnOptions, controller_source, environment_maker
 from rpl.tasks.single_task import SingleTask
 
 MARKS = {
@@ -32,6 +32,10 @@ class CheckTaskOptions:
 
     max_episode_steps: int | None = None
     """Truncate episodes after so many steps; default: where the environment says it ends."""
+
+    def __post_init__(self) -> None:
+        """Refuses what ``OwnOptions`` does."""
+        OwnOptions(max_episode_steps=self.max_episode_steps)
 
 
 @dataclass(frozen=True)

@@ -81,17 +81,15 @@ def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
 def named_value(arguments: list[str], option: str) -> str | None:
     """The value of ``--option VALUE`` or ``--option=VALUE`` in unparsed arguments.
 
-    The real parser needs to know the task before it can know the task's options.
+    The real parser needs to know the task before it can know the task's options. Of an option
+    that is repeated it takes the last value too.
     """
-    for i, argument in enumerate(arguments):
-        name, equals, value = argument.partition("=")
-        if name.replace("_", "-") != option:
-            continue
-        if equals:
-            return value
-        if i + 1 < len(arguments):
-            return arguments[i + 1]
-    return None
+    found = None
+    for argument, following in pairwise([*arguments, None]):
+        name, equals, value = str(argument).partition("=")
+        if name.replace("_", "-") == option:
+            found = value if equals else following
+    return found
 
 
 def named_task(arguments: list[str]) -> str | None:

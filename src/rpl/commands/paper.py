@@ -59,18 +59,18 @@ class Chosen:
         labels = {cell.variant if self.ablations else cell.label: None for cell in cells}
         _known("task", self.tasks, list({cell.task: None for cell in cells}))
         _known("method", self.methods, list(labels))
-        return runs_of(
-            [
-                cell
-                for cell in cells
-                if (not self.tasks or cell.task in self.tasks)
-                and (
-                    not self.methods
-                    or (cell.variant if self.ablations else cell.label) in self.methods
-                )
-            ],
-            self.seeds or None,
-        )
+        chosen = [
+            cell
+            for cell in cells
+            if (not self.tasks or cell.task in self.tasks)
+            and (
+                not self.methods or (cell.variant if self.ablations else cell.label) in self.methods
+            )
+        ]
+        if chosen:
+            seeds = range(max(cell.seeds for cell in chosen))
+            _known("seed", list(map(str, self.seeds)), list(map(str, seeds)))
+        return runs_of(chosen, self.seeds or None)
 
 
 @dataclass(frozen=True)

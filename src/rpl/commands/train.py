@@ -40,6 +40,7 @@ from rpl.learning_runs import (
     usual_record,
 )
 from rpl.making import make_problem
+from rpl.own import OwnOptions
 from rpl.own_problem import horizon_of, own_config
 from rpl.runs import RunFolder
 from rpl.tasks.suitable import UnsuitableEnvironment
@@ -114,8 +115,11 @@ def config_for_own(name: str, arguments: list[str], config: Config) -> Config:
             horizon_of(name, None)
         except UnsuitableEnvironment:
             return config  # of unknown length: whoever asks for help has not said it yet
-    horizon = horizon_of(name, int(limit) if limit.isdecimal() else None)
-    return own_config(config, horizon, int(processes) if processes.isdecimal() else 1)
+    given = OwnOptions(
+        max_episode_steps=int(limit) if limit.isdecimal() else None,
+        processes=int(processes) if processes.isdecimal() else 1,
+    )
+    return own_config(config, horizon_of(name, given.max_episode_steps), given.processes)
 
 
 def run_training(options: Any, command: list[str]) -> int:

@@ -70,6 +70,7 @@ def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> JobOutcome:
     folder.parent.mkdir(parents=True, exist_ok=True)
     log = folder.with_name(folder.name + ".log")
     with open(log, "ab") as output:
+        begun = output.tell()
         process = subprocess.Popen(
             _command(job, resume=(folder / "config.json").exists()),
             cwd=job.root,
@@ -80,8 +81,10 @@ def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> JobOutcome:
             start_new_session=True,  # a Ctrl-C is for who started it, who then lets go
         )
         code = _wait(process, stopped)
+    if code < 0:
+        return JobOutcome(f"killed by {signal.Signals(-code).name}")
     if code != 0:
-        return JobOutcome(_last_line(log) or f"ended with exit code {code}")
+        return JobOutcome(_last_line(log, begun) or f"ended with exit code {code}")
     files = {name: folder / name for name in SENT_BACK}
     return JobOutcome(
         None, {name: path.read_bytes() for name, path in files.items() if path.exists()}
@@ -127,8 +130,10 @@ def _wait_for_lock(folder: Path, stopped: Callable[[], bool]) -> bool:
     return True
 
 
-def _last_line(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+def _last_line(log: Path, begun: int) -> str:
+    """Of what was written from byte ``begun`` on."""
+    text = log.read_bytes()[begun:].decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines()]
     return next((line for line in reversed(lines) if line), "")
 
 

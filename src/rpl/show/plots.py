@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,7 +24,10 @@ METHODS = {
 }
 OTHER_COLOURS = ("#56B4E9", "#D55E00", "#F0E442")
 CONTROLLER_COLOUR = "#444444"
+CONTROLLER_STYLES = ("--", ":", "-.")
 PANEL_SIZE = (4.6, 3.6)  # inches
+MOST_COLUMNS = 5  # of a legend
+INCHES_OF_A_LETTER, INCHES_OF_A_LINE = 0.08, 0.6  # in a legend, with the gap beside the line
 PLANNER_COLOUR = "#CC79A7"
 
 
@@ -94,15 +100,23 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
     by_method: dict[str, list[RunData]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
-    order = [*METHODS, *sorted(by_method.keys() - METHODS.keys())]
-    for method in sorted(by_method, key=order.index):
-        label, colour = _style(method, order)
-        steps, middle, low, high = curve(by_method[method], quantity)
-        axes.plot(steps, middle, color=colour, linewidth=2, label=label)
-        axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
-    level = np.mean([run.columns[f"controller_{quantity}"][-1] for run in runs])
-    label = "Initial (the controller alone)"
-    axes.axhline(float(level), color=CONTROLLER_COLOUR, linestyle="--", linewidth=1.5, label=label)
+    others = iter(OTHER_COLOURS * len(runs))
+    for method in sorted(by_method, key=lambda name: ([*METHODS, name].index(name), name)):
+        label, own_colour = METHODS.get(method) or (method, next(others))
+        for i, (variant, seeds) in enumerate(variants(by_method[method])):
+            colour = next(others) if i else own_colour
+            steps, middle, low, high = curve(seeds, quantity)
+            name = f"{label}, {variant}" if variant else label
+            axes.plot(steps, middle, color=colour, linewidth=2, label=name)
+            axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    names = sorted({run.controller for run in runs})
+    for name, style in zip(names, CONTROLLER_STYLES * len(names), strict=False):
+        levels = [
+            run.columns[f"controller_{quantity}"][-1] for run in runs if run.controller == name
+        ]
+        label = f"Initial ({'the controller' if len(names) == 1 else name} alone)"
+        level = float(np.mean(levels))
+        axes.axhline(level, color=CONTROLLER_COLOUR, linestyle=style, linewidth=1.5, label=label)
     burn_in = max(run.burn_in_end for run in runs)
     if burn_in > 0:
         begin = max(run.charged_steps for run in runs)
@@ -118,16 +132,68 @@ def _draw_legend(figure: Figure, panels: np.ndarray) -> None:
         list(entries.values()),
         list(entries),
         loc="outside lower center",
-        ncols=min(len(entries), 3 if len(panels) == 1 else 5),
+        ncols=_legend_columns(list(entries), figure.get_figwidth()),
         frameon=False,
         fontsize=10,
     )
 
 
-def _style(method: str, order: list[str]) -> tuple[str, str]:
-    if method in METHODS:
-        return METHODS[method]
-    return method, OTHER_COLOURS[(order.index(method) - len(METHODS)) % len(OTHER_COLOURS)]
+def _legend_columns(labels: Sequence[str], inches: float) -> int:
+    """As many columns as fit side by side; entries go down the first, then the second."""
+    for count in range(min(len(labels), MOST_COLUMNS), 1, -1):
+        height = math.ceil(len(labels) / count)
+        columns = [labels[i : i + height] for i in range(0, len(labels), height)]
+        widths = [INCHES_OF_A_LETTER * max(map(len, c)) + INCHES_OF_A_LINE for c in columns]
+        if sum(widths) <= inches:
+            return count
+    return 1
+
+
+def variants(runs: Sequence[RunData]) -> list[tuple[str, list[RunData]]]:
+    """The runs of one method by their settings, each with what tells it from the others.
+
+    Runs with the same settings are seeds of one variant, which has no name if it is the only one.
+    """
+    groups: list[list[RunData]] = []
+    for run in runs:
+        for group in groups:
+            if _numbers(group[0]) == _numbers(run):
+                group.append(run)
+                break
+        else:
+            groups.append([run])
+    if len(groups) == 1:
+        return [("", groups[0])]
+    return list(zip(_names([group[0] for group in groups]), groups, strict=True))
+
+
+def _numbers(run: RunData) -> dict[str, Any]:
+    """The settings without the names under which they were chosen."""
+    return {name: v for name, v in run.settings.items() if name not in ("learner", "preset")}
+
+
+def _names(runs: Sequence[RunData]) -> list[str]:
+    """What tells runs of different settings apart: a word if it can be, else their folders."""
+    of_numbers = [_numbers(run) for run in runs]
+    known = sorted({name for numbers in of_numbers for name in numbers})
+    differing = [n for n in known if len({str(numbers.get(n)) for numbers in of_numbers}) > 1]
+    ways = [[str(run.settings.get(name)) for run in runs] for name in ("learner", "preset")]
+    if len(differing) == 1:
+        short = differing[0].rpartition(".")[2].replace("_", " ")
+        ways.append([f"{short} {numbers.get(differing[0])}" for numbers in of_numbers])
+    ways.append([_folder_name(run.folder) for run in runs])
+    return next((names for names in ways if len(set(names)) == len(runs)), _paths(runs))
+
+
+def _folder_name(folder: Path) -> str:
+    """The run folder's name, or its parent's, without the seed."""
+    folder = folder.resolve()
+    named = re.sub(r"-?seed\d+$", "", folder.name)
+    return named or folder.parent.name
+
+
+def _paths(runs: Sequence[RunData]) -> list[str]:
+    return [str(run.folder) for run in runs]
 
 
 def judged_quantity(runs: Sequence[RunData]) -> str:

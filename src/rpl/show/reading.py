@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rpl.config import Config
 from rpl.errors import UnreadableFile
 from rpl.metrics_csv import read_rows
+from rpl.settings import FREE, RETIRED, flat
 
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
 TRIAL_COLUMNS = {"environment_steps", "policy_return"}
+SETTINGS = ("learner", "preset", "controller", "task_options", "controller_options", "config")
+# What is learned does not depend on how often it is looked at, or by how many threads.
+NO_DIFFERENCE = {
+    *("config.seed", "config.evaluation_episodes", "config.final_evaluation_episodes"),
+    *FREE,
+    *RETIRED,
+}
 JUDGED = 3  # a level counts as reached when this many evaluations average it
 
 
@@ -33,6 +44,8 @@ class RunData:
     """Environment steps that its controller was learned from."""
     judged_by: str | None = None
     """``"success"`` or ``"return"``; None if the run does not say."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What its ``config.json`` sets, by dotted names; equal where only the seeds differ."""
 
     @property
     def steps(self) -> np.ndarray:
@@ -96,7 +109,15 @@ def read_run(folder: Path) -> RunData:
         _read_columns(folder / "metrics.csv", TRIAL_COLUMNS if method == PLANNER else COLUMNS),
         config.get("charged_steps", 0),
         config.get("judged_by"),
+        _settings(config),
     )
+
+
+def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What was set; what an older record does not know yet has its usual value."""
+    usual = flat({"learner": "ddpg", "config": asdict(Config())})
+    values = usual | flat({name: record[name] for name in SETTINGS if name in record})
+    return {name: value for name, value in values.items() if name not in NO_DIFFERENCE}
 
 
 def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from mujoco.batch import Batch
 
 from rpl.errors import InvalidValue
+from rpl.resetting import reset_mask
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import Camera, SceneRenderer
 
@@ -145,6 +146,9 @@ class GoalTask(VectorEnv):
     def _sense(self, ids: np.ndarray) -> None:
         """Draws the sensor noise of simulations ``ids``, once for each observation of theirs."""
 
+    def _silence(self) -> None:
+        """Takes the sensor noise away until it is drawn again."""
+
     def _reward_info(self, observation: Observation, action: np.ndarray) -> dict[str, np.ndarray]:
         """What the reward needs besides the goals: entries of ``info``, by the replay's names."""
         return {}
@@ -164,11 +168,7 @@ class GoalTask(VectorEnv):
                 None continues each simulation's generator.
             options: ``{"reset_mask": (num_envs,) bool}``.
         """
-        mask = np.ones(self.num_envs, bool)
-        if options is not None and "reset_mask" in options:
-            mask = np.asarray(options["reset_mask"], bool)
-            if mask.shape != (self.num_envs,):
-                raise ValueError(f"reset_mask has shape {mask.shape}, expected ({self.num_envs},)")
+        mask = reset_mask(options, self.num_envs)
         self._seed(seed, mask)
         ids = np.flatnonzero(mask)
         if ids.size:
@@ -203,6 +203,8 @@ class GoalTask(VectorEnv):
 
         ``info["is_success"]`` is a (num_envs,) bool array: the goal is reached now.
         """
+        if self._generators is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
         # float32 actions stay float32, as in the published environments: contacts amplify rounding.
         action = np.asarray(actions)
         if action.shape != self.action_space.shape:
@@ -288,6 +290,7 @@ class GoalTask(VectorEnv):
         self._apply_action(action)
         self.batch.step(ids, nstep=self.substeps)
         self._after_step(ids)
+        self._silence()
         seen = self._observe()[0]
         parts = {name: seen[name][:count] for name in ("observation", "achieved_goal")}
         return parts, self.batch.state[:count].copy()

@@ -14,6 +14,7 @@ from gymnasium.wrappers import TimeLimit
 from PIL import Image, ImageOps
 
 from rpl.errors import InvalidValue
+from rpl.resetting import reset_mask
 from rpl.tasks.suitable import (
     UnsuitableEnvironment,
     check_observation_space,
@@ -104,7 +105,9 @@ class GymnasiumTask(VectorEnv):
         action = np.asarray(action)
         bounds = self._batch_bounds if action.shape == self.action_space.shape else self._bounds
         low, high, middle, reach = bounds
-        return np.minimum(np.maximum(middle + reach * action, low), high).astype(self.action_dtype)
+        inside = np.minimum(np.maximum(middle + reach * action, low), high)
+        whole = np.issubdtype(self.action_dtype, np.integer)
+        return (np.rint(inside) if whole else inside).astype(self.action_dtype)
 
     def reset(
         self,
@@ -119,7 +122,7 @@ class GymnasiumTask(VectorEnv):
             options: ``{"reset_mask": (num_envs,) bool}``.
         """
         seeds = _seeds(seed, self.num_envs)
-        mask = np.asarray((options or {}).get("reset_mask", np.ones(self.num_envs)), bool)
+        mask = reset_mask(options, self.num_envs)
         if not mask.any():
             raise ValueError("reset_mask selects no environment")
         # Gymnasium's annotation forgets the list of seeds that its vector environments take.

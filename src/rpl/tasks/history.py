@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from rpl.errors import InvalidValue
+from rpl.resetting import reset_mask
 
 
 class History(VectorWrapper):
@@ -57,7 +58,7 @@ class History(VectorWrapper):
     ) -> tuple[Any, dict[str, Any]]:
         """Resets the task; episodes that go on keep their frames."""
         observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        begun = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        begun = reset_mask(options, self.num_envs)
         self._frames[begun] = observation["observation"][begun][:, None]
         return self._stacked(observation), info
 

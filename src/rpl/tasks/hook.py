@@ -251,6 +251,10 @@ class HookTask(FetchArmTask):
             for noise in self._noise.values():
                 noise[i] = generator.normal(0.0, self.options.noise, noise.shape[1])
 
+    def _silence(self) -> None:
+        for noise in self._noise.values():
+            noise[:] = 0.0
+
     def _observables(self) -> dict[str, np.ndarray]:
         seconds = SUBSTEPS * self.model.opt.timestep
         parts = super()._observables()

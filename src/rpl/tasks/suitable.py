@@ -8,8 +8,7 @@ import gymnasium
 import numpy as np
 
 from rpl.errors import Failure
-
-GOAL_PARTS = ("observation", "achieved_goal", "desired_goal")
+from rpl.observations import GOAL_PARTS
 
 
 class UnsuitableEnvironment(Failure, ValueError):
@@ -86,3 +85,9 @@ def check_observation_space(space: gymnasium.Space) -> None:
                 f"the observation space{'' if len(parts) == 1 else f' of {name}'} is {part}: it "
                 "must be a Box with one dimension; gymnasium.wrappers.FlattenObservation makes one"
             )
+    achieved, desired = (parts.get(f"{kind}_goal") for kind in ("achieved", "desired"))
+    if achieved is not None and desired is not None and achieved.shape != desired.shape:
+        raise UnsuitableEnvironment(
+            f"achieved_goal has shape {achieved.shape} and desired_goal {desired.shape}: hindsight "
+            "puts one in the place of the other, so they must be alike"
+        )
