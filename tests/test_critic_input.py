@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+import toys
 from rpl import learner
 from rpl.catalog import TASKS
 from rpl.config import FAST, BurnInConfig, ExplorationConfig, LearnerConfig, ResidualConfig
@@ -86,6 +87,11 @@ def test_a_planner_cannot_be_asked_about_the_past() -> None:
         make_problem("push", "rpl", SUMS, LEAN, "discrete-mpc-push")
 
 
+def test_nor_can_one_about_parts_that_are_not_kept() -> None:
+    with pytest.raises(ValueError, match="of which wind is not kept"):
+        own_problem(Windy, toys.to_goal, SUMS, OwnOptions())
+
+
 def test_nor_can_a_controller_with_a_memory() -> None:
     with pytest.raises(ValueError, match="has a memory"):
         own_problem("Pendulum-v1", Remembering, SUMS, OwnOptions())
@@ -119,6 +125,23 @@ def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
     # From -0.5 to the bound of 1 the residual has to go up to 0.75; beyond nothing is gained.
     residual = learner.act(state, np.zeros((1, 1), np.float32), np.zeros((1, 0), np.float32))
     assert -0.5 + 2.0 * float(residual[0, 0]) == pytest.approx(1.0, abs=0.2)
+
+
+class Windy(toys.Reach):
+    """Reach with a part of the observation that is neither state nor goal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        wind = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+        self.observation_space = gymnasium.spaces.Dict({**self.observation_space, "wind": wind})
+
+    def reset(self, *, seed=None, options=None):
+        seen, info = super().reset(seed=seed)
+        return seen | {"wind": np.zeros(1, np.float32)}, info
+
+    def step(self, action):
+        seen, *rest = super().step(action)
+        return seen | {"wind": np.zeros(1, np.float32)}, *rest
 
 
 def half_back(observation):

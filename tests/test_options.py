@@ -63,6 +63,23 @@ def test_the_value_of_an_option_is_not_taken_for_the_task() -> None:
     assert named_task(["train", "--task.objects", "meshes-v2", "complex-hook"]) == "complex-hook"
 
 
+def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
+    words = [
+        "train",
+        "push",
+        "--preset",
+        "paper",
+        "--preset=fast",
+        "--learner",
+        "td3",
+        "--learner",
+        "ddpg",
+    ]
+    options = parsed(train.command_for(words), words[1:])
+    assert (options.preset, options.config.residual.scale) == ("fast", 0.5)
+    assert (options.learner_name, options.config.learner.critics) == ("ddpg", 1)
+
+
 def test_options_become_the_words_that_make_them() -> None:
     usual = task_options("complex-hook")
     changed = replace(usual, physics="lean", bumps=not usual.bumps, frames=2)

@@ -223,6 +223,28 @@ def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, 
     np.testing.assert_allclose(session.run(["action"], feed)[0], expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("bound", [0.4, 0.1, 0.7, 1.3])
+def test_rounding_leads_no_exported_action_out_of_its_space(bound) -> None:
+    pytest.importorskip("onnx")
+    from onnx.reference import ReferenceEvaluator
+
+    from rpl.export import _model
+
+    space = gymnasium.spaces.Box(np.float32([-0.3]), np.float32([bound]))
+
+    class Bounded(Slide):
+        action_space = property(lambda self: space, lambda self, _: None)
+
+    config = small_config()
+    problem = own_problem(Bounded, toys.one, config, OwnOptions())
+    record = {"task": "t", "method": "rpl", "controller": "c"}
+    policy = rpl.policy.Policy(new_learner(config, problem), problem, record)
+    proposed = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, None]
+    feed = {"observation": np.zeros((301, 2), np.float32), "controller_action": proposed}
+    actions = ReferenceEvaluator(_model(policy)).run(["action"], feed)[0]
+    assert all(space.contains(action) for action in np.asarray(actions))
+
+
 def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monkeypatch) -> None:
     pytest.importorskip("onnx")
     from rpl import export
@@ -492,6 +514,29 @@ class NeedsMore(Reach):
         return info["fell"]
 
 
+class NeedsAnEpisode(Reach):
+    """Its rules use what it has from its first reset on."""
+
+    def reset(self, *, seed=None, options=None):
+        self.near = 0.5
+        return super().reset(seed=seed, options=options)
+
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return np.linalg.norm(achieved_goal - desired_goal, axis=-1) < self.near
+
+
+class Misspelt(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return self.neer < 1.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_rule_that_raises_is_not_taken_for_one_that_is_missing() -> None:
+    rules = goal_rules(own_task(NeedsAnEpisode, OwnOptions(), 1), hindsight=0.8)
+    assert rules.compute_terminated is not None
+    with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises AttributeError"):
+        goal_rules(own_task(Misspelt, OwnOptions(), 1), hindsight=0.8)
+
+
 def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
     goals = np.array([[0.0, 0.0], [1.0, 0.0]])
     rules = goal_rules(own_task(EndsForArrays, OwnOptions(), 2), hindsight=0.8)
@@ -587,6 +632,8 @@ def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None
         (["Pendulum-v1", "--controller", "reactive-push"], "is a controller for push"),
         (["toys:Nothing", "--controller", "toys:one"], "toys has no 'Nothing'"),
         (["Pendulum-v1", "--controller", "toys:nobody"], "toys has no 'nobody'"),
+        (["toys:Slide", "--task.processes", "0"], "processes must be at least 1, not 0"),
+        (["toys:Slide", "--task.max-episode-steps", "0"], "max_episode_steps must be at least 1"),
     ],
 )
 def test_what_is_missing_is_one_sentence(words, sentence, capfd, tmp_path, monkeypatch) -> None:

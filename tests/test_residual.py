@@ -259,6 +259,20 @@ def test_the_learner_can_see_what_the_controller_is_about_to_do() -> None:
     assert len(controller.said) == 4  # once for each observation
 
 
+def test_a_memory_that_is_observed_is_not_asked_twice_about_a_step() -> None:
+    class Counting:
+        def reset(self, mask):
+            assert mask.dtype == bool
+
+        def __call__(self, observation):
+            return np.zeros((3, 2))
+
+    some = {"reset_mask": np.array([1, 0, 0])}
+    with pytest.raises(ValueError, match="reset all environments"):
+        Residual(Echo(3), Counting(), observe_controller=True).reset(options=some)
+    Residual(Echo(3), Counting()).reset(options=some)
+
+
 def test_only_rows_of_floats_can_hold_the_controllers_action() -> None:
     class Counts(gymnasium.ObservationWrapper):
         def __init__(self, space: gymnasium.Space) -> None:

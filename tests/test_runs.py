@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rpl import learner
-from rpl.config import FAST, LearnerConfig, ReplayConfig
+from rpl.config import FAST, ExplorationConfig, LearnerConfig, ReplayConfig
 from rpl.errors import UsageError
 from rpl.progress import Progress
 from rpl.runs import RunError, RunFolder, load_checkpoint, read_config, write_durably
@@ -70,6 +70,15 @@ def test_a_refused_folder_is_free_again(tmp_path):
         ({"replay": ReplayConfig(n_step=0)}, "--replay.n-step must be at least 1"),
         ({"learner": LearnerConfig(discount=1.0)}, "--learner.discount must be .* below 1"),
         ({"learner": LearnerConfig(polyak=1.5)}, "--learner.polyak must be between 0 and 1"),
+        ({"learner": LearnerConfig(hidden=(8, 0))}, "--learner.hidden must be at least 1"),
+        ({"learner": LearnerConfig(hidden=())}, "--learner.hidden must be at least 1"),
+        ({"learner": LearnerConfig(actor_learning_rate=-1.0)}, "rate must be above 0, not -1"),
+        ({"learner": LearnerConfig(learning_rate_halving=0.0)}, "halving must be above 0, not 0"),
+        ({"learner": LearnerConfig(initial_std=0.0)}, "--learner.initial-std must be above 0"),
+        ({"replay": ReplayConfig(capacity=-5)}, "--replay.capacity must be at least 1, not -5"),
+        ({"num_envs": 0}, "--num-envs must be at least 1, not 0"),
+        ({"exploration": ExplorationConfig(noise=-0.1)}, "--exploration.noise must be at least 0"),
+        ({"exploration": ExplorationConfig(random=0.8, expert=0.8)}, "together must be between"),
     ],
 )
 def test_what_would_fail_hours_later_is_refused_at_once(change, sentence):

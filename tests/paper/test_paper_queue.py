@@ -121,6 +121,38 @@ def test_files_come_back_failures_are_counted_and_only_finished_runs_are_kept(tm
     assert executor.stopped
 
 
+def test_a_killed_job_says_so_and_a_failed_one_its_own_last_words(tmp_path):
+    (tmp_path / "run.log").write_text("400 steps: policy 1.000\n")
+    job = Job(("train", "push", *SMALL, "--steps", "1000000"), "run", str(tmp_path))
+
+    def kill_once_begun() -> bool:
+        pid = next(iter(running(tmp_path / "run")), None)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+        return False
+
+    assert run_job(job, kill_once_begun).error == "killed by SIGKILL"
+    wrong = Job(("train", "no-such-task"), "other", str(tmp_path))
+    (tmp_path / "other.log").write_text("400 steps: policy 1.000\n")
+    error = run_job(wrong).error
+    assert error is not None
+    assert "no task 'no-such-task'" in error
+
+
+def running(folder: Path) -> list[int]:
+    """The processes that were told to make a run folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+            cwd = (entry.parent / "cwd").resolve()
+        except OSError:
+            continue
+        if b"rpl.paper.worker" in b" ".join(words) and folder.name.encode() in words:
+            found += [int(entry.parent.name)] if cwd == folder.parent.resolve() else []
+    return found
+
+
 def test_nothing_is_kept_of_a_trial(tmp_path):
     places = Places(tmp_path / "runs", tmp_path / "results")
     executor = AtOnce({"push/rpl/seed0": JobOutcome(None, {"metrics.csv": b""})})

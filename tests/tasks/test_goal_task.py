@@ -13,6 +13,11 @@ from rpl.tasks.rendering import RenderingError
 IDS = ["rpl/Push-v0", "rpl/SlipperyPush-v0", "rpl/PickAndPlace-v0"]
 
 
+def test_a_step_before_a_reset_is_refused(make_task) -> None:
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        make_task(1).step(np.zeros((1, 4)))
+
+
 def test_the_goal_lies_where_the_paper_draws_it(make_task) -> None:
     task = make_task(40, PICK_AND_PLACE)
     observation, _ = task.reset(seed=0)

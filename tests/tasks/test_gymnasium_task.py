@@ -80,6 +80,13 @@ def test_the_bounds_are_reached_and_never_left() -> None:
     np.testing.assert_allclose(task.to_unit(task.from_unit(np.array([[0.3]]))), [[0.3]], rtol=1e-6)
 
 
+def test_whole_numbers_are_rounded_and_each_can_be_reached() -> None:
+    task = GymnasiumTask(lambda: Odd(action=Box(0, 29, (1,), np.int64)))
+    every = np.arange(30)[:, None]
+    np.testing.assert_array_equal(task.from_unit(task.to_unit(every)), every)
+    assert task.from_unit(np.array([[0.999]])) == 29
+
+
 def test_a_limit_of_ones_own_truncates() -> None:
     task = GymnasiumTask(Slide, 2, max_episode_steps=3)
     task.reset(seed=0)
@@ -126,6 +133,7 @@ PLACE = Box(-1.0, 1.0, (1,))
 WITH_MODE = Dict(
     {"observation": PLACE, "achieved_goal": PLACE, "desired_goal": PLACE, "mode": Discrete(3)}
 )
+UNLIKE = Dict({"observation": PLACE, "achieved_goal": Box(-1.0, 1.0, (3,)), "desired_goal": PLACE})
 
 
 @pytest.mark.parametrize(
@@ -137,6 +145,7 @@ WITH_MODE = Dict(
         ({"observation": Box(0, 1, (4, 4))}, "FlattenObservation"),
         ({"observation": Dict({"a": Box(0, 1, (1,))})}, "the parts a: a task with goals has"),
         ({"observation": WITH_MODE}, "of mode is Discrete"),
+        ({"observation": UNLIKE}, "hindsight puts one in the place of the other"),
         ({"limit": None}, "--task.max-episode-steps N"),
     ],
 )

@@ -26,7 +26,7 @@ class Counting(VectorEnv):
         return {"observation": rows, "achieved_goal": np.ones((2, SIZE))}
 
     def reset(self, *, seed=None, options=None):
-        self._steps[(options or {}).get("reset_mask", slice(None))] = 0.0
+        self._steps[np.asarray((options or {}).get("reset_mask", np.ones(2)), bool)] = 0.0
         return self._observe(), {}
 
     def step(self, actions):
@@ -58,6 +58,15 @@ def test_a_new_episode_forgets_and_its_neighbour_does_not() -> None:
     assert_array_equal(counts(seen), [[0, 0], [11, 10]])
     seen, *_ = task.step(np.zeros((2, 1)))
     assert_array_equal(counts(seen), [[1, 0], [12, 11]])
+
+
+def test_a_mask_of_integers_is_no_list_of_simulations() -> None:
+    task = History(Counting(), 2)
+    task.reset()
+    task.step(np.zeros((2, 1)))
+    seen, _ = task.reset(options={"reset_mask": np.array([0, 1])})
+    assert_array_equal(counts(seen)[0], [1, 0])
+    assert counts(seen)[1, 1] == counts(seen)[1, 0]
 
 
 def test_an_observation_handed_out_does_not_change_later() -> None:

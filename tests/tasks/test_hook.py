@@ -35,6 +35,15 @@ def part(task: HookTask, observation, name: str) -> np.ndarray:
     return observation["observation"][:, getattr(task.layout, name)]
 
 
+def test_predictions_are_without_sensor_noise(make) -> None:
+    noisy, quiet = (make(2, options, simulator_state=True) for options in (NOISY, LEAN))
+    for task in (noisy, quiet):
+        task.reset(seed=1)
+    states, actions = quiet.simulator_state(), np.full((2, 4), 0.3)
+    (predicted, _), (expected, _) = (task.predict(states, actions) for task in (noisy, quiet))
+    assert_array_equal(predicted["observation"], expected["observation"])
+
+
 def test_the_state_is_the_fetch_tasks_25_numbers_and_15_of_the_hook(make) -> None:
     sizes = [(name, s.stop - s.start) for name, s in make().layout.items()]
     assert sizes[9:] == [
