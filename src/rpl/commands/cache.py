@@ -26,7 +26,7 @@ from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.errors import InvalidValue
 from rpl.evaluate import training_seeds
 from rpl.loading import Subject
-from rpl.rollout import Episodes, collect
+from rpl.rollout import Episodes, collect, join
 from rpl.runs import provenance
 
 # Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
@@ -73,10 +73,11 @@ def run_caching(options: Any, command: list[str]) -> int:
     episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))
     with Console(stderr=True).status("acting"):
-        acted = acted_episodes(subject, episodes, options.seed)
+        acted = acted_episodes(subject, 0, episodes, options.seed)
         while acted.steps < options.states and options.episodes is None:  # some ended early
-            episodes += math.ceil((options.states - acted.steps) * len(acted) / acted.steps)
-            acted = acted_episodes(subject, episodes, options.seed)
+            more = math.ceil((options.states - acted.steps) * len(acted) / acted.steps)
+            acted = join([acted, acted_episodes(subject, episodes, more, options.seed)])
+            episodes += more
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
@@ -91,8 +92,14 @@ def run_caching(options: Any, command: list[str]) -> int:
     return 0
 
 
-def acted_episodes(subject: Subject, count: int, seed: int) -> Episodes:
+def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episodes:
     """Episodes of the subject's policy, or of its controller where it has no policy.
+
+    Args:
+        subject: who acts.
+        first: how many episodes of the seed to leave out.
+        count: how many to play.
+        seed: whose training episodes they are.
 
     Raises:
         CacheError: if nothing finite was seen in them.
@@ -101,7 +108,7 @@ def acted_episodes(subject: Subject, count: int, seed: int) -> Episodes:
     policy = controller_policy(problem)
     if subject.policy is not None:
         policy = whole_policy(problem, subject.policy)
-    seeds = training_seeds(seed, 0, count)
+    seeds = training_seeds(seed, first, count)
     acted = collect(problem.controller_task, policy, seeds, problem.horizon)
     if not acted.steps:
         raise CacheError("each episode had an observation or a reward that was not a finite number")

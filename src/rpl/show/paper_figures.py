@@ -17,12 +17,17 @@ from rpl.paper.matrix import Cell
 from rpl.show.cache_sizes import plot_cache_sizes
 from rpl.show.numbers import format_steps
 from rpl.show.paper_results import FIGURE_TASKS, Results, cell_of
-from rpl.show.plots import METHODS, PANEL_SIZE, RunData, curve
+from rpl.show.plots import (
+    CONTROLLER_COLOUR,
+    METHODS,
+    PANEL_SIZE,
+    PLANNER_COLOUR,
+    RunData,
+    curve,
+)
 from rpl.show.statistics import quantity_of
 
-INITIAL_COLOUR = "#444444"
 MISSING_COLOUR = "0.6"
-PETS_COLOUR = "#D55E00"
 # One hue from light to dark for what is a range, the reference on top in its own colour.
 VARIANT_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#332288")
 
@@ -129,7 +134,7 @@ def _draw_initial(axes: Axes, results: Results, task: str) -> None:
     """The initial policy's level, as the runs that use it met it."""
     initial = results.initial(task)
     if initial is not None:
-        axes.axhline(initial, color=INITIAL_COLOUR, linewidth=1.4, label="Initial")
+        axes.axhline(initial, color=CONTROLLER_COLOUR, linewidth=1.4, label="Initial")
 
 
 def _draw_pets(axes: Axes, results: Results, task: str) -> None:
@@ -140,7 +145,7 @@ def _draw_pets(axes: Axes, results: Results, task: str) -> None:
     if level is None:
         axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="PETS: missing")
     else:
-        axes.axhline(level, color=PETS_COLOUR, linestyle="--", linewidth=1.4, label="PETS")
+        axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.4, label="PETS")
 
 
 def _panels(count: int, width: float = PANEL_SIZE[0]) -> tuple[Figure, np.ndarray]:

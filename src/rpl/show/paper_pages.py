@@ -179,11 +179,9 @@ Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
 
 
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
-    reference = [shortened(run, ablation.steps) for run in results.runs(ablation.reference)]
-    rows: list[Entry] = [
-        (f"{ablation.reference_label} (as it is)", (), ablation.reference, reference)
-    ]
-    rows[0] = (*rows[0][:3], reference[: ablation.seeds])
+    reference = results.runs(ablation.reference)[: ablation.seeds]
+    whole = [shortened(run, ablation.steps) for run in reference]
+    rows: list[Entry] = [(f"{ablation.reference_label} (as it is)", (), ablation.reference, whole)]
     for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
         rows.append((label, words, cell, results.runs(cell)))
     return rows
