@@ -135,7 +135,7 @@ def _matrix() -> tuple[Cell, ...]:
     complex_ = (*complex_[:2], replace(complex_[2], steps=2_000_000))
     judging_sums = replace(complex_[0], variant="observing", words=JUDGING_SUMS)
     pusher = _methods("mbrl-pusher", 600_000, 1.5)
-    pets = Cell("mbrl-pusher", "pets", PETS_STEPS, 500.0, seeds=1)
+    pets = Cell("mbrl-pusher", "pets", PETS_STEPS, 500.0, seeds=3)
     return (
         *push,
         overruling,

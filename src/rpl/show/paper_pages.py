@@ -127,7 +127,11 @@ def _reach(s: Summary, level: float | None, steps: float | None) -> str:
         return MISSING
     if level is None:
         return number(None)
-    return _rounded(steps) if steps is not None else f"not within {format_steps(s.cell.steps)}"
+    if steps is not None:
+        return _rounded(steps)
+    late = sum(steps_to(run, level, s.quantity) is None for run in s.runs)
+    some = f" by {late} of {len(s.runs)}" if late < len(s.runs) else ""
+    return f"not within {format_steps(s.cell.steps)}{some}"
 
 
 def _ratio(scratch: Summary, ours: float | None, theirs: float | None) -> str:
