@@ -29,14 +29,21 @@ class Deployed:
         path: what ``rpl export`` wrote.
         controller: from one observation, as the robot sees it now, to one action in its own
             units; unused where the policy was learned from scratch.
+        takes_batches: the controller takes a batch of observations: it gets one of one.
+
+    Raises:
+        ValueError: when called, if an action is not finite; what the robot does then is yours.
     """
 
-    def __init__(self, path: str | Path, controller: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, path: str | Path, controller: Callable[[Any], Any], takes_batches: bool = False
+    ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self.controller = controller
+        self.takes_batches = takes_batches
         stored = self.session.get_modelmeta().custom_metadata_map
         self.facts = {name: json.loads(value) for name, value in stored.items()}
         self.inputs = [entry.name for entry in self.session.get_inputs()]
@@ -57,7 +64,10 @@ class Deployed:
             feed["desired_goal"] = np.asarray(parts["desired_goal"], np.float32)[None]
         if "controller_action" in self.inputs:
             feed["controller_action"] = self._ask_controller(observation)
-        return self.session.run(["action"], feed)[0][0]
+        action = self.session.run(["action"], feed)[0][0]
+        if not np.isfinite(action).all():
+            raise ValueError(f"the action is {action}, for the observation {observation}: stop")
+        return action
 
     def _with_history(self, frame: np.ndarray) -> np.ndarray:
         """The newest frame first; before there are enough, the first one stands for the rest."""
@@ -67,19 +77,20 @@ class Deployed:
 
     def _ask_controller(self, observation: Any) -> np.ndarray:
         """The controller's action, (1, action_dim); one of a batch gets a batch of one."""
-        try:
-            action = np.asarray(self.controller(observation), np.float32)
-        except (ValueError, IndexError):
-            action = np.asarray(self.controller(np.asarray(observation)[None]), np.float32)
-        return action.reshape(1, -1)
+        if self.takes_batches and isinstance(observation, Mapping):
+            observation = {name: np.asarray(part)[None] for name, part in observation.items()}
+        elif self.takes_batches:
+            observation = np.asarray(observation)[None]
+        return np.asarray(self.controller(observation), np.float32).reshape(1, -1)
 
 
-def main(path: str, controller_name: str) -> None:
+def main(path: str, controller_name: str, takes_batches: bool) -> None:
     """Measures how often a second the policy can act on one core."""
     sys.path.insert(0, str(Path.cwd()))
     module, _, name = controller_name.partition(":")
     controller = getattr(importlib.import_module(module), name)
-    policy = Deployed(path, controller() if isinstance(controller, type) else controller)
+    controller = controller() if isinstance(controller, type) else controller
+    policy = Deployed(path, controller, takes_batches)
     sizes = {name: policy.sizes.get(name, 0) for name in ("observation", "desired_goal")}
     generator = np.random.default_rng(0)
     observation: Any = generator.standard_normal(sizes["observation"] // policy.facts["frames"])
@@ -104,6 +115,7 @@ def main(path: str, controller_name: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python examples/deploy.py POLICY.onnx MODULE:CONTROLLER")
-    main(*sys.argv[1:])
+    words = [word for word in sys.argv[1:] if word != "--batch"]
+    if len(words) != 2:
+        sys.exit("usage: python examples/deploy.py POLICY.onnx MODULE:CONTROLLER [--batch]")
+    main(*words, takes_batches="--batch" in sys.argv)

@@ -95,6 +95,17 @@ def test_an_interrupted_run_saves_though_nobody_reads_what_it_says(tmp_path):
         assert json.loads(file.readline())["environment_steps"] > 0
 
 
+@pytest.mark.parametrize("seconds", [1.2, 2.0, 3.0])
+def test_an_interrupt_before_there_is_anything_to_save_ends_at_once(seconds, tmp_path):
+    words = ("train", "slippery-push", *SMALL, "--steps", "1000000", "--out", "run")
+    process = subprocess.Popen(command(*words), cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode in (1, -signal.SIGINT)  # the latter while Python itself starts
+    assert "Exception ignored" not in error
+
+
 def test_a_run_without_its_replay_does_not_go_on(tmp_path):
     words = ("train", "slippery-push", *SMALL, "--out", "run")
     assert finish(*words, "--steps", "100", cwd=tmp_path).returncode == 0
@@ -112,6 +123,7 @@ def test_a_run_without_its_replay_does_not_go_on(tmp_path):
         (("train", "push", "--controller", "nobody"), 2, "there is no controller 'nobody'"),
         (("plot", "no-such-run"), 1, "no-such-run"),
         (("eval", "push", "--episodes", "0"), 2, "--episodes must be at least 1"),
+        (("eval", "push", "--seed", "-1", "--episodes", "1"), 2, "--seed must be at least 0"),
     ],
 )
 def test_mistakes_earn_one_sentence(words, code, sentence, capfd, tmp_path, monkeypatch):

@@ -307,6 +307,28 @@ def test_what_is_deployed_acts_as_the_policy(trained, tmp_path) -> None:
             observation = env.step(np.clip(action, -1, 3).astype(np.float32))[0]
 
 
+def test_a_deployed_policy_gives_batches_where_asked_and_never_nan(
+    trained_with_goals, tmp_path
+) -> None:
+    pytest.importorskip("onnx")
+    from rpl.export import export
+
+    path = tmp_path / "policy.onnx"
+    policy = rpl.load(trained_with_goals, "last")
+    export(policy, path)
+
+    def batch(observation):
+        assert observation["observation"].ndim == 2
+        return toys.to_goal(observation)
+
+    observation, _ = Reach().reset(seed=4)
+    deployed = load_example("deploy").Deployed(path, batch, takes_batches=True)
+    np.testing.assert_allclose(deployed(observation), policy(observation), atol=2e-5)
+    lost = load_example("deploy").Deployed(path, lambda seen: np.full(2, np.nan))
+    with pytest.raises(ValueError, match="the action is"):
+        lost(observation)
+
+
 def test_the_deployed_policy_needs_nothing_but_onnxruntime(trained, tmp_path) -> None:
     pytest.importorskip("onnx")
     from rpl.export import export

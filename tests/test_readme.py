@@ -47,7 +47,8 @@ def test_readme_python_runs(capsys, tmp_path, monkeypatch):
     wrapping, improving = blocks("python")
     exec(compile(wrapping, "README.md", "exec"), {})
     assert "controller plus noise: " in capsys.readouterr().out
-    exec(compile(improving.replace("100_000", "400"), "README.md", "exec"), {})
+    improving = improving.replace("100_000", "400")
+    exec(compile(improving, "README.md", "exec"), {"__name__": "__main__"})
     assert (tmp_path / "runs/improved/checkpoint/best.eqx").exists()
 
 

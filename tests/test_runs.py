@@ -76,6 +76,8 @@ def test_a_refused_folder_is_free_again(tmp_path):
         ({"learner": LearnerConfig(learning_rate_halving=0.0)}, "halving must be above 0, not 0"),
         ({"learner": LearnerConfig(initial_std=0.0)}, "--learner.initial-std must be above 0"),
         ({"replay": ReplayConfig(capacity=-5)}, "--replay.capacity must be at least 1, not -5"),
+        ({"seed": -1}, "--seed must be at least 0"),
+        ({"seed": 2**63}, "--seed must be at least 0 and below"),
         ({"num_envs": 0}, "--num-envs must be at least 1, not 0"),
         ({"exploration": ExplorationConfig(noise=-0.1)}, "--exploration.noise must be at least 0"),
         ({"exploration": ExplorationConfig(random=0.8, expert=0.8)}, "together must be between"),
@@ -147,7 +149,8 @@ def test_a_run_older_than_a_setting_had_its_default(tmp_path):
 
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(RunError, match="no run to resume"):
-        RunFolder(tmp_path, RECORD, resume=True)
+        RunFolder(tmp_path / "run", RECORD, resume=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_folder_in_use_by_a_live_process_is_refused(tmp_path):

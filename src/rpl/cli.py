@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -32,7 +35,20 @@ COMMANDS = {
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 a usage error, 1 anything else."""
+    if "paper" not in sys.argv[1:2]:  # whose queue has runs to stop first
+        signal.signal(signal.SIGINT, _leave)
     sys.exit(run(sys.argv[1:]))
+
+
+def _leave(number: int, frame: Any) -> None:
+    """Ends at once: a KeyboardInterrupt is lost where it meets JAX's callbacks from the collector.
+
+    A run takes the signal over as soon as it has something to save.
+    """
+    shows_cursor = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), shows_cursor + b"rpl: interrupted\n")
+    os._exit(1)
 
 
 def run(arguments: list[str]) -> int:

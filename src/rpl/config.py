@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from rpl.errors import InvalidValue
 
+LARGEST_SEED = 2**63
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
 
@@ -228,6 +229,8 @@ class Config:
         for name, value in at_least_zero.items():
             if not 0.0 <= value < math.inf:
                 raise InvalidValue(f"--{name} must be at least 0, not {value}")
+        if not 0 <= self.seed < LARGEST_SEED:
+            raise InvalidValue(f"--seed must be at least 0 and below 2^63, not {self.seed}")
         shares = {
             "learner.polyak": self.learner.polyak,
             "replay.hindsight": self.replay.hindsight,

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
+from rpl.errors import InvalidValue
 from rpl.rollout import ActingPolicy, collect
 
 Interval = tuple[float, float]
@@ -163,6 +164,8 @@ def evaluation_seeds(seed: int, count: int) -> list[int]:
 
 
 def _seeds(seed: int, first: int, count: int, odd: int) -> list[int]:
+    if seed < 0:
+        raise InvalidValue(f"--seed must be at least 0, not {seed}")
     return [
         2 * (int(np.random.SeedSequence((seed, odd, i)).generate_state(1, np.uint64)[0]) >> 2) + odd
         for i in range(first, first + count)

@@ -54,7 +54,9 @@ class Interruption:
 
     def _ask(self, number: int, frame: Any) -> None:
         if self._asked:
-            raise KeyboardInterrupt
+            signal.signal(number, self._previous[number])
+            signal.raise_signal(number)
+            return
         self._asked = True
         # Where Ctrl-C has ended the reader of a pipe too, this must not keep the run from saving.
         with contextlib.suppress(OSError, RuntimeError, ValueError):

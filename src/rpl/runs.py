@@ -68,6 +68,8 @@ class RunFolder:
     ) -> None:
         if resume and overwrite:
             raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
+        if resume and not (path / "config.json").exists():
+            raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
         self.path = path
         self.resumed = False
         self._events = None
@@ -88,8 +90,6 @@ class RunFolder:
     ) -> None:
         if (self.path / "config.json").exists():
             self._take_over(record, resume, overwrite, usual)
-        elif resume:
-            raise RunError(f"{self.path} holds no run to resume; leave out --resume to start one")
         if self.resumed:
             self._lengthen(record)
         else:
@@ -139,11 +139,10 @@ class RunFolder:
 
     def _check_is_a_run(self) -> None:
         """Keeps away from a folder of somebody else that happens to have a config.json."""
-        record = read_config(self.path)
-        if not (isinstance(record, dict) and "task" in record and "config" in record):
-            raise RunError(
-                f"{self.path / 'config.json'} is not a run's: choose another folder with --out"
-            )
+        try:
+            read_config(self.path)
+        except RunError as error:
+            raise RunError(f"{error}: choose another folder with --out") from error
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""
@@ -215,11 +214,14 @@ def read_config(path: Path) -> dict[str, Any]:
         RunError: if the folder is not a run.
     """
     try:
-        return json.loads((path / "config.json").read_text())
-    except FileNotFoundError as error:
+        record = json.loads((path / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise RunError(f"{path} is not a run folder: it has no config.json") from error
     except json.JSONDecodeError as error:
         raise RunError(f"{path / 'config.json'} is damaged: {error}") from error
+    if not isinstance(record, dict) or "task" not in record:
+        raise RunError(f"{path / 'config.json'} is not a run's")
+    return record
 
 
 def has_checkpoint(path: Path) -> bool:
