@@ -122,6 +122,8 @@ class Memory:
 
     def on_evaluating(self, whose, share) -> None: ...
 
+    def on_note(self, sentence) -> None: ...
+
     def on_evaluation(self, row) -> None: ...
 
 
@@ -222,7 +224,7 @@ def test_every_learner_goes_on_from_its_checkpoint_to_the_same_numbers(name, tmp
     config = replace(config, replay=ReplayConfig(capacity=9 * HORIZON))
 
     def go_on(resume: bool, interrupted) -> learner.LearnerState:
-        folder = RunFolder(tmp_path, {"learner": name}, resume)
+        folder = RunFolder(tmp_path, {"task": "reach", "learner": name}, resume)
         state, progress = new_learner(config), Progress()
         replay = Replay(9, HORIZON, 2, 2, 2, slack=80, folder=folder.replay_folder)
         if folder.resumed:

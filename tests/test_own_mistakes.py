@@ -57,6 +57,16 @@ def test_a_reset_that_returns_the_observation_alone_is_refused(capfd) -> None:
     assert "it must return (observation, info)" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("controller", "forgets"), [("toys:Summing", True), ("toys:NeverForgets", False)]
+)
+def test_a_controller_that_remembers_what_was_before_a_reset_is_noticed(
+    controller, forgets, capfd
+) -> None:
+    assert run(["train", "toys:Slide", "--controller", controller, *SMALL]) == 0
+    assert ("note: the untrained policy is its controller" in capfd.readouterr().out) != forgets
+
+
 def test_a_run_that_ends_within_burn_in_says_so(capfd) -> None:
     words = ["train", "toys:Slide", "--controller", "toys:one", *SMALL, "--steps", "100"]
     assert run([*words, "--burn-in.minimum-steps", "1000"]) == 0

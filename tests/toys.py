@@ -114,6 +114,16 @@ class Summing:
         return np.array([-0.5 * self.sum])
 
 
+class NeverForgets:
+    """A memory that nothing resets."""
+
+    sum = 0.0
+
+    def __call__(self, observation):
+        self.sum += float(observation[0])
+        return np.array([-0.5 * self.sum])
+
+
 class SummingAll:
     """The same for a batch."""
 

@@ -70,6 +70,10 @@ class PlainDisplay:
         line = evaluation_line(row, self._judged_by, self._compared_with)
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def on_note(self, sentence: str) -> None:
+        """Prints it."""
+        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
 
 class LiveDisplay:
     """A progress bar and the latest numbers, redrawn in place; evaluations scroll above it."""
@@ -132,6 +136,10 @@ class LiveDisplay:
         line = evaluation_line(row, self._judged_by, self._compared_with)
         self._live.console.print(line, markup=False, highlight=False)
         self._live.update(self._view())
+
+    def on_note(self, sentence: str) -> None:
+        """Prints it above the bar."""
+        self._live.console.print(sentence, markup=False, highlight=False)
 
 
 class TrialDisplay:

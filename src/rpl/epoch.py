@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.acting import controller_policy, greedy_policy
@@ -17,6 +18,7 @@ from rpl.learner.replay import Replay
 from rpl.metrics import is_best, metrics_row
 from rpl.problem import Problem
 from rpl.progress import Progress
+from rpl.residual import Residual
 from rpl.rollout import ActingPolicy
 
 
@@ -28,6 +30,8 @@ class Observer(Protocol):
     def on_evaluating(self, whose: str, share: float) -> None: ...
 
     def on_evaluation(self, row: dict[str, Any]) -> None: ...
+
+    def on_note(self, sentence: str) -> None: ...
 
 
 class Keeper(Protocol):
@@ -61,6 +65,8 @@ class EpochEnd:
         )
         policy = self._judged("policy", problem.evaluation_task, greedy_policy(state), count)
         row = metrics_row(problem, progress, policy, self._level(count))
+        if progress.rows == 0:
+            self._doubt(policy, self._level(count))
         if state.stochastic:
             row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
         if progress.burning_in and progress.rows > 0:
@@ -75,6 +81,18 @@ class EpochEnd:
         progress.rows += 1
         progress.start_epoch()
         self._keep(row, state, best)
+
+    def _doubt(self, policy: Outcome, controller: Outcome) -> None:
+        """A residual policy begins as its controller: on the same episodes both earn the same."""
+        added = isinstance(self.problem.evaluation_task, Residual)
+        same = np.array_equal(policy.returns, controller.returns)
+        if added and self.config.learner.zero_last and not same:
+            self.observer.on_note(
+                "note: the untrained policy is its controller, and yet the two earned different "
+                "returns in the same episodes. The controller or the environment acts at random, "
+                "or one of them remembers what was before a reset: differences from the "
+                "controller then say less than they seem to; `rpl check` says more"
+            )
 
     def _keep(self, row: dict[str, Any], state: LearnerState, best: bool) -> None:
         self.keeper.append(row)
