@@ -6,10 +6,11 @@ The defaults are the paper's (appendix B) where the paper gives one.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from rpl.errors import InvalidValue
+from rpl.errors import InvalidValue, check_settings
 
 LARGEST_SEED = 2**63
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
@@ -189,63 +190,61 @@ class Config:
         Raises:
             ValueError: naming the option and what it may be.
         """
+        learner, exploration = self.learner, self.exploration
         at_least_one = {
             "steps": self.steps,
             "episodes-per-cycle": self.episodes_per_cycle,
             "cycles-per-epoch": self.cycles_per_epoch,
             "evaluation-episodes": self.evaluation_episodes,
             "final-evaluation-episodes": self.final_evaluation_episodes,
-            "learner.batch-size": self.learner.batch_size,
-            "learner.updates-per-cycle": self.learner.updates_per_cycle,
-            "learner.critics": self.learner.critics,
-            "learner.actor-every": self.learner.actor_every,
+            "learner.batch-size": learner.batch_size,
+            "learner.updates-per-cycle": learner.updates_per_cycle,
+            "learner.critics": learner.critics,
+            "learner.actor-every": learner.actor_every,
             "replay.n-step": self.replay.n_step,
             "replay.capacity": self.replay.capacity,
-            "learner.hidden": min(self.learner.hidden, default=0),
+            "learner.hidden": min(learner.hidden, default=0),
             "num-envs": self.num_envs,
         }
-        for name, value in at_least_one.items():
-            if value is not None and value < 1:
-                raise InvalidValue(f"--{name} must be at least 1, not {value}")
         above_zero = {
-            "learner.actor-learning-rate": self.learner.actor_learning_rate,
-            "learner.critic-learning-rate": self.learner.critic_learning_rate,
-            "learner.temperature-learning-rate": self.learner.temperature_learning_rate,
-            "learner.learning-rate-halving": self.learner.learning_rate_halving,
-            "learner.updates-per-step": self.learner.updates_per_step,
-            "learner.initial-std": self.learner.initial_std,
-            "learner.initial-temperature": self.learner.initial_temperature,
+            "learner.actor-learning-rate": learner.actor_learning_rate,
+            "learner.critic-learning-rate": learner.critic_learning_rate,
+            "learner.temperature-learning-rate": learner.temperature_learning_rate,
+            "learner.learning-rate-halving": learner.learning_rate_halving,
+            "learner.updates-per-step": learner.updates_per_step,
+            "learner.initial-std": learner.initial_std,
+            "learner.initial-temperature": learner.initial_temperature,
         }
-        for name, value in above_zero.items():
-            if value is not None and not 0.0 < value < math.inf:
-                raise InvalidValue(f"--{name} must be above 0, not {value}")
         at_least_zero = {
-            "exploration.noise": self.exploration.noise,
-            "learner.action-l2": self.learner.action_l2,
-            "learner.target-noise": self.learner.target_noise,
-            "learner.target-noise-clip": self.learner.target_noise_clip,
+            "exploration.noise": exploration.noise,
+            "learner.action-l2": learner.action_l2,
+            "learner.target-noise": learner.target_noise,
+            "learner.target-noise-clip": learner.target_noise_clip,
             "burn-in.minimum-steps": self.burn_in.minimum_steps,
         }
-        for name, value in at_least_zero.items():
-            if not 0.0 <= value < math.inf:
-                raise InvalidValue(f"--{name} must be at least 0, not {value}")
-        if not 0 <= self.seed < LARGEST_SEED:
-            raise InvalidValue(f"--seed must be at least 0 and below 2^63, not {self.seed}")
+        together = exploration.random + exploration.expert
         shares = {
-            "learner.polyak": self.learner.polyak,
+            "learner.polyak": learner.polyak,
             "replay.hindsight": self.replay.hindsight,
-            "exploration.random": self.exploration.random,
-            "exploration.expert": self.exploration.expert,
+            "exploration.random": exploration.random,
+            "exploration.expert": exploration.expert,
+            "exploration.random and --exploration.expert together": together,
             "burn-in.quiet-share": self.burn_in.quiet_share,
-            "exploration.random and --exploration.expert together": self.exploration.random
-            + self.exploration.expert,
         }
-        for name, value in shares.items():
-            if not 0.0 <= value <= 1.0:
-                raise InvalidValue(f"--{name} must be between 0 and 1, not {value}")
-        discount = self.learner.discount
-        if discount is not None and not 0.0 <= discount < 1.0:
-            raise InvalidValue(f"--learner.discount must be at least 0 and below 1, not {discount}")
+        _check(at_least_one, lambda value: value >= 1, "at least 1")
+        _check(above_zero, lambda value: 0.0 < value < math.inf, "above 0")
+        _check(at_least_zero, lambda value: 0.0 <= value < math.inf, "at least 0")
+        _check(shares, lambda value: 0.0 <= value <= 1.0, "between 0 and 1")
+        below_one = {"learner.discount": learner.discount}
+        _check(below_one, lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
+        seed = {"seed": self.seed}
+        _check(seed, lambda value: 0 <= value < LARGEST_SEED, "at least 0 and below 2^63")
+
+
+def _check(
+    options: Mapping[str, float | None], fits: Callable[[float], bool], must_be: str
+) -> None:
+    check_settings({f"--{name}": value for name, value in options.items()}, fits, must_be)
 
 
 LEARNERS: dict[str, dict[str, Any]] = {

@@ -67,8 +67,7 @@ class PlainDisplay:
 
     def on_evaluation(self, row: dict[str, Any]) -> None:
         """Prints the evaluation."""
-        line = evaluation_line(row, self._judged_by, self._compared_with)
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self.on_note(evaluation_line(row, self._judged_by, self._compared_with))
 
     def on_note(self, sentence: str) -> None:
         """Prints it."""
@@ -133,8 +132,7 @@ class LiveDisplay:
             self._compared_with: f"{row[f'controller_{self._judged_by}']:.2f}",
         }
         self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
-        line = evaluation_line(row, self._judged_by, self._compared_with)
-        self._live.console.print(line, markup=False, highlight=False)
+        self.on_note(evaluation_line(row, self._judged_by, self._compared_with))
         self._live.update(self._view())
 
     def on_note(self, sentence: str) -> None:

@@ -64,9 +64,10 @@ class EpochEnd:
             config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
         )
         policy = self._judged("policy", problem.evaluation_task, greedy_policy(state), count)
-        row = metrics_row(problem, progress, policy, self._level(count))
+        level = self._level(count)
+        row = metrics_row(problem, progress, policy, level)
         if progress.rows == 0:
-            self._doubt(policy, self._level(count))
+            self._doubt(policy, level)
         if state.stochastic:
             row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
         if progress.burning_in and progress.rows > 0:

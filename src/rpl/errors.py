@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 
@@ -17,6 +18,24 @@ class UsageError(Failure):
 
 class InvalidValue(UsageError, ValueError):
     """A setting that cannot be."""
+
+
+def check_settings(
+    values: Mapping[str, float | None], fits: Callable[[float], bool], must_be: str
+) -> None:
+    """Refuses settings that cannot be; None was left open.
+
+    Args:
+        values: by the names under which they are set.
+        fits: whether a value can be.
+        must_be: the same in words.
+
+    Raises:
+        InvalidValue: naming the setting and what it may be.
+    """
+    for name, value in values.items():
+        if value is not None and not fits(value):
+            raise InvalidValue(f"{name} must be {must_be}, not {value}")
 
 
 class UnreadableFile(Failure, ValueError):

@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
-from rpl.errors import InvalidValue
+from rpl.errors import check_settings
 from rpl.rollout import ActingPolicy, collect
 
 Interval = tuple[float, float]
@@ -164,8 +164,7 @@ def evaluation_seeds(seed: int, count: int) -> list[int]:
 
 
 def _seeds(seed: int, first: int, count: int, odd: int) -> list[int]:
-    if seed < 0:
-        raise InvalidValue(f"--seed must be at least 0, not {seed}")
+    check_settings({"--seed": seed}, lambda value: value >= 0, "at least 0")
     return [
         2 * (int(np.random.SeedSequence((seed, odd, i)).generate_state(1, np.uint64)[0]) >> 2) + odd
         for i in range(first, first + count)

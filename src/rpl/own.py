@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,7 +18,7 @@ import gymnasium
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.own import adapt
-from rpl.errors import InvalidValue, UsageError
+from rpl.errors import InvalidValue, UsageError, check_settings
 from rpl.residual import Controller
 from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
 
@@ -55,10 +57,8 @@ class OwnOptions:
             raise InvalidValue(
                 f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
             )
-        for name in ("processes", "max_episode_steps"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidValue(f"{name} must be at least 1, not {value}")
+        counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
+        check_settings(counts, lambda count: count >= 1, "at least 1")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
@@ -89,12 +89,11 @@ def load_object(name: str) -> Any:
     module_name, _, path = name.partition(":")
     if module_name.endswith(".py"):
         raise NotFound(f"name the module without its suffix: {module_name[:-3]}:{path}")
-    found = _import(module_name)
-    for part in path.split("."):
-        if not hasattr(found, part):
-            raise NotFound(f"{module_name} has no '{path}'")
-        found = getattr(found, part)
-    return found
+    module = _import(module_name)
+    try:
+        return attrgetter(path)(module)
+    except AttributeError as error:
+        raise NotFound(f"{module_name} has no '{path}'") from error
 
 
 def _import(name: str) -> Any:
@@ -200,18 +199,13 @@ def name_of(source: Any) -> str:
         return str(source)
     named = source if hasattr(source, "__qualname__") else type(source)
     module = sys.modules.get(named.__module__)
-    if named is source and _attribute(module, source.__qualname__) is source:
-        return f"{source.__module__}:{source.__qualname__}"
+    with contextlib.suppress(AttributeError):
+        if named is source and attrgetter(named.__qualname__)(module) is source:
+            return f"{named.__module__}:{named.__qualname__}"
     for name, value in vars(module).items() if module else ():
         if value is source:
             return f"{named.__module__}:{name}"
     return f"{named.__module__}:<{named.__qualname__}>"
-
-
-def _attribute(module: Any, path: str) -> Any:
-    for part in path.split("."):
-        module = getattr(module, part, None)
-    return module
 
 
 def own_task(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rpl.observations import GOAL_PARTS
 from rpl.residual import deviation
 
 
@@ -206,7 +207,7 @@ def join(rounds: Sequence[Episodes]) -> Episodes:
 def as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
     """The three arrays the learner sees; a plain observation has goals of width 0."""
     if isinstance(observation, Mapping):
-        return {k: observation[k] for k in ("observation", "achieved_goal", "desired_goal")}
+        return {name: observation[name] for name in GOAL_PARTS}
     empty = np.zeros((len(observation), 0))
     return {"observation": observation, "achieved_goal": empty, "desired_goal": empty}
 

@@ -99,7 +99,7 @@ class RunFolder:
     def _take_over(
         self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
     ) -> None:
-        self._check_is_a_run()
+        recorded = self._recorded()
         if overwrite or (not resume and self._is_at_its_start()):
             for entry in map(self.path.joinpath, OWN_ENTRIES):
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ class RunFolder:
             )
         had, wanted = (
             {name: value for name, value in of.items() if name not in PROVENANCE}
-            for of in (read_config(self.path), record)
+            for of in (recorded, record)
         )
         usual = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | dict(usual)
         changed = [
@@ -137,10 +137,10 @@ class RunFolder:
             had["config"]["steps"], had["command"] = now, record["command"]
             write_durably(self.path / "config.json", _json_bytes(had))
 
-    def _check_is_a_run(self) -> None:
-        """Keeps away from a folder of somebody else that happens to have a config.json."""
+    def _recorded(self) -> dict[str, Any]:
+        """What the folder's run records; of somebody else's folder nothing is touched."""
         try:
-            read_config(self.path)
+            return read_config(self.path)
         except RunError as error:
             raise RunError(f"{error}: choose another folder with --out") from error
 

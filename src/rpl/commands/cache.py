@@ -23,7 +23,7 @@ from rpl.commands.options import (
     task_options,
 )
 from rpl.controllers.cached import Cache, CacheError, from_episodes
-from rpl.errors import InvalidValue
+from rpl.errors import check_settings
 from rpl.evaluate import training_seeds
 from rpl.loading import Subject
 from rpl.rollout import Episodes, collect, join
@@ -65,10 +65,8 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_caching(options: Any, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
     require_suffix(options.out, "OUT", ".npz")
-    for name in ("states", "episodes"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise InvalidValue(f"--{name} must be at least 1, not {value}")
+    counts = {"--states": options.states, "--episodes": options.episodes}
+    check_settings(counts, lambda count: count >= 1, "at least 1")
     subject = load_for(options, 1)
     episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))

@@ -53,9 +53,8 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     if isinstance(source, CachedPolicy):
         return source  # which has the task's units already
     if not isinstance(task, GymnasiumTask):
-        return Guarded(source if isinstance(source, OnnxPolicy) else _of_task(source, task))
-    batched = source if isinstance(source, OnnxPolicy) else _of_environments(source, task)
-    return Guarded(batched, task.to_unit)
+        return Guarded(_of_task(source, task))
+    return Guarded(_of_environments(source, task), task.to_unit)
 
 
 def is_factory(source: Any) -> bool:
@@ -125,6 +124,8 @@ def _of_task(source: Any, task: VectorEnv) -> Any:
 
 def _of_either_shape(function: Any, task: VectorEnv) -> Any:
     """Finds out on first observations whether it takes one of them or a batch."""
+    if isinstance(function, OnnxPolicy):
+        return function  # whose file is of batches
     (action_size,) = task.single_action_space.shape or (0,)
     batch = first_observations(task)
     count = len(rows(batch))

@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rpl.errors import UnreadableFile
+from rpl.show.plots import PLANNER_COLOUR
 
 COLUMNS = ("states", "trials", "mean_return", "std_return", "planner_return")
-COLOUR, LEVEL_COLOUR = "#0072B2", "#CC79A7"
+COLOUR = "#0072B2"
 
 
 def plot_cache_sizes(path: Path) -> Figure:
@@ -30,7 +31,7 @@ def plot_cache_sizes(path: Path) -> Figure:
     axes = figure.subplots()
     axes.plot(states, mean, color=COLOUR, marker="o", markersize=4, label="CachedPETS")
     axes.fill_between(states, mean - std, mean + std, color=COLOUR, alpha=0.2, linewidth=0)
-    axes.axhline(planner[0], color=LEVEL_COLOUR, linestyle="--", label="the PETS that was cached")
+    axes.axhline(planner[0], color=PLANNER_COLOUR, linestyle="--", label="the PETS that was cached")
     axes.legend(loc="lower right", frameon=False)
     axes.set_title(f"mbrl-pusher, {int(trials.min())} trials a size", fontsize=12)
     axes.set_xlabel("states in the cache", fontsize=11)

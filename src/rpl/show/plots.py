@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
     by_method: dict[str, list[RunData]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
-    others = iter(OTHER_COLOURS * len(runs))
+    others = itertools.cycle(OTHER_COLOURS)
     for method in sorted(by_method, key=lambda name: ([*METHODS, name].index(name), name)):
         label, own_colour = METHODS.get(method) or (method, next(others))
         for i, (variant, seeds) in enumerate(variants(by_method[method])):
@@ -109,18 +110,22 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
             name = f"{label}, {variant}" if variant else label
             axes.plot(steps, middle, color=colour, linewidth=2, label=name)
             axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    _draw_controllers(axes, runs, quantity)
+    burn_in = max(run.burn_in_end for run in runs)
+    if burn_in > 0:
+        begin = max(run.charged_steps for run in runs)
+        axes.axvspan(begin, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
+
+
+def _draw_controllers(axes: Axes, runs: list[RunData], quantity: str) -> None:
     names = sorted({run.controller for run in runs})
-    for name, style in zip(names, CONTROLLER_STYLES * len(names), strict=False):
+    for name, style in zip(names, itertools.cycle(CONTROLLER_STYLES), strict=False):
         levels = [
             run.columns[f"controller_{quantity}"][-1] for run in runs if run.controller == name
         ]
         label = f"Initial ({'the controller' if len(names) == 1 else name} alone)"
         level = float(np.mean(levels))
         axes.axhline(level, color=CONTROLLER_COLOUR, linestyle=style, linewidth=1.5, label=label)
-    burn_in = max(run.burn_in_end for run in runs)
-    if burn_in > 0:
-        begin = max(run.charged_steps for run in runs)
-        axes.axvspan(begin, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
 
 
 def _draw_legend(figure: Figure, panels: np.ndarray) -> None:
@@ -156,15 +161,12 @@ def variants(runs: Sequence[RunData]) -> list[tuple[str, list[RunData]]]:
     """
     groups: list[list[RunData]] = []
     for run in runs:
-        for group in groups:
-            if _numbers(group[0]) == _numbers(run):
-                group.append(run)
-                break
-        else:
-            groups.append([run])
-    if len(groups) == 1:
-        return [("", groups[0])]
-    return list(zip(_names([group[0] for group in groups]), groups, strict=True))
+        seeds = next((group for group in groups if _numbers(group[0]) == _numbers(run)), [])
+        if not seeds:
+            groups.append(seeds)
+        seeds.append(run)
+    names = _names([seeds[0] for seeds in groups]) if len(groups) > 1 else [""]
+    return list(zip(names, groups, strict=True))
 
 
 def _numbers(run: RunData) -> dict[str, Any]:
@@ -182,7 +184,8 @@ def _names(runs: Sequence[RunData]) -> list[str]:
         short = differing[0].rpartition(".")[2].replace("_", " ")
         ways.append([f"{short} {numbers.get(differing[0])}" for numbers in of_numbers])
     ways.append([_folder_name(run.folder) for run in runs])
-    return next((names for names in ways if len(set(names)) == len(runs)), _paths(runs))
+    ways.append([str(run.folder) for run in runs])
+    return next(names for names in ways if len(set(names)) == len(runs))
 
 
 def _folder_name(folder: Path) -> str:
@@ -190,10 +193,6 @@ def _folder_name(folder: Path) -> str:
     folder = folder.resolve()
     named = re.sub(r"-?seed\d+$", "", folder.name)
     return named or folder.parent.name
-
-
-def _paths(runs: Sequence[RunData]) -> list[str]:
-    return [str(run.folder) for run in runs]
 
 
 def judged_quantity(runs: Sequence[RunData]) -> str:
