@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/demo
 
-.PHONY: train test test-sb3 docs format lint type check build clean
+.PHONY: train test test-sb3 bench docs format lint type check build clean
 
 # Learn to push on a slippery table, then show policy and controller on the same unseen episodes.
 train: $(VENV)/.installed
@@ -23,6 +23,10 @@ test: $(VENV)/.installed-dev check docs
 test-sb3: $(VENV)/.installed-sb3
 	nice $(BIN)/pytest tests/test_other_learners.py
 
+# Speeds as ratios within one run, beside the peers that are installed.
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.speed
+
 # The site of docs/ into site/; a broken link or an undocumented name fails.
 docs: $(VENV)/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -36,6 +40,7 @@ format: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 type: $(VENV)/.installed-dev
 	$(BIN)/pyright

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from rpl.controllers.cached import Cache, NearestNeighbour
-from rpl.evaluate import evaluation_seeds
-from rpl.rollout import collect
-from rpl.show.cache_sizes import COLUMNS, plot_cache_sizes
-from rpl.tasks.pusher import PusherTask
+from rpl.paper.figures import COLUMNS, plot_cache_sizes
+from rpl.rollout.collect import collect
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.tasks.pusher.task import PusherTask
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)

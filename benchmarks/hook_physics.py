@@ -12,9 +12,9 @@ import argparse
 import time
 from dataclasses import replace
 
+from rpl.controllers.contract import controller_action
 from rpl.controllers.hook import ReactiveHook
-from rpl.residual import controller_action
-from rpl.tasks.hook import COMPLEX_HOOK, HookTask
+from rpl.tasks.fetch.hook import COMPLEX_HOOK, HookTask
 
 
 def episode_costs(task: HookTask, seed: int) -> tuple[float, float, float]:

@@ -17,13 +17,13 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from rpl.catalog import TASKS
 from rpl.controllers import ReactiveHook, ReactivePickAndPlace, ReactivePush
-from rpl.residual import controller_action
-from rpl.tasks.fetch import FetchTask
-from rpl.tasks.fetch_arm import FetchArmTask
-from rpl.tasks.hook import COMPLEX_HOOK, HookTask
-from rpl.tasks.lean import FINGER_BODIES, FLOOR_BODY, HAND_BODIES
+from rpl.controllers.contract import controller_action
+from rpl.registry.catalog import TASKS
+from rpl.tasks.fetch.arm import FetchArmTask
+from rpl.tasks.fetch.hook import COMPLEX_HOOK, HookTask
+from rpl.tasks.fetch.lean import FINGER_BODIES, FLOOR_BODY, HAND_BODIES
+from rpl.tasks.fetch.table import FetchTask
 
 EPISODES = 200
 Policy = Callable[[Any], np.ndarray]

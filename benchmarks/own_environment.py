@@ -16,7 +16,7 @@ import time
 import gymnasium
 import numpy as np
 
-from rpl.tasks.gymnasium_task import GymnasiumTask
+from rpl.tasks.gym.task import GymnasiumTask
 
 NAMES = {"Pendulum-v1": 200, "LunarLanderContinuous-v3": 60, "MountainCarContinuous-v0": 200}
 NUM_ENVS = 8

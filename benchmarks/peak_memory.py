@@ -17,13 +17,14 @@ import jax
 import numpy as np
 
 from rpl import learner
-from rpl.config import PRESETS, Config
-from rpl.learner.replay import Replay
-from rpl.making import make_problem
+from rpl.config import Config
+from rpl.presets import PRESETS
 from rpl.problem import Problem
-from rpl.progress import Progress
-from rpl.rollout import Episodes
-from rpl.train import run_cycle
+from rpl.registry.builtin import make_problem
+from rpl.replay.buffer import Replay
+from rpl.replay.episodes import Episodes
+from rpl.training.loop import run_cycle
+from rpl.training.progress import Progress
 
 BAR_GIGABYTES = 3.0
 EPISODES_AT_ONCE = 500

@@ -23,7 +23,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
-from rpl.evaluate import evaluate, evaluation_seeds
+from rpl.rollout.evaluate import evaluate
+from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks import PUSH, FetchTask
 
 ROOT = Path(__file__).parents[1]

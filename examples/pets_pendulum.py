@@ -10,15 +10,9 @@ import gymnasium
 import jax.numpy as jnp
 from gymnasium.wrappers.vector import RescaleAction
 
-from rpl.controllers.dynamics import ModelConfig
-from rpl.controllers.pets import PlannerConfig
-from rpl.controllers.train_pets import (
-    PETSConfig,
-    PETSProblem,
-    PETSProgress,
-    create_state,
-    train_pets,
-)
+from rpl.pets.dynamics import ModelConfig
+from rpl.pets.planner import PlannerConfig
+from rpl.pets.train import PETSConfig, PETSProblem, PETSProgress, create_state, train_pets
 
 CONFIG = PETSConfig(
     trials=5,

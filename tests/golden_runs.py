@@ -22,7 +22,7 @@ from typing import Any
 
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
-from rpl.cli import run
+from rpl.cli.main import run
 
 GOLDEN = Path(__file__).with_suffix(".json")
 WALL_CLOCK = {"wall_seconds", "steps_per_second"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rpl.cli import run
+from rpl.cli.main import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -21,7 +21,6 @@ SMALL = {
 }
 ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
 FOR_LONG = (  # their own tests run them small
-    ["bench"],
     ["paper", "run"],
     ["paper", "plot"],
     ["train", "mbrl-pusher"],

@@ -26,13 +26,11 @@ def blocks(language: str) -> list[str]:
 def test_readme_commands_run(tmp_path):
     lines = [line for block in blocks("console") for line in block.splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("rpl ")]
-    assert {words[1] for words in commands} >= {"tasks", "train", "eval", "watch", "plot", "bench"}
+    assert {words[1] for words in commands} >= {"tasks", "train", "eval", "watch", "plot"}
     (tmp_path / "my_robot.py").write_text("def controller(observation):\n    return [0.0]\n")
     for words in commands:
-        if words[1] == "bench":
-            continue  # its own test runs it at a small size
         small = SMALL.get(words[1], "").split()
-        program = [sys.executable, "-c", "from rpl.cli import main; main()"]
+        program = [sys.executable, "-c", "from rpl.cli.main import main; main()"]
         done = subprocess.run(
             [*program, *words[1:], *small], cwd=tmp_path, capture_output=True, text=True
         )

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rpl import ControllerError, Residual, ResidualWrapper, learner, per_env
-from rpl.acting import greedy_action
-from rpl.config import LEARNERS, LearnerConfig
+from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
+from rpl.presets import LEARNERS
 from rpl.residual import deviation
-from rpl.rollout import collect
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import greedy_action
 from rpl.tasks import PUSH
 
 

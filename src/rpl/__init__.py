@@ -5,12 +5,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from rpl import controllers, tasks
-from rpl.residual import Controller, ControllerError, Residual, ResidualWrapper, per_env
+from rpl.controllers.contract import Controller, ControllerError, per_env
+from rpl.residual import Residual, ResidualWrapper
 
 if TYPE_CHECKING:
-    from rpl.improving import improve
-    from rpl.own import OwnOptions
-    from rpl.policy import load
+    from rpl.api import improve, load
+    from rpl.registry.names import OwnOptions
 
 __version__ = version("rpl")
 
@@ -27,7 +27,7 @@ __all__ = [
     "tasks",
 ]
 
-ELSEWHERE = {"improve": "rpl.improving", "load": "rpl.policy", "OwnOptions": "rpl.own"}
+ELSEWHERE = {"improve": "rpl.api", "load": "rpl.api", "OwnOptions": "rpl.registry.names"}
 """Where the names are whose modules need the learner."""
 
 

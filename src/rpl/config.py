@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
-from rpl.errors import InvalidValue, check_settings
+from rpl.errors import check_settings
 
 LARGEST_SEED = 2**63
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
@@ -245,97 +245,3 @@ def _check(
     options: Mapping[str, float | None], fits: Callable[[float], bool], must_be: str
 ) -> None:
     check_settings({f"--{name}": value for name, value in options.items()}, fits, must_be)
-
-
-LEARNERS: dict[str, dict[str, Any]] = {
-    "ddpg": {},
-    "td3": {"critics": 2, "target_noise": 0.2, "actor_every": 2},
-    "sac": {"critics": 2, "stochastic": True},
-}
-"""The learners by name: what each changes of a preset's settings."""
-
-
-def learner_name(config: Config) -> str:
-    """The name in LEARNERS of what a configuration learns with."""
-    for name, changes in LEARNERS.items():
-        if changes and all(getattr(config.learner, k) == v for k, v in changes.items()):
-            return name
-    return "ddpg"
-
-
-def with_learner(config: Config, name: str) -> Config:
-    """The configuration with a learner of LEARNERS in place of DDPG.
-
-    Raises:
-        ValueError: if there is no such learner.
-    """
-    if name not in LEARNERS:
-        raise InvalidValue(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
-    return replace(config, learner=replace(config.learner, **LEARNERS[name]))
-
-
-PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
-# The hook tasks had one worker with four episodes a cycle, and less noise.
-PAPER_HOOK = Config(episodes_per_cycle=4, exploration=ExplorationConfig(noise=0.1))
-
-FAST = Config(
-    steps=400_000,
-    episodes_per_cycle=8,
-    learner=replace(
-        LearnerConfig(),
-        actor_learning_rate=1e-4,
-        learning_rate_halving=10_000,
-        polyak=0.8,
-        action_l2=0.12,
-        action_l2_by_error=True,
-    ),
-    exploration=ExplorationConfig(noise=0.1, random=0.1),
-    burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
-    residual=ResidualConfig(scale=0.5, clip_controller=True),
-)
-FAST_HORIZON = 50
-"""The length of the episodes that FAST is written for."""
-DENSE_SUM = 3
-"""How many times as many rewards are summed where they are dense."""
-
-
-def paced(config: Config, horizon: int) -> Config:
-    """FAST for episodes of ``horizon`` steps.
-
-    A value has to travel back through an episode, n steps an update of the slow copies, which
-    move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
-    values arrive: n grows with T, and so does the burn-in.
-    """
-    longer = horizon / FAST_HORIZON
-    return replace(
-        config,
-        episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
-        replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
-        burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
-    )
-
-
-def for_dense_rewards(config: Config) -> Config:
-    """FAST where rewards are not -1 and 0: values arrive three times as soon.
-
-    Every step's reward says how good it was, so that the actions of older policies in a longer
-    sum mislead less than where all depends on reaching the goal.
-    """
-    return replace(
-        config,
-        replay=replace(config.replay, n_step=DENSE_SUM * config.replay.n_step),
-        burn_in=replace(
-            config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / DENSE_SUM)
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A configuration and the physics it trains on."""
-
-    config: Config
-    physics: Literal["exact", "lean"]
-
-
-PRESETS = {"paper": Preset(PAPER, "exact"), "fast": Preset(FAST, "lean")}

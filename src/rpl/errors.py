@@ -52,3 +52,7 @@ def frames_of_own_code(error: BaseException) -> list[traceback.FrameSummary]:
         if Path(frame.filename).is_file()
         and not any(Path(frame.filename).is_relative_to(place) for place in installed)
     ]
+
+
+class RunError(Failure):
+    """A run folder cannot be used as asked; the message says what to do."""

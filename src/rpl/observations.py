@@ -33,3 +33,23 @@ def read_only(observation: Any) -> Any:
     view = np.asarray(observation).view()
     view.flags.writeable = False
     return view
+
+
+def reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndarray:
+    """``options["reset_mask"]`` as (num_envs,) bool; without one all are reset.
+
+    Raises:
+        ValueError: if it has another shape.
+    """
+    mask = np.asarray((options or {}).get("reset_mask", np.ones(num_envs)), bool)
+    if mask.shape != (num_envs,):
+        raise ValueError(f"reset_mask has shape {mask.shape}, expected ({num_envs},)")
+    return mask
+
+
+def as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
+    """The three arrays the learner sees; a plain observation has goals of width 0."""
+    if isinstance(observation, Mapping):
+        return {name: observation[name] for name in GOAL_PARTS}
+    empty = np.zeros((len(observation), 0))
+    return {"observation": observation, "achieved_goal": empty, "desired_goal": empty}

@@ -11,7 +11,7 @@ from rpl.controllers.cached import (
     NearestNeighbour,
     from_episodes,
 )
-from rpl.rollout import collect
+from rpl.rollout.collect import collect
 from rpl.tasks import PusherTask
 
 

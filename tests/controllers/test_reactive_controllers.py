@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rpl.controllers.contract import controller_action
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
-from rpl.evaluate import evaluate, evaluation_seeds
-from rpl.residual import controller_action
+from rpl.rollout.evaluate import evaluate
+from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from rpl.controllers.contract import controller_action
 from rpl.controllers.hook import ReactiveHook
-from rpl.evaluate import evaluate, evaluation_seeds
-from rpl.residual import controller_action
+from rpl.rollout.evaluate import evaluate
+from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks import HOOK, NOISY_HOOK, HookTask, Layout, make_hook_task
 
 

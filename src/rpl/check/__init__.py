@@ -9,8 +9,8 @@ import gymnasium
 from rpl.check.controller import check_controller
 from rpl.check.environment import check_environment
 from rpl.check.finding import Finding
-from rpl.tasks.gymnasium_task import MakeEnv
-from rpl.tasks.suitable import UnsuitableEnvironment
+from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.gym.task import MakeEnv
 
 __all__ = ["Finding", "check"]
 
@@ -22,7 +22,7 @@ def check(
 
     Args:
         make_env: makes one environment.
-        controller: in any form that ``rpl.controllers.own.adapt`` takes; None checks the
+        controller: in any form that ``rpl.controllers.adapt.adapt`` takes; None checks the
             environment alone.
         max_episode_steps: of an environment that does not say it.
 

@@ -10,10 +10,9 @@ import numpy as np
 
 from rpl.check.episode import alike
 from rpl.check.finding import Findings
-from rpl.controllers.forms import PerEnvironment
-from rpl.controllers.own import adapt, resets_by_mask
-from rpl.residual import Controller, ControllerError, controller_action
-from rpl.tasks.gymnasium_task import GymnasiumTask, MakeEnv
+from rpl.controllers.adapt import PerEnvironment, adapt, resets_by_mask
+from rpl.controllers.contract import Controller, ControllerError, controller_action
+from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 NUM_ENVS = 3
 MOST_STEPS = 200

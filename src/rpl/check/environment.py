@@ -11,13 +11,13 @@ from gymnasium.wrappers import TimeLimit
 from rpl.check.episode import Episode, run_episode, same
 from rpl.check.finding import Findings
 from rpl.check.goals import check_goals
-from rpl.tasks.gymnasium_task import MakeEnv
-from rpl.tasks.suitable import (
+from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
     check_observation_space,
     checked_action_space,
     episode_limit,
 )
+from rpl.tasks.gym.task import MakeEnv
 
 MOST_STEPS = 2000  # of one episode: enough to see an end where there is one
 LARGE_REWARD = 50.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
-from rpl.goal_rules import needs_more_than_goals
+from rpl.replay.hindsight import needs_more_than_goals
 
 TOLERANCE = 1e-6
 

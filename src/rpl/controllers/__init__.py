@@ -1,4 +1,4 @@
-"""The paper's controllers: batched callables from observations to actions."""
+"""Controllers: observations to actions, in batches. Nothing is learned, no episode is played."""
 
 from rpl.controllers.cached import CachedPETS, CachedPolicy
 from rpl.controllers.discrete_mpc import DiscreteMPCPush

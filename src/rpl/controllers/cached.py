@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.rollout import Episodes, as_goal_observation
+from rpl.observations import as_goal_observation
+from rpl.replay.episodes import Episodes
 
 if TYPE_CHECKING:
     from scipy.spatial import KDTree

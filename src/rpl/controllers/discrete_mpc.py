@@ -15,10 +15,10 @@ from rpl.controllers.planning import (
     axis_moves,
     require_simulator_state,
 )
-from rpl.tasks.fetch import FetchTask
-from rpl.tasks.fetch_arm import SUBSTEPS, Physics
+from rpl.tasks.fetch.arm import SUBSTEPS, Physics
+from rpl.tasks.fetch.simulator_state import StateTranslation
+from rpl.tasks.fetch.table import FetchTask
 from rpl.tasks.layout import Layout
-from rpl.tasks.simulator_state import StateTranslation
 
 ACTION_SIZE = 4
 RESOLUTION = 1e-4  # metres: distances that differ by less are equal, and the next one decides

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rpl.residual import ControllerError
+from rpl.controllers.contract import ControllerError
 
 TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 

@@ -1,1 +1,1 @@
-"""The paper's experiments: which runs there are, making them, and holding results to them."""
+"""All of the paper: its matrix of runs, the queue, figures, tables and pages; nobody imports it."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rpl.metrics_csv import read_rows
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
-from rpl.settings import FREE, differences
+from rpl.runs.files import read_rows
+from rpl.runs.settings import FREE, differences
 
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
 CONFIGURED = ("task_options", "controller_options", "config")

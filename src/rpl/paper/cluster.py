@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+from rpl.errors import RunError
 from rpl.paper.worker import Job, JobOutcome, run_job
-from rpl.runs import RunError
 
 KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a task begins again elsewhere when its machine is lost

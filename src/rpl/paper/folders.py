@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from rpl.metrics_csv import read_rows
 from rpl.paper.matrix import Cell
+from rpl.runs.files import read_rows
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
 KEPT = ("config.json", "metrics.csv")

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from rpl.paper.folders import Places, Run
 from rpl.paper.worker import Job, JobOutcome, run_job
-from rpl.runs import usable_cores, write_durably
+from rpl.runs.files import write_durably
+from rpl.runs.provenance import usable_cores
 
 TICK = 2.0  # seconds between looks at what has happened
 

@@ -140,7 +140,7 @@ def _last_line(log: Path, begun: int) -> str:
 def main() -> None:
     """Runs ``rpl`` with the process's arguments for as long as its starter lives."""
     threading.Thread(target=_leave_when_abandoned, daemon=True).start()
-    from rpl.cli import run  # after the watcher: importing takes seconds
+    from rpl.cli.main import run  # after the watcher: importing takes seconds
 
     sys.exit(run(sys.argv[1:]))
 

@@ -12,10 +12,7 @@ from typing import Any
 import gymnasium
 
 from rpl.tasks import rendering  # noqa: F401  chooses the GL backend before MuJoCo is imported
-from rpl.tasks.fetch import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
-from rpl.tasks.goal_task import GoalTask
-from rpl.tasks.history import History
-from rpl.tasks.hook import (
+from rpl.tasks.fetch.hook import (
     COMPLEX_HOOK,
     HOOK,
     NOISY_HOOK,
@@ -23,9 +20,11 @@ from rpl.tasks.hook import (
     HookTask,
     make_hook_task,
 )
+from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
+from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.layout import Layout
-from rpl.tasks.pusher import MBRL_PUSHER, PusherOptions, PusherTask
-from rpl.tasks.single_task import SingleTask
+from rpl.tasks.pusher.task import MBRL_PUSHER, PusherOptions, PusherTask
+from rpl.tasks.wrappers import History, SingleTask
 
 __all__ = [
     "COMPLEX_HOOK",

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from mujoco.batch import Batch
 
 from rpl.errors import InvalidValue
-from rpl.resetting import reset_mask
+from rpl.observations import reset_mask
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import Camera, SceneRenderer
 

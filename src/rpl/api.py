@@ -1,0 +1,117 @@
+"""The package in two calls: ``improve`` a controller, ``load`` what was learned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+
+from rpl.config import Config
+from rpl.deploy.policy import Policy
+from rpl.presets import PRESETS, learner_name, with_learner
+from rpl.registry.custom import own_problem
+from rpl.registry.names import OwnOptions, name_of
+from rpl.registry.resolve import horizon_of, own_config
+from rpl.runs.folder import RunFolder
+from rpl.runs.load import load_policy
+from rpl.runs.record import default_folder, facts_of, run_record, usual_record
+from rpl.runs.session import train_in
+from rpl.tasks.gym.task import MakeEnv
+
+
+def improve(
+    env: str | MakeEnv,
+    controller: Any,
+    *,
+    steps: int = 100_000,
+    out: str | Path | None = None,
+    seed: int = 0,
+    learner: Literal["ddpg", "td3", "sac"] | None = None,
+    scale: float | tuple[float, ...] | None = None,
+    task: OwnOptions | None = None,
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+) -> Policy:
+    """Learns a residual on a controller, and returns the best policy found.
+
+    The run folder is the same as that of ``rpl train``, and so are its results.
+
+    Args:
+        env: a Gymnasium id, or a function that makes an environment.
+        controller: a function of one observation or of a batch, an object with a memory, a
+            class, a function of the environment, ``module:name``, an ONNX file or a cache
+            that ``rpl cache`` saved.
+        steps: environment steps to train for.
+        out: the run folder; default: that of ``rpl train``, ``runs/<env>-rpl-seed<seed>``.
+        seed: decides everything random in the run.
+        learner: the reinforcement learner; default: that of ``config``, or DDPG.
+        scale: how far the policy may be from its controller, in halves of the action range:
+            one number, or one for each component.
+        task: how the environment becomes a task: its length, processes, how it is judged.
+        config: every other setting; default: the fast preset in the environment's rhythm.
+        resume: continue the run in the folder.
+        overwrite: replace it.
+        quiet: print nothing.
+
+    Raises:
+        RunError: if the folder holds a run, and neither ``resume`` nor ``overwrite`` is asked.
+        UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
+    """
+    task = task or OwnOptions()
+    preset = "fast" if config is None else None
+    if config is None:
+        horizon = horizon_of(env, task.max_episode_steps)
+        config = own_config(PRESETS["fast"].config, horizon, task.processes)
+    learned = learner or learner_name(config)
+    if learner is not None:
+        config = with_learner(config, learner)
+    config = replace(config, steps=steps, seed=seed)
+    if scale is not None:
+        config = replace(config, residual=replace(config.residual, scale=scale))
+    problem = own_problem(env, controller, config, task)
+    folder = Path(out) if out is not None else default_folder(name_of(env), "rpl", learned, seed)
+    record = run_record(
+        config,
+        task=name_of(env),
+        method="rpl",
+        learner=learned,
+        preset=preset,
+        controller=None if controller is None else name_of(controller),
+        task_options=task,
+        controller_options=None,
+        command=f"rpl.improve({name_of(env)!r}, {name_of(controller)!r}, steps={config.steps})",
+    )
+    usual = usual_record(record["task"], None, Config())
+    run = RunFolder(folder, record | facts_of(problem, config), resume, overwrite, usual)
+    try:
+        train_in(
+            run,
+            config,
+            problem,
+            Console(quiet=quiet),
+            f"rpl.improve(..., out={str(folder)!r}, resume=True)",
+        )
+    finally:
+        run.close()
+    return load_policy(folder, "best", 1, make_env=env, controller=controller)
+
+
+def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: Any) -> Policy:
+    """The policy of a run folder.
+
+    Args:
+        run: the folder.
+        checkpoint: ``best`` or ``last``.
+        num_envs: how many environments it is asked for at once, where its controller has a
+            memory for each.
+        own: ``make_env`` and ``controller`` themselves, where the run was made with objects
+            that no module holds under a name.
+
+    Raises:
+        RunError: if there is no policy, or the objects it was made with cannot be found.
+    """
+    return load_policy(Path(run), checkpoint, num_envs, **own)

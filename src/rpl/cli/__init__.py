@@ -1,0 +1,1 @@
+"""The command line: words in, sentences out; one file a command."""

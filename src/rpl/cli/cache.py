@@ -1,0 +1,131 @@
+"""``rpl cache``: any policy, however slow, as a fast controller."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from rpl.cli.evaluate import LARGEST_ROUND, load_for, options_for
+from rpl.cli.options import ControllerName, as_command, option_words, require_suffix, task_options
+from rpl.controllers.cached import Cache, CacheError, from_episodes
+from rpl.errors import check_settings
+from rpl.replay.episodes import Episodes, join
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import controller_policy, whole_policy
+from rpl.rollout.seeds import training_seeds
+from rpl.runs.load import Subject
+from rpl.runs.provenance import provenance
+
+# Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
+CACHE_SEED = 2_000_000
+
+
+@dataclass(frozen=True)
+class CacheOptions:
+    """What ``rpl cache`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task whose controller is to be cached."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """The file to write, .npz."""
+    controller_name: ControllerName = None
+    states: int = 500
+    """States to keep, drawn at random from the episodes."""
+    episodes: int | None = None
+    """Episodes to draw them from; default: as many as have that many steps."""
+    seed: int = CACHE_SEED
+    """Chooses the episodes and the states."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the options of the task and controller in the arguments."""
+    summary = "Saves what a policy does in N of its own states, to act from: a fast controller."
+
+    def run(options: Any) -> int:
+        return run_caching(options, ["rpl", *arguments])
+
+    return as_command(run, options_for(CacheOptions, arguments), summary)
+
+
+def run_caching(options: Any, command: list[str]) -> int:
+    """Collects episodes of the policy and writes the cache."""
+    require_suffix(options.out, "OUT", ".npz")
+    counts = {"--states": options.states, "--episodes": options.episodes}
+    check_settings(counts, lambda count: count >= 1, "at least 1")
+    subject = load_for(options, 1)
+    episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
+    subject = load_for(options, min(episodes, LARGEST_ROUND))
+    with Console(stderr=True).status("acting"):
+        acted = acted_episodes(subject, 0, episodes, options.seed)
+        while acted.steps < options.states and options.episodes is None:  # some ended early
+            more = math.ceil((options.states - acted.steps) * len(acted) / acted.steps)
+            acted = join([acted, acted_episodes(subject, episodes, more, options.seed)])
+            episodes += more
+    cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    cache.save(options.out)
+    variations = option_words("task", options.task, task_options(subject.name))
+    Console().print(
+        f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
+        f"{acted.returns.mean():.1f}); act from it with\n"
+        f"  rpl eval {subject.name} --controller {options.out}{variations}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    return 0
+
+
+def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episodes:
+    """Episodes of the subject's policy, or of its controller where it has no policy.
+
+    Args:
+        subject: who acts.
+        first: how many episodes of the seed to leave out.
+        count: how many to play.
+        seed: whose training episodes they are.
+
+    Raises:
+        CacheError: if nothing finite was seen in them.
+    """
+    problem = subject.problem
+    policy = controller_policy(problem)
+    if subject.policy is not None:
+        policy = whole_policy(problem, subject.policy)
+    seeds = training_seeds(seed, first, count)
+    acted = collect(problem.controller_task, policy, seeds, problem.horizon)
+    if not acted.steps:
+        raise CacheError("each episode had an observation or a reward that was not a finite number")
+    return acted
+
+
+def make_cache(subject: Subject, acted: Episodes, states: int, seed: int, command: str) -> Cache:
+    """A cache of what was done in the episodes, with its provenance.
+
+    Args:
+        subject: who acted.
+        acted: its episodes.
+        states: how many of their states to keep.
+        seed: chooses them.
+        command: for the provenance.
+    """
+    origin = {
+        "task": subject.name,
+        "method": subject.method,
+        "command": command,
+        "seed": seed,
+        "returns": [round(float(earned), 2) for earned in acted.returns],
+        "charged_steps": subject.charged_steps + acted.steps,
+        "run": subject.record,
+        **provenance(),
+    }
+    return from_episodes(acted, states, np.random.default_rng(seed), origin)

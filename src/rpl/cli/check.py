@@ -1,0 +1,131 @@
+"""``rpl check``: the contract of an environment and a controller, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Annotated, Any
+
+import gymnasium
+import tyro
+from gymnasium.wrappers import TimeLimit
+from rich.console import Console
+
+from rpl.check import Finding, check
+from rpl.registry.builtin import make_controller
+from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
+from rpl.registry.names import OwnOptions, controller_source, environment_maker
+from rpl.tasks.wrappers import SingleTask
+
+MARKS = {
+    "error": ("must be fixed", "red"),
+    "warning": ("look at", "yellow"),
+    "note": ("note", "dim"),
+}
+
+
+@dataclass(frozen=True)
+class CheckTaskOptions:
+    """What a check needs to know of the environment."""
+
+    max_episode_steps: int | None = None
+    """Truncate episodes after so many steps; default: where the environment says it ends."""
+
+    def __post_init__(self) -> None:
+        """Refuses what ``OwnOptions`` does."""
+        OwnOptions(max_episode_steps=self.max_episode_steps)
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What ``rpl check`` takes."""
+
+    environment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK_OR_FACTORY")]
+    """A Gymnasium id, module:factory, or a task of `rpl tasks`."""
+    controller: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """module:controller, an ONNX file, a cache, or a controller of `rpl tasks`."""
+    task: CheckTaskOptions = field(default_factory=CheckTaskOptions)
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print one JSON object and nothing else."""
+
+
+def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
+    """Checks an environment, and a controller in it, and says what to do about what is wrong."""
+    make_env, controller = named(options.environment, options.controller)
+    findings = check(make_env, controller, options.task.max_episode_steps)
+    bad = any(finding.severity == "error" for finding in findings)
+    if options.json:
+        print(json.dumps(report(options, findings)))
+    else:
+        print_findings(options, findings, Console())
+    return 1 if bad else 0
+
+
+def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnasium.Env], Any]:
+    """What makes the environment, and the controller in a form that the check takes."""
+    check_task(environment)
+    source, plans = None, False
+    if controller is not None:
+        name = controller_name(environment, controller, "rpl")
+        plans = name in CONTROLLERS and CONTROLLERS[name].plans
+        source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
+    if environment in TASKS:
+        return partial(_paper_environment, environment, plans), source
+    return environment_maker(environment), source
+
+
+class _BoundToTask:
+    """A controller of the catalog, made for the environment it gets."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
+        single: Any = env.unwrapped
+        batched = make_controller(self._name, single.task)
+
+        def controller(observation: Any) -> Any:
+            return batched({name: part[None] for name, part in observation.items()})[0]
+
+        return controller
+
+
+def _paper_environment(name: str, plans: bool) -> gymnasium.Env:
+    entry = TASKS[name]
+    task = entry.make(1, entry.options, num_threads=1, simulator_state=plans)
+    return TimeLimit(SingleTask(task), entry.horizon)
+
+
+def report(options: CheckOptions, findings: list[Finding]) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    return {
+        "environment": options.environment,
+        "controller": options.controller,
+        "passed": all(finding.severity != "error" for finding in findings),
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def print_findings(options: CheckOptions, findings: list[Finding], console: Console) -> None:
+    """One line a finding, the worst first, and the verdict."""
+    for severity, (mark, style) in MARKS.items():
+        for finding in findings:
+            if finding.severity == severity:
+                console.print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
+                console.print(finding.sentence, markup=False, highlight=False, soft_wrap=True)
+    count = sum(finding.severity == "error" for finding in findings)
+    if count:
+        console.print(f"{count} thing{'s' * (count > 1)} must be fixed before training")
+    else:
+        with_it = f" --controller {options.controller}" if options.controller else ""
+        limit = options.task.max_episode_steps
+        for_it = f" --task.max-episode-steps {limit}" if limit is not None else ""
+        console.print(
+            f"it can be trained on: rpl train {options.environment}{with_it}{for_it}"
+            if with_it
+            else "the environment can be trained on; check a controller with --controller",
+            highlight=False,
+            soft_wrap=True,
+        )

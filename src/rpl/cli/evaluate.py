@@ -1,0 +1,262 @@
+"""``rpl eval``: policy and controller on the same unseen episodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from gymnasium.vector import VectorEnv
+from rich.console import Console
+from rich.table import Table
+
+from rpl.cli.by_object import (
+    category_counts,
+    episode_objects,
+    object_options,
+    on_split,
+    print_categories,
+    splits_to_judge,
+    training_categories,
+)
+from rpl.cli.options import (
+    PICTURES,
+    ControllerName,
+    as_command,
+    require_suffix,
+    usual_options,
+    with_groups,
+)
+from rpl.errors import UsageError
+from rpl.problem import Problem
+from rpl.residual import Residual
+from rpl.rollout.collect import ActingPolicy
+from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
+from rpl.rollout.policies import controller_policy
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.runs.load import UNTRAINED, Subject, Wanted, is_planner, load_subject
+
+# Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
+UNSEEN_SEED = 1_000_000
+LARGEST_ROUND = 100
+USUAL_EPISODES, USUAL_EPISODES_OF_PLANNERS = 200, 10
+VERDICTS = {
+    "better": "better (the paired interval lies above zero)",
+    "worse": "worse (the paired interval lies below zero)",
+    "no difference shown": "no difference shown (the paired interval includes zero)",
+    "too few episodes": f"too few episodes to say; --episodes {FEWEST_PAIRS} is the least",
+}
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What ``rpl eval`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task to evaluate a controller on."""
+    controller_name: ControllerName = None
+    episodes: int | None = None
+    """Episodes, the same for policy and controller; default: 200, or 10 for a run of PETS."""
+    seed: int = UNSEEN_SEED
+    """Chooses the episodes."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print one JSON object and nothing else."""
+    picture: Path | None = None
+    """Where episodes differ in objects: draw success by kind of object, as .png, .pdf or .svg."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the options of the task and controller in the arguments."""
+    summary = "Evaluates a run's policy beside its controller, or a controller."
+    return as_command(run_evaluation, options_for(EvaluateOptions, arguments), summary)
+
+
+def options_for(base: type, arguments: list[str]) -> type:
+    """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
+    task, controller = usual_options(arguments)
+    return with_groups(base, task=task, controller=controller)
+
+
+def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
+    """The subject that parsed options name, with ``num_envs`` simulations at once."""
+    wanted = Wanted(
+        options.run_or_task,
+        options.controller_name,
+        options.task,
+        options.controller,
+        options.checkpoint,
+    )
+    return load_subject(wanted, num_envs, render_mode)
+
+
+def run_evaluation(options: Any) -> int:
+    """Evaluates and prints a table or JSON."""
+    require_suffix(options.picture, "--picture", *PICTURES)
+    usual = USUAL_EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else USUAL_EPISODES
+    episodes = usual if options.episodes is None else options.episodes
+    if episodes < 1:
+        raise UsageError(f"--episodes must be at least 1, not {episodes}")
+    num_envs = min(episodes, LARGEST_ROUND)
+    subject = load_for(options, num_envs)
+
+    def with_task(task: Any) -> Subject:
+        return load_for(replace(options, task=task), num_envs)
+
+    if options.picture is not None and object_options(subject) is None:
+        raise UsageError(
+            f"--picture shows success by kind of object, and {subject.name} has one object only"
+        )
+    report = full_report(subject, episodes, options.seed, with_task)
+    if options.picture is not None:
+        from rpl.viz.by_object import success_by_category  # matplotlib is slow to import
+
+        success_by_category(report["splits"], options.picture)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        print_report(report, Console())
+    return 0
+
+
+def full_report(
+    subject: Subject, episodes: int, seed: int, with_task: Callable[[Any], Subject]
+) -> dict[str, Any]:
+    """What ``--json`` prints; training and held-out objects apart where there are objects.
+
+    Args:
+        subject: what to evaluate.
+        episodes: their number, of each split.
+        seed: chooses them.
+        with_task: the same subject with other options of the task.
+    """
+    options = object_options(subject)
+    if options is None:
+        return evaluation_report(subject, episodes, seed)
+    splits = {
+        split: evaluation_report(on_split(subject, split, with_task), episodes, seed)
+        for split in splits_to_judge(options)
+    }
+    return {**next(iter(splits.values())), "splits": splits}
+
+
+def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, Any]:
+    """The outcome of policy and controller on the same episodes."""
+    problem = subject.problem
+    seeds = evaluation_seeds(seed, episodes)
+    controller, policy = judge(subject, seeds)
+    report = {
+        "task": subject.name,
+        "method": subject.method,
+        "episodes": episodes,
+        "seed": seed,
+        "judged_by": problem.judged_by,
+        "compared_with": problem.compared_with,
+        "controller": controller.summary(),
+        "policy": None if policy is None else policy.summary(),
+        "untrained": subject.untrained,
+        **judgement(problem, policy, controller),
+    }
+    if object_options(subject) is not None:
+        outcomes = {"controller": controller, "policy": policy}
+        report["categories"] = category_counts(
+            episode_objects(subject, seeds), outcomes, training_categories(subject)
+        )
+    return report
+
+
+def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> dict[str, Any]:
+    """The paired difference, what it allows to say, and how far from the controller it went."""
+    if policy is None:
+        return {"difference": None, "verdict": None, "largest_deviation": None}
+    difference = paired_difference(policy, controller)
+    interval: Any = difference[f"{problem.judged_by}_interval"]
+    adds = isinstance(problem.evaluation_task, Residual)
+    return {
+        "difference": difference,
+        "verdict": verdict(interval, len(policy.returns)),
+        "largest_deviation": list(policy.largest_deviation) if adds else None,
+    }
+
+
+def print_report(report: dict[str, Any], console: Console) -> None:
+    """The report as tables: one, or one for training and one for held-out objects."""
+    if "splits" not in report:
+        print_outcomes(report, f"{report['episodes']} unseen episodes", console)
+        return
+    for split, part in report["splits"].items():
+        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects", console)
+    print_categories(report["splits"], console)
+
+
+def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
+    """Controller, policy and their difference as a table."""
+    table = Table(title=f"{report['task']}: {title}")
+    # Where success says little, it is not shown.
+    by_success = report["judged_by"] == "success"
+    columns = ("success", "95 % interval") if by_success else ()
+    for column in ("", *columns, "return", "95 % interval"):
+        table.add_column(column, justify="left" if not column else "right")
+    rows = [(report["compared_with"], report["controller"])]
+    if report["policy"] is not None:
+        rows += [(f"policy ({report['method']})", report["policy"])]
+        rows += [("difference", report["difference"])]
+    for name, numbers in rows:
+        sign = "+" if name.startswith("difference") else ""
+        low, high = numbers["success_interval"]
+        return_low, return_high = numbers["return_interval"]
+        success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
+        earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
+        cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
+        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+    console.print(table)
+    if report["verdict"] is not None:
+        console.print(
+            f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
+            soft_wrap=True,
+        )
+    if report["untrained"]:
+        console.print(UNTRAINED, soft_wrap=True)
+    diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
+    if diverged != {0}:
+        console.print(
+            f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
+            "finite: each counts as a failure, with the least return of the others or -1 a step",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if report["largest_deviation"]:
+        console.print(
+            "largest deviation from the controller, in halves of the action range: "
+            + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:
+    """The controller's outcome, and the policy's where the subject has one."""
+    problem = subject.problem
+    acting = controller_policy(problem)
+    task = problem.controller_task
+    controller = _shown(problem.compared_with, task, acting, seeds, problem.horizon)
+    if subject.policy is None:
+        return controller, None
+    task = problem.evaluation_task
+    return controller, _shown("policy", task, subject.policy, seeds, problem.horizon)
+
+
+def _shown(
+    whose: str, task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon: int
+) -> Outcome:
+    """The outcome, and until then a line on the terminal that says how far it is."""
+    with Console(stderr=True).status(whose) as status:
+
+        def tell(share: float) -> None:
+            status.update(f"{whose}: {share:.0%} of {len(seeds)} episodes")
+
+        return evaluate(task, policy, seeds, horizon, tell)

@@ -1,0 +1,42 @@
+"""``rpl export``: a policy as one ONNX file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from rpl.cli.options import require_suffix
+
+
+def export(
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")],
+    checkpoint: Literal["best", "last"] = "best",
+) -> int:
+    """Writes a run's policy as an ONNX file: it needs neither this project nor its simulator.
+
+    Args:
+        run: The run folder.
+        out: The file to write.
+        checkpoint: Which of the run's policies.
+    """
+    require_suffix(out, "OUT", ".onnx")
+    from rpl.api import load
+    from rpl.deploy.export import export as write
+    from rpl.runs.load import UNTRAINED
+
+    policy = load(run, checkpoint)
+    difference = write(policy, out)
+    inputs = "observation" + (", desired_goal" if policy.sizes[1] else "")
+    inputs += ", controller_action" if policy.is_residual else ""
+    Console().print(
+        f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
+        soft_wrap=True,
+        highlight=False,
+    )
+    if policy.untrained and policy.is_residual:
+        Console(stderr=True).print(UNTRAINED, soft_wrap=True)
+    return 0

@@ -1,0 +1,109 @@
+"""The ``rpl`` command: which subcommands there are, and how they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from rpl.errors import Failure, UsageError, frames_of_own_code
+
+COMMANDS = {
+    "tasks": "rpl.cli.tasks:tasks",
+    "objects": "rpl.cli.objects:objects",
+    "train": "rpl.cli.train:command_for",
+    "eval": "rpl.cli.evaluate:command_for",
+    "watch": "rpl.cli.watch:command_for",
+    "cache": "rpl.cli.cache:command_for",
+    "check": "rpl.cli.check:run_check",
+    "export": "rpl.cli.export:export",
+    "plot": "rpl.cli.plot:plot",
+    "report": "rpl.cli.report:report",
+    "paper": "rpl.paper.command:command_for",
+}
+"""Where each subcommand is, below ``rpl.cli``."""
+
+
+def main() -> None:
+    """Runs the command line and exits: 0 done, 2 a usage error, 1 anything else."""
+    if "paper" not in sys.argv[1:2]:  # whose queue has runs to stop first
+        signal.signal(signal.SIGINT, _leave)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _leave(number: int, frame: Any) -> None:
+    """Ends at once: a KeyboardInterrupt is lost where it meets JAX's callbacks from the collector.
+
+    A run takes the signal over as soon as it has something to save.
+    """
+    shows_cursor = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), shows_cursor + b"rpl: interrupted\n")
+    os._exit(1)
+
+
+def run(arguments: list[str]) -> int:
+    """Runs a command and returns its exit code; an error is one sentence on standard error.
+
+    One in somebody's own environment or controller says where in their code it arose.
+    """
+    if arguments == ["--version"]:
+        print(importlib.import_module("rpl").__version__)
+        return 0
+    try:
+        result = tyro.extras.subcommand_cli_from_dict(
+            commands(arguments),
+            args=arguments or ["--help"],
+            prog="rpl",
+            description="Residual policy learning: improve a controller with deep RL.",
+        )
+    except UsageError as error:
+        return _complain(str(error), 2)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 1)
+    except Failure as error:
+        return _complain(str(error), 1)
+    except Exception as error:
+        place = _place_in_own_code(error)
+        if not place and not isinstance(error, OSError):
+            raise
+        message = str(error) or type(error).__name__
+        if place:
+            message = "".join(traceback.format_exception_only(error)).strip()
+        return _complain(f"{message}{place}", 1)
+    return result or 0
+
+
+def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
+    """The subcommand that the arguments name, or all: the learner's take seconds to import."""
+    named = arguments[:1]
+    names = named if named and named[0] in COMMANDS else list(COMMANDS)
+    return {name: _command(name, arguments if [name] == named else []) for name in names}
+
+
+def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
+    """A subcommand; some have options that depend on the task named in the arguments."""
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    return found(arguments) if attribute == "command_for" else found
+
+
+def _place_in_own_code(error: Exception) -> str:
+    """The lines of somebody's own code that the error came through; empty if there are none."""
+    if isinstance(error, SyntaxError):
+        return "\n"  # its message has them
+    frames = frames_of_own_code(error)
+    return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
+
+
+def _complain(sentence: str, code: int) -> int:
+    Console(stderr=True, soft_wrap=True).print(f"rpl: {sentence}", markup=False, highlight=False)
+    return code

@@ -1,0 +1,73 @@
+"""``rpl report``: one page on some runs, to send to a colleague."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from rpl.cli.evaluate import LARGEST_ROUND, UNSEEN_SEED
+from rpl.cli.options import require_suffix
+from rpl.cli.watch import contrasting_seeds, recordings_of
+from rpl.errors import Failure, RunError, UsageError
+from rpl.runs.checkpoint import has_checkpoint
+from rpl.runs.load import Subject, Wanted, is_planner, load_subject
+
+
+def report(
+    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
+    out: Path = Path("report.html"),
+    films: int = 2,
+    checkpoint: Literal["best", "last"] = "best",
+) -> int:
+    """Writes one self-contained page: curves, numbers, films and settings.
+
+    Args:
+        runs: Run folders, or rows of results (which have no policy to film).
+        out: The page, .html.
+        films: Episodes in each run's film, those first that the controller fails and the policy
+            solves; 0 leaves films out.
+        checkpoint: Which of a run's policies is filmed.
+    """
+    from rpl.viz.report import Pictures, write_report  # matplotlib is slow to import
+
+    require_suffix(out, "--out", ".html")
+    if not runs:
+        raise UsageError("name at least one run folder: rpl report runs/*")
+    if films < 0:
+        raise UsageError("--films must not be negative")
+    pictures: dict[Path, Pictures | str] = {}
+    for run in runs:
+        try:
+            film, strip = _filmed(run, films, checkpoint)
+            pictures[run] = Pictures(film, strip)
+        except Failure as error:
+            pictures[run] = str(error)
+    write_report(out, runs, pictures)
+    Console().print(f"wrote {out}", soft_wrap=True)
+    return 0
+
+
+def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
+    """A film and a strip of a run's policy beside its controller."""
+    from rpl.viz.film import write_film, write_strip  # slow to import
+
+    if episodes == 0:
+        raise RunError("none was asked for")
+    if not has_checkpoint(run):
+        raise RunError(f"{run} holds no policy")
+
+    def load(num_envs: int, render_mode: str | None = None) -> Subject:
+        return load_subject(Wanted(str(run), checkpoint=checkpoint), num_envs, render_mode)
+
+    looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
+    seeds = contrasting_seeds(load, UNSEEN_SEED, episodes, looked_at)
+    recordings = recordings_of(load(1, "rgb_array"), seeds)
+    with TemporaryDirectory() as temporary:
+        film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"
+        write_film(film, recordings)
+        write_strip(strip, recordings[0])
+        return film.read_bytes(), strip.read_bytes()

@@ -1,0 +1,30 @@
+"""``rpl tasks``: what there is."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from rpl.registry.catalog import CONTROLLERS, METHODS, PETS_SUMMARY, TASKS
+
+
+def tasks() -> None:
+    """Lists tasks, controllers and methods, one line each."""
+    console = Console()
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("task", "", "controllers"):
+        table.add_column(column)
+    for name, entry in TASKS.items():
+        fitting = [c for c, controller in CONTROLLERS.items() if name in controller.tasks]
+        table.add_row(name, entry.summary, ", ".join(fitting))
+    console.print(table)
+    controllers = {name: entry.summary for name, entry in CONTROLLERS.items()}
+    methods = {name: entry.summary for name, entry in METHODS.items()} | {"pets": PETS_SUMMARY}
+    for title, entries in (("controller", controllers), ("method", methods)):
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        table.add_column(title)
+        table.add_column("")
+        for name, summary in entries.items():
+            table.add_row(name, summary)
+        console.print()
+        console.print(table)

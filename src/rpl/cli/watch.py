@@ -1,0 +1,155 @@
+"""``rpl watch``: a viewer window, or a film without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import track
+
+from rpl.cli.evaluate import LARGEST_ROUND, UNSEEN_SEED, judge, load_for, options_for
+from rpl.cli.options import ControllerName, as_command, require_suffix
+from rpl.errors import UsageError
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import controller_policy
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.runs.load import UNTRAINED, Subject, is_planner
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """What ``rpl watch`` takes besides the options that depend on the task."""
+
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task to watch a controller on."""
+    controller_name: ControllerName = None
+    video: Path | None = None
+    """Write a film (.mp4) instead of opening a window."""
+    strip: Path | None = None
+    """Write a still (.png): a row of frames for the controller, one for the policy."""
+    episodes: int = 4
+    """Episodes to show."""
+    contrast: bool = True
+    """Prefer episodes that the controller fails and the policy solves."""
+    seed: int = UNSEEN_SEED
+    """Chooses the episodes."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
+
+
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command, with the options of the task and controller in the arguments."""
+    summary = "Shows a policy beside its controller, in a window or as a film."
+    return as_command(run_watch, options_for(WatchOptions, arguments), summary)
+
+
+def run_watch(options: Any) -> int:
+    """Films, draws or shows the chosen episodes."""
+    require_suffix(options.video, "--video", ".mp4")
+    require_suffix(options.strip, "--strip", ".png")
+    if options.episodes < 1:
+        raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
+    seeds = chosen_seeds(options)
+    if options.video is None and options.strip is None:
+        return _show_window(options, seeds)
+    console = Console()
+    recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
+    from rpl.viz.film import write_film, write_strip  # slow to import
+
+    if options.video is not None:
+        write_film(options.video, recordings)
+        console.print(f"wrote {options.video}", soft_wrap=True)
+    if options.strip is not None:
+        write_strip(options.strip, recordings[0])
+        console.print(f"wrote {options.strip}", soft_wrap=True)
+    return 0
+
+
+def chosen_seeds(options: Any) -> list[int]:
+    """Seeds of the episodes to show."""
+    if not options.contrast:
+        return evaluation_seeds(options.seed, options.episodes)
+    looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
+    return contrasting_seeds(
+        lambda count: load_for(options, count), options.seed, options.episodes, looked_at
+    )
+
+
+def contrasting_seeds(
+    load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
+) -> list[int]:
+    """Seeds of episodes, those first in which the policy does most better than the controller.
+
+    Args:
+        load: the subject with so many simulations at once.
+        seed: chooses the episodes that are looked at.
+        count: how many to return.
+        looked_at: how many to choose from, or ``count`` if that is more.
+    """
+    looked_at = max(looked_at, count)
+    subject = load(looked_at)
+    seeds = evaluation_seeds(seed, looked_at)
+    if subject.policy is None:
+        return seeds[:count]
+    console = Console(stderr=True)
+    if subject.untrained:
+        console.print(UNTRAINED, soft_wrap=True)
+    controller, policy = judge(subject, seeds)
+    assert policy is not None
+    by_success = subject.problem.judged_by == "success"
+    gain = policy.returns - controller.returns
+    if by_success:
+        gain = policy.success.astype(int) - controller.success
+    better, worse = int((gain > 0).sum()), int((gain < 0).sum())
+    console.print(
+        f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
+        f"and fails {worse} that the controller solves"
+        if by_success
+        else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
+
+
+def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
+    """For each episode the controller's recording and, if there is one, the policy's."""
+    from rpl.viz.film import record
+
+    problem = subject.problem
+    acting = [(problem.compared_with, problem.controller_task, controller_policy(problem))]
+    if subject.policy is not None:
+        label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
+        acting.append((label, problem.evaluation_task, subject.policy))
+    return [
+        [
+            record(task, policy, seed, problem.horizon, label, judged_by=problem.judged_by)
+            for label, task, policy in acting
+        ]
+        for seed in track(seeds, "drawing", console=Console(stderr=True))
+    ]
+
+
+def _show_window(options: Any, seeds: list[int]) -> int:
+    subject = load_for(options, 1, render_mode="human")
+    problem = subject.problem
+    policy, task = subject.policy, problem.evaluation_task
+    if policy is None:
+        policy, task = controller_policy(problem), problem.controller_task
+    if task.unwrapped.render_mode != "human":
+        raise UsageError(
+            f"{subject.name} opens no window: what makes it must take render_mode and pass it on; "
+            "--video film.mp4 needs render_mode='rgb_array' only"
+        )
+    for seed in seeds:
+        episode = collect(task, policy, [seed], problem.horizon)
+        success = "success" if episode.success.all() else "failure"
+        earned = f"return {episode.returns.sum():.1f}"
+        Console().print(success if problem.judged_by == "success" else earned)
+    task.close()
+    return 0

@@ -1,0 +1,1 @@
+"""A learned policy outside its run: observation to action in the robot's units."""

@@ -1,0 +1,211 @@
+"""What the pages say of the claims and the ablations: sentences made from what has run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rpl.paper.ablations import ABLATIONS, Ablation
+from rpl.paper.figures import shortened
+from rpl.paper.matrix import Cell
+from rpl.paper.results import TASKS, Results, cell_of
+from rpl.paper.statistics import Summary, quantity_of, steps_to, summarise
+from rpl.paper.tables import MISSING, NOTHING, markdown, number, steps_to_level, with_interval
+from rpl.viz.curves import RunData
+from rpl.viz.numbers import format_steps
+from rpl.viz.run_data import LEVEL
+
+
+def first_claim(results: Results) -> str:
+    """RPL improves on initial policies."""
+    rows, better, judged = [], 0, 0
+    for task in TASKS:
+        s = _summary(results, task, "rpl")
+        verdict = _improves(s)
+        judged += bool(s.runs)
+        better += verdict.startswith("yes")
+        rows.append(
+            [
+                task,
+                str(len(s.runs)),
+                with_interval(s.initial, s.initial_interval),
+                with_interval(s.final, s.final_interval) if s.runs else MISSING,
+                verdict,
+            ]
+        )
+    header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
+    if not judged:
+        return markdown(header, rows)
+    missing = len(TASKS) - judged
+    sentence = (
+        f"On {better} of the {judged} tasks with runs the residual policy ends above its controller"
+        f"{f'; {missing} of the {len(TASKS)} tasks have no runs yet' if missing else ''}.\n"
+    )
+    return f"{sentence}\n{markdown(header, rows)}"
+
+
+def _improves(s: Summary) -> str:
+    if s.final is None or s.initial is None:
+        return MISSING
+    if s.final_interval is None or s.initial_interval is None:
+        each = [run.columns[f"policy_{s.quantity}"][-1] > s.initial for run in s.runs]
+        return f"{'yes' if all(each) else 'no'}, {sum(each)} of {len(each)} seeds"
+    if s.final_interval[0] > s.initial_interval[1]:
+        return f"yes, by {number(s.final - s.initial)}"
+    if s.final_interval[1] < s.initial_interval[0]:
+        return f"no, worse by {number(s.initial - s.final)}"
+    return "not shown: the intervals overlap"
+
+
+def second_claim(results: Results) -> str:
+    """RPL is more data-efficient than learning from scratch."""
+    rows, fewer, judged = [], 0, 0
+    for task in TASKS:
+        rpl = _summary(results, task, "rpl")
+        scratch = _summary(results, task, "scratch")
+        level = comparison_level(results, rpl)
+        ours, theirs = _mean_steps(rpl, level), _mean_steps(scratch, level)
+        both = bool(rpl.runs and scratch.runs) and level is not None
+        judged += both
+        fewer += both and ours is not None and (theirs is None or ours < theirs)
+        rows.append(
+            [
+                task,
+                number(level),
+                _reach(rpl, level, ours),
+                _reach(scratch, level, theirs),
+                _ratio(scratch, ours, theirs),
+                number(rpl.area),
+                number(scratch.area),
+            ]
+        )
+    header = (
+        *("task", "level", "RPL: steps to it", "from scratch: steps to it", "ratio"),
+        *("RPL: area", "from scratch: area"),
+    )
+    if not judged:
+        return f"No task has runs of both methods yet.\n\n{markdown(header, rows)}"
+    sentence = (
+        f"On {fewer} of the {judged} tasks with runs of both, RPL reaches the level with fewer "
+        "steps than learning from scratch.\n"
+    )
+    return f"{sentence}\n{markdown(header, rows)}"
+
+
+def comparison_level(results: Results, rpl: Summary) -> float | None:
+    """0.9; where RPL ends lower, nine tenths of its end; for returns, PETS' own."""
+    if rpl.final is None:
+        return None
+    if rpl.quantity == "return":
+        return _summary(results, rpl.cell.task, "pets").final
+    return LEVEL if rpl.final >= LEVEL else round(0.9 * rpl.final, 2)
+
+
+def _summary(results: Results, task: str, label: str) -> Summary:
+    cell = cell_of(task, label)
+    assert cell is not None
+    return results.summary(cell)
+
+
+def _mean_steps(s: Summary, level: float | None) -> float | None:
+    """Mean steps to a level, charged ones included; None unless every seed reaches it."""
+    if level is None or not s.runs:
+        return None
+    reached = [steps_to(run, level, s.quantity) for run in s.runs]
+    found = [steps for steps in reached if steps is not None]
+    return sum(found) / len(found) if len(found) == len(reached) else None
+
+
+def _reach(s: Summary, level: float | None, steps: float | None) -> str:
+    if not s.runs:
+        return MISSING
+    if level is None:
+        return number(None)
+    if steps is not None:
+        return _rounded(steps)
+    late = sum(steps_to(run, level, s.quantity) is None for run in s.runs)
+    some = f" by {late} of {len(s.runs)}" if late < len(s.runs) else ""
+    return f"not within {format_steps(s.cell.steps)}{some}"
+
+
+def _ratio(scratch: Summary, ours: float | None, theirs: float | None) -> str:
+    if ours is None or not scratch.runs:
+        return NOTHING
+    if theirs is None:
+        return f"more than {scratch.cell.steps / ours:.1f}"
+    return f"{theirs / ours:.1f}"
+
+
+def _rounded(steps: float) -> str:
+    return format_steps(round(steps, -3))
+
+
+def ablation_sections(results: Results, pictures: str) -> str:
+    """A section for each ablation that has a run, and the names of the others.
+
+    Args:
+        results: the results.
+        pictures: where the page finds the figures.
+    """
+    begun = [a for a in ABLATIONS if any(map(results.runs, a.cells))]
+    parts = [_section(results, ablation, pictures) for ablation in begun]
+    waiting = [a.title.lower() for a in ABLATIONS if a not in begun]
+    if waiting:
+        parts.append(f"Without runs so far: {', '.join(waiting)}.\n")
+    return "\n".join(parts)
+
+
+def _section(results: Results, ablation: Ablation, pictures: str) -> str:
+    entries = _entries(results, ablation)
+    quantity = quantity_of(ablation.reference.task)
+    rows = [
+        [label, " ".join(words) or NOTHING, *_ablation_numbers(cell, runs, ablation.steps)]
+        for label, words, cell, runs in entries
+    ]
+    header = (
+        *("variant", "changed", "seeds", f"{quantity} at {format_steps(ablation.steps)}"),
+        *("area", "lowest after burn-in", f"steps to {LEVEL}"),
+    )
+    picture = f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
+    return (
+        f"## {ablation.title}\n\n{ablation.question} On {ablation.reference.task}.\n\n"
+        f"{_verdict(entries, ablation)}\n\n{picture}\n\n{markdown(header, rows)}"
+    )
+
+
+Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
+
+
+def _entries(results: Results, ablation: Ablation) -> list[Entry]:
+    reference = results.runs(ablation.reference)[: ablation.seeds]
+    whole = [shortened(run, ablation.steps) for run in reference]
+    rows: list[Entry] = [(f"{ablation.reference_label} (as it is)", (), ablation.reference, whole)]
+    for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
+        rows.append((label, words, cell, results.runs(cell)))
+    return rows
+
+
+def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[str]:
+    s = summarise(cell, runs, steps)
+    if not s.runs:
+        return [MISSING, *[NOTHING] * 4]
+    final = with_interval(s.final, s.final_interval)
+    return [str(len(s.runs)), final, number(s.area), number(s.lowest), steps_to_level(s)]
+
+
+def _verdict(entries: Sequence[Entry], ablation: Ablation) -> str:
+    """One sentence: which variant learned most, by the area under its curve."""
+    areas = {
+        label: summarise(cell, runs, ablation.steps).area
+        for label, _, cell, runs in entries
+        if runs
+    }
+    known = {label: area for label, area in areas.items() if area is not None}
+    if len(known) < 2:
+        return "One variant alone has runs, so there is nothing to compare yet."
+    best, worst = max(known, key=lambda k: known[k]), min(known, key=lambda k: known[k])
+    return (
+        f"Over the first {format_steps(ablation.steps)} steps the mean "
+        f"{quantity_of(ablation.reference.task)} is highest with *{best}* "
+        f"({number(known[best])}) and lowest with *{worst}* ({number(known[worst])})."
+    )

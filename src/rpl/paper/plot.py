@@ -1,0 +1,79 @@
+"""Everything that ``rpl paper plot`` writes, from the results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from pathlib import Path
+
+from rpl.errors import UnreadableFile
+from rpl.paper.ablations import ABLATIONS
+from rpl.paper.figures import draw_all
+from rpl.paper.pages import ablation_sections, first_claim, second_claim
+from rpl.paper.results import Results
+from rpl.paper.tables import across_tasks, full_table, short_table, summary_csv
+
+PICTURES = Path("images") / "paper"
+
+
+def write_all(
+    results_folder: Path, docs: Path, readme: Path, left_out: Container[Path] = ()
+) -> list[Path]:
+    """Draws the figures and rewrites the marked sections of the pages.
+
+    Args:
+        results_folder: the folder of results; ``summary.csv`` is written there.
+        docs: where pictures and pages go; a page that is missing begins empty.
+        readme: the page for the short table; left alone if it is missing.
+        left_out: rows of results that do not count.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ValueError: if a page exists without its marked section.
+    """
+    if not results_folder.is_dir():
+        raise UnreadableFile(f"there is no folder {results_folder}; name one with --results")
+    results = Results(results_folder, left_out)
+    written = draw_all(results, docs / PICTURES, ABLATIONS)
+    summary = results_folder / "summary.csv"
+    summary.write_text(summary_csv(results))
+    written.append(summary)
+    sections = {
+        docs / "results.md": {
+            "table": full_table(results),
+            "across-tasks": across_tasks(results),
+        },
+        docs / "claims.md": {
+            "first-claim": first_claim(results),
+            "second-claim": second_claim(results),
+        },
+        docs / "ablations.md": {"ablations": ablation_sections(results, PICTURES.as_posix())},
+    }
+    if readme.exists():
+        sections[readme] = {"results": short_table(results)}
+    for page, texts in sections.items():
+        rewrite_sections(page, texts)
+        written.append(page)
+    return written
+
+
+def rewrite_sections(page: Path, texts: Mapping[str, str]) -> None:
+    """Replaces what stands between ``<!-- name -->`` and ``<!-- /name -->`` for each name.
+
+    A page that does not exist is made of the sections alone.
+
+    Raises:
+        ValueError: if the page has no such section.
+    """
+    marks = {name: (f"<!-- {name} -->", f"<!-- /{name} -->") for name in texts}
+    empty = "\n".join(f"{begin}\n{end}\n" for begin, end in marks.values())
+    content = page.read_text() if page.exists() else empty
+    for name, (begin, end) in marks.items():
+        before, found, rest = content.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise UnreadableFile(f"{page} has no section between {begin} and {end}: put them in")
+        content = f"{before}{begin}\n\n{texts[name]}\n{end}{after}"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(content)

@@ -1,0 +1,66 @@
+"""The results that there are, by cell of the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from pathlib import Path
+
+from rpl.paper.folders import KEPT
+from rpl.paper.matrix import MATRIX, Cell
+from rpl.paper.statistics import Summary, summarise
+from rpl.viz.curves import RunData, read_run
+
+FIGURE_TASKS = {
+    "figure3": ("push", "slippery-push", "pick-and-place"),
+    "figure4": ("noisy-hook", "complex-hook", "mbrl-pusher"),
+}
+TASKS = tuple(task for tasks in FIGURE_TASKS.values() for task in tasks)
+
+
+class Results:
+    """Reads rows of results once.
+
+    Args:
+        folder: the folder of results.
+        left_out: rows that do not count.
+    """
+
+    def __init__(self, folder: Path, left_out: Container[Path] = ()) -> None:
+        self.folder = folder
+        self._left_out = left_out
+        self._runs: dict[str, list[RunData]] = {}
+        self._summaries: dict[Cell, Summary] = {}
+
+    def runs(self, cell: Cell) -> list[RunData]:
+        """The finished runs of a cell, in the order of their seeds; rows cut short do not count."""
+        if cell.folder not in self._runs:
+            folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
+            there = [f for f in folders if all((f / name).is_file() for name in KEPT)]
+            rows = [read_run(f) for f in there if f not in self._left_out]
+            self._runs[cell.folder] = [run for run in rows if run.own_steps[-1] >= cell.steps]
+        return self._runs[cell.folder]
+
+    def summary(self, cell: Cell) -> Summary:
+        """A cell in numbers; areas are taken over what RPL gets on the task."""
+        if cell not in self._summaries:  # a bootstrap takes a while, and many pages ask
+            horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
+            self._summaries[cell] = summarise(cell, self.runs(cell), horizon)
+        return self._summaries[cell]
+
+    def initial(self, task: str) -> float | None:
+        """The level of the initial policy: the controller of RPL's runs on the task."""
+        for label in ("rpl", "expert-explore"):
+            cell = cell_of(task, label)
+            if cell is not None and self.runs(cell):
+                return self.summary(cell).initial
+        return None
+
+
+def cells_of(task: str) -> list[Cell]:
+    """The matrix's cells of a task, in its order."""
+    return [cell for cell in MATRIX if cell.task == task]
+
+
+def cell_of(task: str, label: str) -> Cell | None:
+    """A task's cell by its label."""
+    return next((cell for cell in cells_of(task) if cell.label == label), None)

@@ -1,0 +1,160 @@
+"""Numbers that sum up a cell of runs: where it ended, how soon, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import stats
+
+from rpl.paper.matrix import RETURN_TASKS, Cell
+from rpl.viz.run_data import LEVEL, PLANNER, RunData
+
+Interval = tuple[float, float]
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A cell in numbers; None where there is no run, or no such number for the task."""
+
+    cell: Cell
+    runs: Sequence[RunData] = field(repr=False)
+    initial: float | None = None
+    """The controller's mean level in the last evaluations."""
+    initial_interval: Interval | None = None
+    """Its 95 % Wilson interval over all of their episodes."""
+    final: float | None = None
+    """The policy's mean level in the last evaluations."""
+    final_interval: Interval | None = None
+    """Its 95 % interval over all of their episodes: Wilson's, or of returns the bootstrap's."""
+    middle: float | None = None
+    """The interquartile mean of the seeds' last evaluations."""
+    middle_interval: Interval | None = None
+    """Its 95 % bootstrap interval over seeds."""
+    steps_to_level: float | None = None
+    """Mean over the seeds that reach ``LEVEL``, with what the controller was learned from."""
+    reached: int = 0
+    """How many seeds reach it."""
+    area: float | None = None
+    """Mean level over the steps that RPL gets on the task: the area under the curve."""
+    lowest: float | None = None
+    """The lowest evaluation after burn-in of any seed."""
+
+    @property
+    def quantity(self) -> str:
+        """``success`` or ``return``."""
+        return quantity_of(self.cell.task)
+
+
+def quantity_of(task: str) -> str:
+    """What a task is judged by."""
+    return "return" if task in RETURN_TASKS else "success"
+
+
+def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
+    """The numbers of one cell.
+
+    Args:
+        cell: the cell.
+        runs: its finished runs.
+        horizon: environment steps over which the area is taken.
+    """
+    if not runs:
+        return Summary(cell, ())
+    quantity = quantity_of(cell.task)
+    if cell.method == PLANNER:
+        levels = np.array([run.last_trials for run in runs])
+        return Summary(cell, runs, final=float(levels.mean()), middle=float(levels.mean()))
+    final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])
+    initial = np.array([run.columns[f"controller_{quantity}"][-1] for run in runs])
+    middle, middle_interval = interquartile_mean([final])
+    reached = [steps for run in runs if (steps := steps_to(run, LEVEL, quantity)) is not None]
+    areas = [mean_until(run, f"policy_{quantity}", horizon) for run in runs]
+    whole = [area for area in areas if area is not None]
+    return Summary(
+        cell,
+        runs,
+        float(initial.mean()),
+        _pooled_interval(runs, initial, quantity),
+        float(final.mean()),
+        _pooled_interval(runs, final, quantity) or _interval_of_returns(runs, final),
+        middle,
+        middle_interval,
+        float(np.mean(reached)) if reached and quantity == "success" else None,
+        len(reached),
+        float(np.mean(whole)) if len(whole) == len(runs) else None,
+        _lowest(runs, f"policy_{quantity}"),
+    )
+
+
+def steps_to(run: RunData, level: float, quantity: str) -> float | None:
+    """Steps at which the last three evaluations first average a level."""
+    return run.steps_to(level, f"policy_{quantity}")
+
+
+def mean_until(run: RunData, column: str, steps: float) -> float | None:
+    """Mean of a curve over its first steps (trapezoids); None if it ends before."""
+    if steps <= 0 or run.steps[-1] < steps:
+        return None
+    inside = run.steps < steps
+    x = np.append(run.steps[inside], steps)
+    y = np.append(run.columns[column][inside], np.interp(steps, run.steps, run.columns[column]))
+    return float(np.trapezoid(y, x) / (x[-1] - x[0]))
+
+
+def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
+    """The mean of the middle half of all values, with its stratified 95 % bootstrap interval.
+
+    Seeds are drawn again within their group (a task), never across groups; one seed a
+    group leaves nothing to draw, and no interval.
+    """
+    groups = [np.asarray(group, float) for group in groups]
+
+    def middle(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
+        return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
+
+    value = float(middle(*groups))
+    if min(map(len, groups)) < 2:
+        return value, None
+    if all(np.ptp(group) == 0.0 for group in groups):
+        return value, (value, value)
+    interval = stats.bootstrap(
+        groups,
+        middle,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return value, (float(interval.low), float(interval.high))
+
+
+def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) -> Interval | None:
+    """Wilson, over the episodes of all seeds; None for returns."""
+    if quantity != "success":
+        return None
+    counts = np.array([run.columns["evaluation_episodes"][-1] for run in runs])
+    successes = int(np.rint(rates * counts).sum())
+    interval = stats.binomtest(successes, int(counts.sum())).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _interval_of_returns(runs: Sequence[RunData], means: np.ndarray) -> Interval | None:
+    """The runs' own bootstrap intervals, as one for the mean of their means."""
+    if not all("policy_return_low" in run.columns for run in runs):
+        return None
+    low = np.array([run.columns["policy_return_low"][-1] for run in runs])
+    high = np.array([run.columns["policy_return_high"][-1] for run in runs])
+    # Independent errors add by their squares.
+    below, above = (np.sqrt(np.square(side - means).sum()) / len(runs) for side in (low, high))
+    return float(means.mean() - below), float(means.mean() + above)
+
+
+def _lowest(runs: Sequence[RunData], column: str) -> float | None:
+    """The lowest value after burn-in; None for methods without one."""
+    if not all(run.columns["burning_in"].any() for run in runs):
+        return None
+    after = [run.columns[column][run.steps > run.burn_in_end] for run in runs]
+    return float(min(values.min() for values in after)) if all(map(len, after)) else None

@@ -1,0 +1,169 @@
+"""The paper's table as Markdown and CSV, with the paper's numbers beside ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+import numpy as np
+
+from rpl.paper.matrix import MATRIX
+from rpl.paper.published import INITIAL, PUBLISHED, Published
+from rpl.paper.results import TASKS, Results, cell_of, cells_of
+from rpl.paper.statistics import Interval, Summary, interquartile_mean, quantity_of
+from rpl.viz.numbers import format_steps
+from rpl.viz.run_data import LEVEL
+
+MISSING = "missing"
+NOTHING = "-"
+COMPARED = ("rpl", "expert-explore", "scratch")
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def full_table(results: Results) -> str:
+    """Every cell of the matrix."""
+    header = (
+        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
+        *(f"steps to {LEVEL}", "area", "lowest after burn-in", "interquartile mean", "paper"),
+    )
+    return markdown(header, [_full_row(s) for s in summaries(results)])
+
+
+def _full_row(s: Summary) -> list[str]:
+    names = [s.cell.task, s.cell.label, f"{len(s.runs)} of {s.cell.seeds}"]
+    if not s.runs:
+        return [*names, format_steps(s.cell.steps), NOTHING, MISSING, *[NOTHING] * 4, published(s)]
+    return [
+        *names,
+        format_steps(s.cell.steps),
+        number(s.initial),
+        with_interval(s.final, s.final_interval),
+        steps_to_level(s),
+        number(s.area),
+        number(s.lowest),
+        with_interval(s.middle, s.middle_interval),
+        published(s),
+    ]
+
+
+def short_table(results: Results) -> str:
+    """What the README shows: the three methods on each task."""
+    header = ("task", "method", "seeds", "controller", "policy in the end [95 %]", "paper")
+    rows = []
+    for s in summaries(results):
+        if s.cell.method in COMPARED and (s.runs or not s.cell.variant):
+            after = f" after {format_steps(s.cell.steps)}" if s.runs else ""
+            policy = with_interval(s.final, s.final_interval) + after if s.runs else MISSING
+            seeds = str(len(s.runs)) if s.runs else NOTHING
+            initial = number(s.initial)
+            rows.append([s.cell.task, s.cell.label, seeds, initial, policy, published(s)])
+    return markdown(header, rows)
+
+
+def across_tasks(results: Results) -> str:
+    """The interquartile mean over tasks and seeds, on the tasks that every method has run."""
+    cells = {
+        task: [cell for label in COMPARED if (cell := cell_of(task, label))]
+        for task in TASKS
+        if quantity_of(task) == "success"
+    }
+    common = [task for task, row in cells.items() if all(map(results.runs, row))]
+    if not common:
+        return "No task has runs of all three methods yet.\n"
+    rows = []
+    for i, label in enumerate(COMPARED):
+        finals = [
+            np.array([run.columns["policy_success"][-1] for run in results.runs(cells[task][i])])
+            for task in common
+        ]
+        middle, interval = interquartile_mean(finals)
+        runs = str(sum(map(len, finals)))
+        rows.append([label, ", ".join(common), runs, with_interval(middle, interval)])
+    return markdown(("method", "tasks", "runs", "interquartile mean [95 %]"), rows)
+
+
+def summary_csv(results: Results) -> str:
+    """Every cell of the matrix, a row each; blank where there is no such number."""
+    text = io.StringIO()
+    rows = [_csv_row(summary) for summary in summaries(results)]
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _csv_row(s: Summary) -> dict[str, object]:
+    paper = PUBLISHED.get((s.cell.task, s.cell.method), Published())
+    low, high = s.final_interval or (None, None)
+    middle_low, middle_high = s.middle_interval or (None, None)
+    values = {
+        "controller": s.initial,
+        "policy": s.final,
+        "policy_low": low,
+        "policy_high": high,
+        f"steps_to_{LEVEL}": s.steps_to_level,
+        "seeds_that_reach_it": s.reached if s.runs and s.quantity == "success" else None,
+        "area": s.area,
+        "lowest_after_burn_in": s.lowest,
+        "interquartile_mean": s.middle,
+        "interquartile_mean_low": middle_low,
+        "interquartile_mean_high": middle_high,
+        "paper_controller": INITIAL.get(s.cell.task),
+        "paper_policy": paper.final,
+        "paper_steps": paper.steps,
+    }
+    return {
+        "task": s.cell.task,
+        "method": s.cell.label,
+        "preset": s.cell.preset,
+        "quantity": s.quantity,
+        "seeds": len(s.runs),
+        "steps": s.cell.steps,
+        **{name: "" if value is None else f"{value:.6g}" for name, value in values.items()},
+    }
+
+
+def summaries(results: Results) -> list[Summary]:
+    """Every cell of the matrix, task by task."""
+    ordered = [cell for task in TASKS for cell in cells_of(task)]
+    assert len(ordered) == len(MATRIX), "a task of the matrix has no place in the figures"
+    return [results.summary(cell) for cell in ordered]
+
+
+def published(s: Summary) -> str:
+    """What the paper reports for it, the controller's level first."""
+    paper = PUBLISHED.get((s.cell.task, s.cell.method))
+    initial = INITIAL.get(s.cell.task)
+    if paper is None or s.cell.variant not in ("", "paper"):
+        return NOTHING
+    return f"{initial:g} to {paper}" if s.cell.label == "rpl" and initial else str(paper)
+
+
+def steps_to_level(s: Summary) -> str:
+    """The mean over the seeds that reach it, and how many do not."""
+    if not s.runs or s.quantity != "success":
+        return NOTHING
+    if s.steps_to_level is None:
+        return "never"
+    some = f" ({s.reached} of {len(s.runs)})" if s.reached < len(s.runs) else ""
+    return format_steps(round(s.steps_to_level, -3)) + some
+
+
+def number(value: float | None) -> str:
+    """0.985, -75.2, or a dash."""
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" if abs(value) <= 1.0 else f"{value:.1f}"
+
+
+def with_interval(value: float | None, interval: Interval | None) -> str:
+    """0.985 [0.978, 0.990]"""
+    if value is None or interval is None:
+        return number(value)
+    return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"

@@ -1,0 +1,1 @@
+"""The only room that knows names: tasks, controllers, methods, and what a run is made of."""

@@ -1,0 +1,278 @@
+"""The one place where tasks, controllers and methods have names and go together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.controllers.cached import CachedPETS
+from rpl.controllers.discrete_mpc import DiscreteMPCPush
+from rpl.controllers.hook import ReactiveHook
+from rpl.controllers.pick_and_place import ReactivePickAndPlace
+from rpl.controllers.push import ReactivePush
+from rpl.errors import UsageError
+from rpl.presets import PAPER, PAPER_HOOK
+from rpl.problem import JudgedBy
+from rpl.registry.names import OwnOptions, is_own_controller, is_own_task
+from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, make_hook_task
+from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
+from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.pusher.task import MBRL_PUSHER, PusherTask
+
+
+class UnknownName(UsageError):
+    """A name that the catalog does not have; the message lists those it has."""
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task of the paper."""
+
+    summary: str
+    options: Any
+    """A dataclass of the task's variations; ``--task.*`` on the command line."""
+    make: Callable[..., GoalTask]
+    """make(num_envs, options, **keywords)"""
+    controller: str
+    """The paper's controller for it."""
+    horizon: int
+    published: Config = PAPER
+    """What the preset ``paper`` is on it."""
+    value_bounds: tuple[float, float] | None = None
+    """What discounted returns can be; None derives it from rewards of -1 and 0."""
+    judged_by: JudgedBy = "success"
+    """Which outcome of an episode says how good it was."""
+
+    @property
+    def sparse(self) -> bool:
+        """Whether its rewards are -1, and 0 at the goal."""
+        return self.value_bounds is None
+
+
+@dataclass(frozen=True)
+class ControllerEntry:
+    """A controller of the paper; its dataclass fields are ``--controller.*``."""
+
+    summary: str
+    make: type
+    """A dataclass; a field ``layout`` is filled with the task's, ``task`` with the task itself."""
+    tasks: tuple[str, ...]
+    """Where it makes sense."""
+
+    @property
+    def from_task(self) -> tuple[str, ...]:
+        """The fields that the task fills; the others are the controller's settings."""
+        names = [field.name for field in dataclasses.fields(self.make)]
+        return tuple(name for name in ("layout", "task") if name in names)
+
+    def settings(self) -> Any:
+        """Its default settings: an instance that has no task yet."""
+        return self.make(**dict.fromkeys(self.from_task))
+
+    @property
+    def plans(self) -> bool:
+        """Whether it continues copies of the task's simulation."""
+        return "task" in self.from_task
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the comparison: what is learned, on which task, exploring how."""
+
+    summary: str
+    residual: bool
+    """Learn the residual on the controller; else the whole action."""
+    exploration: ExplorationConfig | None = None
+    """In place of the preset's."""
+    published_exploration: bool = False
+    """Explore as published for the task, whatever the preset."""
+    burn_in: BurnInConfig | None = None
+    """In place of the preset's."""
+    learner: tuple[tuple[str, Any], ...] = ()
+    """Learner settings in place of the preset's."""
+
+    def configure(self, config: Config, published: Config = PAPER) -> Config:
+        """The preset's configuration with this method's differences.
+
+        Args:
+            config: the preset's.
+            published: the task's published one.
+        """
+        usual = published.exploration if self.published_exploration else config.exploration
+        return replace(
+            config,
+            exploration=self.exploration or usual,
+            burn_in=self.burn_in or config.burn_in,
+            learner=replace(config.learner, **dict(self.learner)),
+        )
+
+
+TASKS: dict[str, TaskEntry] = {
+    "push": TaskEntry("push a cube to a goal on the table", PUSH, FetchTask, "reactive-push", 50),
+    "slippery-push": TaskEntry(
+        "the same with a fifth of the friction", SLIPPERY_PUSH, FetchTask, "reactive-push", 50
+    ),
+    "pick-and-place": TaskEntry(
+        "carry a cube to a goal on or above the table",
+        PICK_AND_PLACE,
+        FetchTask,
+        "reactive-pick-and-place",
+        50,
+    ),
+    "hook": TaskEntry(
+        "drag a cube that is out of reach with a hook",
+        HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+        PAPER_HOOK,
+    ),
+    "noisy-hook": TaskEntry(
+        "the same under sensor noise",
+        NOISY_HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+        PAPER_HOOK,
+    ),
+    "complex-hook": TaskEntry(
+        "the same with other objects, over bumps that are not observed",
+        COMPLEX_HOOK,
+        make_hook_task,
+        "reactive-hook",
+        100,
+        PAPER_HOOK,
+    ),
+    "mbrl-pusher": TaskEntry(
+        "push a cylinder to a place with the torques of seven joints; dense reward",
+        MBRL_PUSHER,
+        PusherTask,
+        "cached-pets",
+        150,
+        PAPER_HOOK,
+        value_bounds=(-math.inf, 0.0),
+        judged_by="return",
+    ),
+}
+
+CONTROLLERS: dict[str, ControllerEntry] = {
+    "reactive-push": ControllerEntry(
+        "goes behind the block and pushes; tuned on push",
+        ReactivePush,
+        ("push", "slippery-push"),
+    ),
+    "reactive-pick-and-place": ControllerEntry(
+        "grasps and carries; carrying_gain 100 is miscalibrated, 10 tuned",
+        ReactivePickAndPlace,
+        ("pick-and-place",),
+    ),
+    "reactive-hook": ControllerEntry(
+        "grasps the hook, puts it behind the object, pulls",
+        ReactiveHook,
+        ("hook", "noisy-hook", "complex-hook"),
+    ),
+    "discrete-mpc-push": ControllerEntry(
+        "searches ten situations ahead in copies of the simulator; slow",
+        DiscreteMPCPush,
+        ("push", "slippery-push"),
+    ),
+    "cached-pets": ControllerEntry(
+        "does what a planner with a learned model did in the nearest of 500 states",
+        CachedPETS,
+        ("mbrl-pusher",),
+    ),
+}
+
+PETS_SUMMARY = "learns a model of the task and plans with it; needs no controller"
+
+NO_BURN_IN = BurnInConfig(rule="steps", minimum_steps=0)
+# A fresh actor must be able to take any first action; a residual must not (paper, IV-A).
+FROM_SCRATCH = (
+    ("zero_last", False),
+    ("actor_learning_rate", 1e-3),
+    ("learning_rate_halving", None),
+    ("polyak", 0.95),
+    ("action_l2", 1.0),
+    ("action_l2_by_error", False),
+)
+EPSILON, ALPHA = 0.6, 0.8  # Expert Explore, appendix B
+
+METHODS: dict[str, Method] = {
+    "rpl": Method("the residual on the controller", residual=True),
+    "scratch": Method(
+        "DDPG and HER without the controller",
+        residual=False,
+        published_exploration=True,
+        burn_in=NO_BURN_IN,
+        learner=FROM_SCRATCH,
+    ),
+    "expert-explore": Method(
+        "from scratch, the controller only helps to explore",
+        residual=False,
+        exploration=ExplorationConfig(
+            noise=0.0, random=EPSILON * (1 - ALPHA), expert=EPSILON * ALPHA
+        ),
+        burn_in=NO_BURN_IN,
+        learner=FROM_SCRATCH,
+    ),
+}
+
+
+def find(kind: str, entries: dict[str, Any], name: str) -> Any:
+    """The entry of a name.
+
+    Raises:
+        UnknownName: with the names there are.
+    """
+    if name not in entries:
+        own = ", or name your own: module:name or a file" if kind == "controller" else ""
+        raise UnknownName(f"there is no {kind} '{name}'; choose one of {', '.join(entries)}{own}")
+    return entries[name]
+
+
+def check_task(name: str) -> None:
+    """Refuses a name that is neither in TASKS nor one of somebody's own environment.
+
+    Raises:
+        UnknownName: with the names there are.
+    """
+    if name not in TASKS and not is_own_task(name):
+        raise UnknownName(
+            f"there is no task '{name}'; choose one of {', '.join(TASKS)}, or name your own: a "
+            "Gymnasium id, or module:function that makes one"
+        )
+
+
+def task_options_of(name: str) -> Any:
+    """The default variations of a task, or how one's own environment becomes one."""
+    return TASKS[name].options if name in TASKS else OwnOptions()
+
+
+def controller_name(task: str, given: str | None, method: str) -> str | None:
+    """The controller that a run uses; None if it is to do nothing.
+
+    Raises:
+        UnknownName: if somebody's own environment goes without, or the name is unknown.
+    """
+    if task in TASKS:
+        given = given or TASKS[task].controller
+    elif given is None:
+        if method == "scratch":
+            return None
+        raise UnknownName(
+            f"{task} has no controller of its own: name yours with --controller, as "
+            "module:controller, or an .onnx or .npz file"
+        )
+    if is_own_controller(given):
+        return given
+    entry = find("controller", CONTROLLERS, given)
+    if task not in entry.tasks:
+        raise UnknownName(
+            f"'{given}' is a controller for {', '.join(entry.tasks)}, not for {task}: name your "
+            "own as module:controller, or an .onnx or .npz file"
+        )
+    return given

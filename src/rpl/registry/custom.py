@@ -1,0 +1,159 @@
+"""What is learned on somebody's own environment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.config import Config
+from rpl.controllers.contract import Controller
+from rpl.problem import Problem, critic_input, with_residual
+from rpl.registry.names import OwnOptions, own_controller, own_task
+from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import controller_policy
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
+
+MOST_ENVS = 10  # of evaluations, in one process
+
+
+def own_problem(
+    source: str | MakeEnv,
+    controller: Any,
+    config: Config,
+    options: OwnOptions,
+    residual: bool = True,
+    render_mode: str | None = None,
+) -> Problem:
+    """Builds what a run on one's own environment learns.
+
+    Args:
+        source: see ``rpl.registry.names.environment_maker``.
+        controller: see ``rpl.registry.names.own_controller``; None does nothing, in the middle of
+            the action range.
+        config: the run's configuration.
+        options: how the environment becomes a task.
+        residual: learn the residual on the controller; else the whole action.
+        render_mode: of the environments that evaluations use.
+    """
+
+    def prepared(bare: GymnasiumTask) -> tuple[VectorEnv, Controller]:
+        acting = own_controller(idle(bare) if controller is None else controller, bare)
+        return with_residual(bare, acting, config.residual) if residual else bare, acting
+
+    num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
+    bare = own_task(source, options, num_envs, render_mode)
+    evaluation_task, acting = prepared(bare)
+    task, exploring = evaluation_task, acting
+    if not bare.parallel:  # processes serve both: every round of episodes resets all of them
+        count = config.num_envs or config.episodes_per_cycle
+        task, exploring = prepared(own_task(source, options, count))
+    problem = Problem(
+        task=task,
+        evaluation_task=evaluation_task,
+        controller_task=bare,
+        controller=acting,
+        exploring_controller=exploring,
+        horizon=bare.max_episode_steps,
+        rules=goal_rules(bare, config.replay.hindsight),
+        value_bounds=_value_bounds(config, options, bare.max_episode_steps),
+        compared_with="doing nothing" if controller is None else "controller",
+        beneath=critic_input(config.residual, task),
+    )
+    problem.judged_by = _judged_by(options, problem, bare)
+    return problem
+
+
+def _judged_by(options: OwnOptions, problem: Problem, bare: GymnasiumTask) -> Any:
+    """Success if the environment reports it, in an episode of the controller, else the return."""
+    if options.judged_by != "auto":
+        return options.judged_by
+    seeds = evaluation_seeds(0, bare.num_envs)
+    collect(bare, controller_policy(problem), seeds, problem.horizon)
+    return "success" if bare.reports_success else "return"
+
+
+def _value_bounds(config: Config, options: OwnOptions, horizon: int) -> tuple[float, float]:
+    """What discounted sums of rewards within the bounds can be; an episode may end at any time."""
+    if options.reward_bounds is None:
+        return -math.inf, math.inf
+    low, high = options.reward_bounds
+    discount = config.learner.discount_over(horizon)
+    return min(low, 0.0) / (1.0 - discount), max(high, 0.0) / (1.0 - discount)
+
+
+def idle(task: GymnasiumTask) -> Callable[[Any], np.ndarray]:
+    """A controller that stays in the middle of the action range."""
+    return lambda observation: task.action_middle
+
+
+def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
+    """The environment's rules for arrays of goals, whether its functions take arrays or not.
+
+    Args:
+        task: any; without goals there is nothing to relabel.
+        hindsight: the share of transitions that are relabelled.
+
+    Raises:
+        UnsuitableEnvironment: if there are goals to relabel but no ``compute_reward``, or if a
+            rule needs more than the goals.
+    """
+    spaces = getattr(task.single_observation_space, "spaces", None)
+    if spaces is None or hindsight == 0.0:
+        return GoalRules(_nothing)
+    width = spaces["achieved_goal"].shape[0]
+    task.envs[0].reset(seed=0)  # a rule may use what an environment has only in an episode
+    compute_reward = _of_goals(task, "compute_reward", width)
+    if compute_reward is None:
+        raise UnsuitableEnvironment(
+            "the environment has goals but no compute_reward, without which hindsight cannot pay "
+            "for other goals: add compute_reward(achieved_goal, desired_goal, info), or train "
+            "with --replay.hindsight 0"
+        )
+    ends = _of_goals(task, "compute_terminated", width)
+    return GoalRules(compute_reward, ends and (lambda *goals: ends(*goals).astype(bool)))
+
+
+def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
+    """A method of the environment that follows from two goals, for arrays; None without it.
+
+    Raises:
+        UnsuitableEnvironment: if it cannot be called with two goals and an empty info.
+    """
+    # Some goals reached and some missed, so that no rule says the same of all.
+    achieved, desired = np.random.default_rng(0).standard_normal((2, 7, width))
+    desired[::2] = achieved[::2]
+    try:
+        compute = task.envs[0].get_wrapper_attr(name)
+    except AttributeError:
+        return None
+    try:
+        compute(achieved[0], desired[0], {})
+    except NotImplementedError:
+        return None
+    except Exception as error:
+        raise UnsuitableEnvironment(needs_more_than_goals(name, error)) from error
+
+    def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
+
+    def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        return np.asarray(compute(achieved, desired, info), np.float64)
+
+    try:
+        values = together(achieved, desired, {})
+        fits = values.shape == (7,) and np.allclose(values, one_by_one(achieved, desired, {}))
+    except Exception:
+        return one_by_one
+    return together if fits else one_by_one
+
+
+def _nothing(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+    """Where no reward is ever used."""
+    return np.zeros(len(achieved))

@@ -1,0 +1,1 @@
+"""What was seen, as NumPy arrays: episodes, where they are kept, and how they are drawn."""

@@ -1,0 +1,319 @@
+"""Replay of whole episodes; hindsight is a rule for sampling from it (paper, III)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from rpl.errors import Failure, InvalidValue
+from rpl.replay.batch import Batch
+from rpl.replay.episodes import Episodes
+from rpl.replay.hindsight import GoalRules
+
+LEAST_ROWS = 2  # of an episode: before and after its only step
+
+
+class ReplayLost(Failure):
+    """The replay's arrays are not those that a checkpoint belongs to."""
+
+
+class _Drawn(NamedTuple):
+    """Steps of stored episodes, each array (n, ...)."""
+
+    episode: np.ndarray
+    """Slots."""
+    t: np.ndarray
+    goal: np.ndarray
+    """As relabelled."""
+    relabelled: np.ndarray
+
+    def after(self, k: int, which: np.ndarray) -> _Drawn:
+        """What follows k steps after some of them."""
+        return _Drawn(
+            self.episode[which], self.t[which] + k, self.goal[which], self.relabelled[which]
+        )
+
+
+class Beneath(Protocol):
+    """The controller beneath stored residuals; see ``rpl.problem``."""
+
+    def proposed(
+        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
+    ) -> np.ndarray: ...
+
+    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray: ...
+
+
+class Replay:
+    """The newest episodes there is room for, in memory or as memory-mapped ``.npy`` files.
+
+    Episodes lie end to end in a ring of rows, one for each observation, so that short ones
+    take little room. The ring has more rows than it shows, ``slack``. What is stored after a
+    checkpoint overwrites only rows that the checkpoint no longer shows, as long as it fits into
+    ``slack``: a killed run therefore finds its replay as the checkpoint left it.
+
+    Args:
+        capacity: episodes of full length that are shown to the learner, or as many rows.
+        horizon: T, the most steps an episode has.
+        observation_size: width of an observation.
+        goal_size: width of a goal; 0 without goals.
+        action_size: width of an action.
+        slack: hidden room, in episodes of full length: at least for what is stored between two
+            checkpoints.
+        folder: where the arrays live; None keeps them in memory.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        horizon: int,
+        observation_size: int,
+        goal_size: int,
+        action_size: int,
+        slack: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        self._most_rows_shown = capacity * (horizon + 1)
+        self._rows = rows = (capacity + slack) * (horizon + 1)
+        self._slots = slots = rows // LEAST_ROWS
+        self._stored = self._shown = 0
+        shapes = {
+            "observation": (rows, observation_size),
+            "achieved_goal": (rows, goal_size),
+            "desired_goal": (rows, goal_size),
+            "action": (rows, action_size),
+            "reward": (rows,),
+            "start": (slots,),
+            "length": (slots,),
+            "terminated": (slots,),
+        }
+        dtypes = {"start": np.int64, "length": np.int32, "terminated": np.bool_}
+        self._arrays = {
+            name: _array(folder, name, shape, np.dtype(dtypes.get(name, np.float32)))
+            for name, shape in shapes.items()
+        }
+
+    def __len__(self) -> int:
+        """Episodes shown."""
+        return self._shown
+
+    @property
+    def stored(self) -> int:
+        """Episodes ever stored; with the arrays, all of the replay's state."""
+        return self._stored
+
+    def restore(self, stored: int) -> None:
+        """Shows the newest of the first ``stored`` episodes, as a checkpoint left them.
+
+        Raises:
+            ReplayLost: if the arrays do not hold them.
+        """
+        self._show(stored)
+        newest = (stored - 1 - np.arange(self._shown)) % self._slots
+        if (self._arrays["length"][newest] < 1).any():
+            raise ReplayLost(f"the replay does not hold the {stored} episodes it is to continue")
+
+    def _show(self, stored: int) -> None:
+        self._stored = stored
+        newest_first = (stored - 1 - np.arange(min(stored, self._slots))) % self._slots
+        rows = np.cumsum(self._arrays["length"][newest_first] + 1)
+        self._shown = int(np.searchsorted(rows, self._most_rows_shown, side="right"))
+
+    def store(self, episodes: Episodes) -> None:
+        """Adds episodes; the oldest make room."""
+        at = self._arrays
+        slots = (self._stored + np.arange(len(episodes))) % self._slots
+        rows = episodes.length + 1
+        start = (self._next_row() + np.cumsum(rows) - rows) % self._rows
+        at["start"][slots], at["length"][slots] = start, episodes.length
+        at["terminated"][slots] = episodes.terminated
+        t = np.arange(episodes.observation.shape[1])
+        row = (start[:, None] + t) % self._rows
+        seen, acted = t <= episodes.length[:, None], t[:-1] < episodes.length[:, None]
+        for name in ("observation", "achieved_goal", "desired_goal"):
+            at[name][row[seen]] = getattr(episodes, name)[seen]
+        for name in ("action", "reward"):
+            at[name][row[:, :-1][acted]] = getattr(episodes, name)[acted]
+        self._show(self._stored + len(episodes))
+
+    def _next_row(self) -> int:
+        if self._stored == 0:
+            return 0
+        newest = (self._stored - 1) % self._slots
+        return int(self._arrays["start"][newest] + self._arrays["length"][newest]) + 1
+
+    def flush(self) -> None:
+        """Writes memory-mapped arrays to disk."""
+        for array in self._arrays.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+
+    def sample(
+        self,
+        shape: tuple[int, ...],
+        generator: np.random.Generator,
+        hindsight: float,
+        rules: GoalRules,
+        newest: int | None = None,
+        n_step: int = 1,
+        discount: float = 1.0,
+        beneath: Beneath | None = None,
+    ) -> Batch[np.ndarray]:
+        """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
+
+        With probability ``hindsight`` the goal of a transition at time t becomes the goal
+        achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
+        are computed anew. Stored actions stay as they are, also where they are residuals on
+        a controller that would have acted differently for the new goal.
+
+        Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
+        goal, with m the least of n and what would be left of the episode with that goal, and
+        the next observation is the m-th. The actions between are those of older policies with
+        noise, and were meant for the episode's own goal: with n > 1 the target is biased by as
+        much.
+
+        Args:
+            shape: leading shape of the result, such as (updates, batch).
+            generator: source of randomness.
+            hindsight: the probability, 0 to 1.
+            rules: what the task pays and when it ends.
+            newest: draw from the newest episodes only.
+            n_step: n.
+            discount: gamma.
+            beneath: the controller, where the batch's actions are to be the executed ones.
+        """
+        count = int(np.prod(shape))
+        episode, t = self._draw_steps(count, generator, newest)
+        at, row = self._arrays, self._row(episode, t)
+        goal = own_goal = at["desired_goal"][row]
+        observation, action = at["observation"][row], at["action"][row]
+        relabelled = generator.random(count) < hindsight
+        # Drawn whether used or not, so that the share of hindsight changes nothing else.
+        future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
+        if goal.shape[1] > 0:
+            later = at["achieved_goal"][self._row(episode, future)]
+            goal = np.where(relabelled[:, None], later, goal)
+        drawn = _Drawn(episode, t, goal, relabelled)
+        reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
+        end = self._row(episode, t + taken)
+        next_observation = at["observation"][end]
+        tail = np.power(discount, taken).astype(np.float32)
+        flat: list[Any] = [
+            observation, goal, action, reward, next_observation, terminated, tail
+        ]  # fmt: skip
+        if beneath is not None:
+            achieved = at["achieved_goal"]
+            # What was executed was proposed for the episode's own goal.
+            for_own = beneath.proposed(observation, achieved[row], own_goal)
+            flat[2] = beneath.executed(for_own, action)
+            flat.append(beneath.proposed(observation, achieved[row], goal))
+            flat.append(beneath.proposed(next_observation, achieved[end], goal))
+        return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
+
+    def _sum(
+        self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each drawn run: the discounted rewards, the steps taken, and 1 where it ended."""
+        at, episode = self._arrays, drawn.episode
+        taken = np.minimum(n_step, at["length"][episode] - drawn.t)
+        reward = np.zeros(len(episode), np.float32)
+        terminated = np.zeros(len(episode), np.float32)
+        for k in range(n_step):
+            going = np.flatnonzero(k < taken)
+            now = drawn.after(k, going)
+            reward[going] += np.float32(discount**k) * self._rewards(now, rules)
+            ended = self._ended(now, rules)
+            terminated[going] = ended
+            taken[going[ended]] = k + 1
+        return reward, taken, terminated
+
+    def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+        """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
+        reward = self._arrays["reward"][self._row(now.episode, now.t)].astype(np.float32)
+        if now.goal.shape[1] == 0:
+            return reward
+        achieved, info = self._outcome(now)
+        recomputed = rules.compute_reward(achieved, now.goal, info)
+        return np.where(now.relabelled, recomputed, reward).astype(np.float32)
+
+    def _ended(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+        """Whether the drawn steps ended their episodes, (n,) bool, or would have with their goal.
+
+        What ended for another reason than its own goal ends with any goal.
+        """
+        last = now.t + 1 == self._arrays["length"][now.episode]
+        ended = last & self._arrays["terminated"][now.episode]
+        relabelled = np.flatnonzero(now.relabelled)
+        if rules.compute_terminated is None or now.goal.shape[1] == 0 or not relabelled.size:
+            return ended
+        asked = now.after(0, relabelled)
+        achieved, info = self._outcome(asked)
+        at_own_goal = rules.compute_terminated(achieved, info["desired_goal"], info)
+        at_goal = rules.compute_terminated(achieved, asked.goal, info)
+        ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
+        return ended
+
+    def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What the drawn steps achieved, and what rules may ask about them besides."""
+        at = self._arrays
+        row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
+        return at["achieved_goal"][after], {
+            "observation": at["observation"][after],
+            "action": at["action"][row],
+            "desired_goal": at["desired_goal"][row],
+            "reward": at["reward"][row],
+        }
+
+    def _row(self, episode: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Where the steps of episodes in these slots lie."""
+        return (self._arrays["start"][episode] + t) % self._rows
+
+    def _draw_steps(
+        self, count: int, generator: np.random.Generator, newest: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Slots and times of ``count`` stored steps, each step equally likely."""
+        shown = len(self) if newest is None else min(newest, len(self))
+        if shown == 0:
+            raise ValueError("the replay is empty: store episodes before sampling")
+        slots = (self._stored - shown + np.arange(shown)) % self._slots
+        ends = np.cumsum(self._arrays["length"][slots])
+        step = generator.integers(ends[-1], size=count)
+        which = np.searchsorted(ends, step, side="right")
+        start = ends[which] - self._arrays["length"][slots[which]]
+        return slots[which], step - start
+
+
+def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    if folder is None:
+        return np.zeros(shape, dtype)
+    path = folder / f"{name}.npy"
+    if path.exists():
+        array = np.lib.format.open_memmap(path, mode="r+")
+        if array.shape != shape or array.dtype != dtype:
+            raise InvalidValue(
+                f"{path} holds {array.dtype} {array.shape}, not {dtype} {shape}: it belongs to a "
+                "run with other settings; choose another folder"
+            )
+        return array
+    folder.mkdir(parents=True, exist_ok=True)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if array.nbytes:
+        _claim_space(path, array.nbytes)
+    return array
+
+
+def _claim_space(path: Path, size: int) -> None:
+    """Claims the disk space now: a disk that fills up under a memory map kills the process."""
+    try:
+        if hasattr(os, "posix_fallocate"):
+            with open(path, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    except OSError as error:
+        path.unlink()
+        raise OSError(
+            f"cannot keep {size / 1e6:.0f} MB of replay in {path.parent} ({error.strerror}): free "
+            "some space, choose another folder with --out, or lower --replay.capacity"
+        ) from error

@@ -1,0 +1,1 @@
+"""Plays episodes: collects and evaluates; never updates, never writes."""

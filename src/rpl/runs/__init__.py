@@ -1,0 +1,1 @@
+"""The only writer of a run's files, and their reader."""

@@ -1,0 +1,1 @@
+"""The tasks of the Fetch arm: a table, a cube, a hook."""

@@ -1,0 +1,139 @@
+"""The Fetch arm in front of a table: push, slippery push, pick and place (paper, V-A.1-3)."""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from rpl.tasks.fetch.arm import (
+    BASE_POSITION,
+    FetchArmTask,
+    InitialPose,
+    Physics,
+    fetch_assets,
+    hold_weld_at_gripper,
+    settle_arm,
+)
+from rpl.tasks.fetch.lean import keep_softness, make_lean
+
+OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
+BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
+CLOSEST_OBJECT = 0.1  # metres between gripper and object, in the plane, at the start
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """The variations of the Fetch tasks."""
+
+    physics: Physics = "exact"
+    """exact: the published model. lean: without collisions that cannot take part in the task."""
+    friction: tuple[float, float, float] | None = None
+    """Sliding, torsional and rolling friction of every geom; None keeps the published values."""
+    gripper_locked: bool = True
+    """Keep the fingers closed; the fourth action component then has no effect."""
+    target_in_the_air: bool = False
+    """Draw half of the goals above the table."""
+
+
+PUSH = FetchOptions()
+SLIPPERY_PUSH = replace(PUSH, friction=(0.18, 0.005, 0.0001))
+PICK_AND_PLACE = replace(PUSH, gripper_locked=False, target_in_the_air=True)
+
+
+def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
+    """The published scene with the options' friction and collisions, ready to compile."""
+    name = "push.xml" if options.gripper_locked else "pick_and_place.xml"
+    spec = mujoco.MjSpec.from_file(str(fetch_assets() / name))
+    # The published block is black, like the fingers in front of it.
+    block = spec.geom("object0")
+    block.material, block.rgba = "", BLOCK_COLOUR
+    if options.friction is not None:
+        for geom in spec.geoms:
+            geom.friction = options.friction
+    if options.physics == "lean":
+        make_lean(spec, settle(options).qpos, objects=("object0",))
+    return spec
+
+
+@lru_cache(maxsize=8)
+def exact_scene(options: FetchOptions) -> mujoco.MjModel:
+    """The compiled scene with exact physics, whatever the options say of physics."""
+    model = fetch_spec(replace(options, physics="exact")).compile()
+    hold_weld_at_gripper(model)
+    return model
+
+
+def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
+    """The compiled scene of the options."""
+    model = fetch_spec(options).compile()
+    if options.physics == "lean":
+        keep_softness(model, exact_scene(options))
+    return model
+
+
+@lru_cache(maxsize=8)
+def settle(options: FetchOptions) -> InitialPose:
+    """Moves the arm over the table as the published environments do: ten steps of settling.
+
+    Exact and lean scenes start from the exact scene's pose, so that their episodes agree.
+    """
+    model = exact_scene(options)
+    data = mujoco.MjData(model)
+    for name, value in BASE_POSITION.items():
+        data.joint(name).qpos = value
+    data.joint("object0:joint").qpos = (1.25, 0.53, 0.4, 1.0, 0.0, 0.0, 0.0)
+    return settle_arm(model, data, gripper_height=0.0 if options.gripper_locked else 0.2)
+
+
+class FetchTask(FetchArmTask):
+    """Move an object to a goal with the Fetch arm; T = 50, success within 0.05 m.
+
+    The 25 observed numbers, the reset, the reward and the action are those of
+    gymnasium-robotics' FetchPush-v4 and FetchPickAndPlace-v4, of which ``exact``
+    physics reproduces every observation. The action is the gripper's displacement in
+    units of 5 cm and the change of the fingers' opening.
+
+    Args:
+        num_envs: number of simulations.
+        options: the task's variations.
+        max_episode_steps: the horizon T.
+        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        options: FetchOptions = PUSH,
+        max_episode_steps: int = 50,
+        **keywords: Any,
+    ) -> None:
+        self.options = options
+        super().__init__(
+            fetch_scene(options),
+            settle(options),
+            num_envs,
+            gripper_locked=options.gripper_locked,
+            max_episode_steps=max_episode_steps,
+            **keywords,
+        )
+
+    def _place(self, generator: np.random.Generator, simulation: int) -> None:
+        offset = np.zeros(2)
+        while np.linalg.norm(offset) < CLOSEST_OBJECT:
+            offset = generator.uniform(-OBJECT_RANGE, OBJECT_RANGE, 2)
+        start = self._object_qpos
+        self._qpos[simulation, start : start + 2] = self.initial.gripper_position[:2] + offset
+
+    def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
+        goal = self.initial.gripper_position + generator.uniform(-TARGET_RANGE, TARGET_RANGE, 3)
+        goal[2] = self.initial.object_height
+        if self.options.target_in_the_air and generator.uniform() < 0.5:
+            goal[2] += generator.uniform(0.0, 0.45)
+        return goal

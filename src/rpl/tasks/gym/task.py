@@ -1,0 +1,268 @@
+"""Any continuous-action Gymnasium environment as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers import TimeLimit
+from PIL import Image, ImageOps
+
+from rpl.errors import InvalidValue
+from rpl.observations import reset_mask
+from rpl.tasks.gym.requirements import (
+    UnsuitableEnvironment,
+    check_observation_space,
+    checked_action_space,
+    episode_limit,
+)
+
+MakeEnv = Callable[[], gymnasium.Env]
+LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
+
+
+class GymnasiumTask(VectorEnv):
+    """``num_envs`` environments made by ``make_env``, seen as one task.
+
+    Observations are the environment's own: a dict of ``observation``, ``achieved_goal`` and
+    ``desired_goal``, each (num_envs, dim), or one (num_envs, dim) array. Actions lie in
+    [-1, 1] and are scaled to the environment's bounds. ``info["is_success"]``, (num_envs,)
+    bool, is there if the environments report ``is_success`` or ``success``.
+
+    An environment whose episode is over stands still until it is reset: it repeats its last
+    observation and flags and earns 0. There is no autoreset.
+
+    Args:
+        make_env: makes one environment; called ``num_envs`` times.
+        num_envs: how many.
+        parallel: give each environment a process of its own, for slow simulators.
+        max_episode_steps: truncate episodes after so many steps; None leaves that to the
+            environment, which must then say its limit.
+
+    Raises:
+        UnsuitableEnvironment: if the spaces are not a task's, or no limit is known.
+    """
+
+    def __init__(
+        self,
+        make_env: MakeEnv,
+        num_envs: int = 1,
+        *,
+        parallel: bool = False,
+        max_episode_steps: int | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise InvalidValue(f"num_envs must be at least 1, not {num_envs}")
+        make = partial(_prepared, make_env, max_episode_steps)
+        first = make()
+        self.max_episode_steps = episode_limit(first)
+        self._take_bounds(checked_action_space(first))
+        check_observation_space(first.observation_space)
+        self.num_envs = num_envs
+        self.parallel = parallel
+        self.single_observation_space: gymnasium.Space = first.observation_space
+        self.single_action_space = gymnasium.spaces.Box(
+            -1.0, 1.0, first.action_space.shape, np.float32
+        )
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        # A batch of small actions takes longer to broadcast than to scale.
+        self._batch_bounds = tuple(np.array([bound] * num_envs) for bound in self._bounds)
+        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        self.render_mode = first.render_mode
+        self.reports_success = False
+        """Whether any environment has reported success or failure so far."""
+        self.envs: list[gymnasium.Env] = [first]
+        """The environments; with a process for each, one that is never stepped."""
+        self._all: VectorEnv | _Serial
+        if parallel:
+            # Spawned, since JAX's threads do not survive a fork.
+            self._all = AsyncVectorEnv(
+                [make] * num_envs, autoreset_mode=AutoresetMode.DISABLED, context="spawn"
+            )
+        else:
+            self.envs += [make() for _ in range(num_envs - 1)]
+            self._all = _Serial(self.envs)
+
+    def _take_bounds(self, action: gymnasium.spaces.Box) -> None:
+        self.action_dtype = action.dtype
+        low, high = action.low.astype(np.float64), action.high.astype(np.float64)
+        self.action_low, self.action_high = low, high
+        self.action_middle, self.action_reach = (high + low) / 2.0, (high - low) / 2.0
+        self._bounds = low, high, self.action_middle, self.action_reach
+
+    def to_unit(self, action: np.ndarray) -> np.ndarray:
+        """Actions in the environment's units, (..., action_dim), as fractions of its range."""
+        return (np.asarray(action, np.float64) - self.action_middle) / self.action_reach
+
+    def from_unit(self, action: np.ndarray) -> np.ndarray:
+        """Actions in [-1, 1], clipped to it, in the environment's units and type."""
+        action = np.asarray(action)
+        bounds = self._batch_bounds if action.shape == self.action_space.shape else self._bounds
+        low, high, middle, reach = bounds
+        inside = np.minimum(np.maximum(middle + reach * action, low), high)
+        whole = np.issubdtype(self.action_dtype, np.integer)
+        return (np.rint(inside) if whole else inside).astype(self.action_dtype)
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Starts new episodes in the environments of ``options["reset_mask"]``, by default all.
+
+        Args:
+            seed: one seed per environment, or one integer s for the seeds s, s + 1, ...
+            options: ``{"reset_mask": (num_envs,) bool}``.
+        """
+        seeds = _seeds(seed, self.num_envs)
+        mask = reset_mask(options, self.num_envs)
+        if not mask.any():
+            raise ValueError("reset_mask selects no environment")
+        # Gymnasium's annotation forgets the list of seeds that its vector environments take.
+        observation, _ = self._all.reset(seed=seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
+        return observation, {}
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Advances every environment whose episode runs by one action, clipped to [-1, 1]."""
+        actions = np.asarray(actions)
+        if actions.shape != self.action_space.shape:
+            raise ValueError(
+                f"actions have shape {actions.shape}, expected {self.action_space.shape}"
+            )
+        observation, reward, terminated, truncated, info = self._all.step(self.from_unit(actions))
+        success = info.get("is_success", info.get("success"))
+        if success is None and not self.reports_success:
+            return observation, reward, terminated, truncated, {}
+        self.reports_success = True
+        # An environment may report success in its last step only: until then there is none.
+        success = np.zeros(self.num_envs, bool) if success is None else np.asarray(success, bool)
+        return observation, reward, terminated, truncated, {"is_success": success}
+
+    def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
+        """A picture of one environment, (height, width, 3) uint8.
+
+        Raises:
+            UnsuitableEnvironment: if the environment does not draw RGB arrays.
+        """
+        try:
+            picture = None if self.parallel else self.envs[simulation].render()
+        except NotImplementedError:  # Gymnasium's own render()
+            picture = None
+        if not isinstance(picture, np.ndarray) or picture.ndim != 3:
+            raise UnsuitableEnvironment(
+                "the environment draws no pictures: it needs the render mode 'rgb_array', "
+                "and one process"
+            )
+        image = Image.fromarray(picture[..., :3].astype(np.uint8))
+        return np.asarray(ImageOps.pad(image, (size[1], size[0])))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Closes the environments."""
+        if isinstance(self._all, VectorEnv):
+            self._all.close()
+        for env in self.envs:
+            env.close()
+
+
+class StandStill(gymnasium.Wrapper):
+    """Does nothing once its episode is over, until it is reset."""
+
+    def __init__(self, env: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._last: tuple[Any, float, bool, bool, dict[str, Any]] | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Starts an episode."""
+        self._last = None
+        # An empty dict is not None to every environment.
+        returned = self.env.reset(seed=seed, options=options or None)
+        if not (isinstance(returned, tuple) and len(returned) == 2):
+            raise UnsuitableEnvironment(
+                f"reset() returned {type(returned).__name__}: it must return (observation, info)"
+            )
+        return returned
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """One step, or what the last step returned with a reward of 0."""
+        if self._last is not None:
+            return self._last
+        returned = self.env.step(action)
+        if returned[2] or returned[3]:
+            observation, _, terminated, truncated, info = returned
+            self._last = (observation, 0.0, bool(terminated), bool(truncated), info)
+        return returned  # type: ignore[return-value]
+
+
+class _Serial:
+    """Environments of one process; Gymnasium's SyncVectorEnv without what makes it slow."""
+
+    def __init__(self, envs: list[gymnasium.Env]) -> None:
+        self._envs = envs
+        space = envs[0].observation_space
+        parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {None: space}
+        self._parts = {
+            name: np.zeros((len(envs), *part.shape), part.dtype)  # type: ignore[misc]
+            for name, part in parts.items()
+        }
+        self._plain: np.ndarray | None = self._parts.get(None)
+
+    def reset(self, *, seed: Sequence[int | None], options: dict[str, Any]) -> tuple[Any, dict]:
+        for i in map(int, np.flatnonzero(options["reset_mask"])):
+            self._write(i, self._envs[i].reset(seed=seed[i])[0])
+        return self._observation(), {}
+
+    def step(self, actions: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict]:
+        count = len(self._envs)
+        reward, success = np.zeros(count), np.zeros(count, bool)
+        terminated, truncated = np.zeros(count, bool), np.zeros(count, bool)
+        known, plain = False, self._plain
+        for i, env in enumerate(self._envs):
+            observation, reward[i], terminated[i], truncated[i], info = env.step(actions[i])
+            if plain is None:
+                self._write(i, observation)
+            else:
+                plain[i] = observation
+            if info and ("is_success" in info or "success" in info):
+                success[i] = info.get("is_success", info.get("success"))
+                known = True
+        info = {"is_success": success} if known else {}
+        return self._observation(), reward, terminated, truncated, info
+
+    def _write(self, i: int, observation: Any) -> None:
+        if self._plain is None:
+            for name, part in self._parts.items():
+                part[i] = observation[name]
+        else:
+            self._plain[i] = observation
+
+    def _observation(self) -> Any:
+        if self._plain is not None:
+            return self._plain.copy()
+        return {name: part.copy() for name, part in self._parts.items()}
+
+
+def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env:
+    env = make_env()
+    if max_episode_steps is not None:
+        env = TimeLimit(env, max_episode_steps)
+    return StandStill(env)
+
+
+def _seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int | None]:
+    if seed is None:
+        return [None] * count
+    seeds = [seed + i for i in range(count)] if isinstance(seed, (int, np.integer)) else list(seed)
+    if len(seeds) != count:
+        raise ValueError(f"{len(seeds)} seeds were given for {count} environments")
+    return [None if s is None else int(s) % LARGEST_SEED for s in seeds]

@@ -1,0 +1,1 @@
+"""The seven-joint pusher that PETS was published on."""

@@ -1,0 +1,147 @@
+"""MBRLPusher: a 7-joint arm pushes a tall cylinder to a fixed goal (paper, V-A.6).
+
+The task of Chua et al., "Deep reinforcement learning in a handful of trials" (2018), which
+is not Gymnasium's Pusher: other arm lengths, start, goal and reward.
+"""
+
+# MuJoCo ships no type stubs for its compiled names.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from rpl.tasks.goal_task import GoalTask, Observation
+from rpl.tasks.pusher.scene import GOAL, pusher_spec
+from rpl.tasks.rendering import Camera
+
+SUBSTEPS = 4
+JOINTS = 7
+OBJECT_START = (-0.25, 0.15)  # metres along the slides: y, then x
+OBJECT_START_STD = 0.025  # metres
+START_SPEED = 0.005  # rad/s, the largest
+SUCCESS_DISTANCE = 0.05
+OBJECT_WEIGHT, TIP_WEIGHT, ACTION_WEIGHT = 1.25, 0.5, 0.1  # of the reward's three terms
+
+
+@dataclass(frozen=True)
+class PusherOptions:
+    """The variations of MBRLPusher."""
+
+    max_torque: float = 2.0
+    """N m of an action of 1, at every joint. The published environment's is 2; the residual
+    learner of 2018 clipped the sum of controller and residual to 1 N m."""
+
+
+MBRL_PUSHER = PusherOptions()
+
+
+class PusherTask(GoalTask):
+    """Push a cylinder to a goal with the torques of seven joints; T = 150.
+
+    The 20 observed numbers: ``joint_positions`` (7, rad), ``joint_velocities`` (7, rad/s),
+    ``tip_position`` and ``object_position`` (3 each, m). The arm starts stretched out with
+    velocities up to 0.005 rad/s, the cylinder about 0.29 m from the goal, normally
+    distributed by 0.025 m; the goal is always the same.
+
+    The goal lies 0.048 m below the centre of the cylinder, so that success (0.05 m in
+    space) says little: judge by return.
+
+    Args:
+        num_envs: number of simulations.
+        options: the task's variations.
+        max_episode_steps: the horizon T.
+        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+    """
+
+    reward_needs_action = True
+    camera = Camera(distance=2.0, azimuth=150.0, elevation=-40.0, lookat=(0.4, -0.2, -0.2))
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        options: PusherOptions = MBRL_PUSHER,
+        max_episode_steps: int = 150,
+        **keywords: Any,
+    ) -> None:
+        self.options = options
+        super().__init__(
+            pusher_spec(options.max_torque).compile(),
+            num_envs,
+            action_size=JOINTS,
+            substeps=SUBSTEPS,
+            max_episode_steps=max_episode_steps,
+            success_distance=SUCCESS_DISTANCE,
+            **keywords,
+        )
+        self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
+        self._control = self.batch.bind("ctrl")
+        self._body_position = self.batch.bind("xpos")
+        self._tips, self._object = self.model.body("tips").id, self.model.body("object").id
+        self._define_observation_space()
+
+    def _reset_simulations(self, ids: np.ndarray) -> None:
+        self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
+        for i in ids:
+            generator = self._generators[i]  # type: ignore[index]
+            offset = OBJECT_START_STD * generator.standard_normal(2)
+            self._qpos[i, JOINTS:] = OBJECT_START + offset
+            self._qvel[i, :JOINTS] = generator.uniform(-START_SPEED, START_SPEED, JOINTS)
+        self.batch.forward(ids)
+
+    def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
+        return np.array(GOAL)
+
+    def _apply_action(self, action: np.ndarray) -> None:
+        self._control[:] = action
+
+    def _observables(self) -> dict[str, np.ndarray]:
+        return {
+            "joint_positions": self._qpos[:, :JOINTS],
+            "joint_velocities": self._qvel[:, :JOINTS],
+            "tip_position": self._body_position[:, self._tips],
+            "object_position": self._body_position[:, self._object],
+        }
+
+    def _achieved_goal(self, observables: dict[str, np.ndarray]) -> np.ndarray:
+        return observables["object_position"]
+
+    def _reward_info(self, observation: Observation, action: np.ndarray) -> dict[str, np.ndarray]:
+        return {"observation": observation["observation"], "action": action}
+
+    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
+        """r = -(1.25 |object - goal|_1 + 0.5 |tip - object|_1 + 0.1 |torque|^2), metres and N m.
+
+        Written with operators alone, so that NumPy and JAX arrays will both do: a planner's
+        cost is this very function.
+
+        Only the first term depends on the goal, only the last on the action: hindsight, which
+        knows the residual and not the executed action, can take the difference between two
+        goals (``rpl.replay.hindsight.relabelled_by_difference``).
+
+        Args:
+            achieved_goal: (..., 3) the cylinder's position.
+            desired_goal: (..., 3)
+            info: ``observation`` (..., 20), after the step, and ``action`` (..., 7) of the step
+                in [-1, 1], as in the info that ``step`` returns.
+
+        Returns:
+            (...) rewards.
+        """
+        tip = info["observation"][..., self.layout.tip_position]
+        torque = self.options.max_torque * info["action"]
+        return -(
+            OBJECT_WEIGHT * abs(achieved_goal - desired_goal).sum(axis=-1)
+            + TIP_WEIGHT * abs(tip - achieved_goal).sum(axis=-1)
+            + ACTION_WEIGHT * (torque**2).sum(axis=-1)
+        )
+
+    def predicted_reward(self, observation: Any, action: Any, desired_goal: Any) -> Any:
+        """The reward (...) of predicted observations (..., 20), for planners."""
+        achieved_goal = observation[..., self.layout.object_position]
+        info = {"observation": observation, "action": action}
+        return self.compute_reward(achieved_goal, desired_goal, info)

@@ -1,0 +1,1 @@
+"""The loop: collect, store, update, evaluate; it knows no name and no path."""

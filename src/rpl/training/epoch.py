@@ -1,0 +1,118 @@
+"""The end of an epoch: judge the policy beside its controller, write a row, save."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from rpl.config import Config
+from rpl.learner import LearnerState
+from rpl.problem import Problem
+from rpl.replay.buffer import Replay
+from rpl.residual import Residual
+from rpl.rollout.collect import ActingPolicy
+from rpl.rollout.evaluate import Outcome, evaluate
+from rpl.rollout.policies import controller_policy, greedy_policy
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.training.burn_in import ends_burn_in
+from rpl.training.metrics import is_best, metrics_row
+from rpl.training.progress import Progress
+
+
+class Observer(Protocol):
+    """Somebody who watches a run: a progress display, a logger."""
+
+    def on_cycle(self, progress: Progress, metrics: dict[str, float]) -> None: ...
+
+    def on_evaluating(self, whose: str, share: float) -> None: ...
+
+    def on_evaluation(self, row: dict[str, Any]) -> None: ...
+
+    def on_note(self, sentence: str) -> None: ...
+
+
+class Keeper(Protocol):
+    """Where a run's results go; see ``rpl.runs.folder.RunFolder``."""
+
+    def append(self, row: dict[str, Any]) -> None: ...
+
+    def save(self, state: LearnerState, progress: Progress, best: bool) -> None: ...
+
+
+@dataclass
+class EpochEnd:
+    """Ends the epochs of a run."""
+
+    config: Config
+    problem: Problem
+    replay: Replay
+    progress: Progress
+    keeper: Keeper
+    observer: Observer
+    _levels: dict[int, Outcome] = field(default_factory=dict, init=False)
+    """The controller's outcomes by the number of episodes: on each it is judged once."""
+
+    def __call__(self, state: LearnerState) -> None:
+        """Judges a learner, writes the row, and makes a checkpoint."""
+        started = time.perf_counter()
+        config, problem, progress = self.config, self.problem, self.progress
+        progress.finished = progress.environment_steps >= config.steps
+        count = (
+            config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
+        )
+        policy = self._judged("policy", problem.evaluation_task, greedy_policy(state), count)
+        level = self._level(count)
+        row = metrics_row(problem, progress, policy, level)
+        if progress.rows == 0:
+            self._doubt(policy, level)
+        if state.stochastic:
+            row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
+        if progress.burning_in and progress.rows > 0:
+            means = progress.epoch_means()
+            progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
+            progress.last_mean_q = means.get("mean_q", progress.last_mean_q)
+        best = is_best(problem, progress, policy)
+        if best:
+            progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
+        progress.wall_seconds += time.perf_counter() - started
+        progress.epoch += 1
+        progress.rows += 1
+        progress.start_epoch()
+        self._keep(row, state, best)
+
+    def _doubt(self, policy: Outcome, controller: Outcome) -> None:
+        """A residual policy begins as its controller: on the same episodes both earn the same."""
+        added = isinstance(self.problem.evaluation_task, Residual)
+        same = np.array_equal(policy.returns, controller.returns)
+        if added and self.config.learner.zero_last and not same:
+            self.observer.on_note(
+                "note: the untrained policy is its controller, and yet the two earned different "
+                "returns in the same episodes. The controller or the environment acts at random, "
+                "or one of them remembers what was before a reset: differences from the "
+                "controller then say less than they seem to; `rpl check` says more"
+            )
+
+    def _keep(self, row: dict[str, Any], state: LearnerState, best: bool) -> None:
+        self.keeper.append(row)
+        self.replay.flush()
+        self.keeper.save(state, self.progress, best)
+        self.observer.on_evaluation(row)
+
+    def _level(self, count: int) -> Outcome:
+        """The controller on the same episodes."""
+        if count not in self._levels:
+            problem = self.problem
+            whose, policy = problem.compared_with, controller_policy(problem)
+            self._levels[count] = self._judged(whose, problem.controller_task, policy, count)
+        return self._levels[count]
+
+    def _judged(self, whose: str, task: VectorEnv, policy: ActingPolicy, count: int) -> Outcome:
+        def tell(share: float) -> None:
+            self.observer.on_evaluating(whose, share)
+
+        seeds = evaluation_seeds(self.config.seed, count)
+        return evaluate(task, policy, seeds, self.problem.horizon, tell)

@@ -1,0 +1,175 @@
+"""The one training loop: collect, store, update, evaluate, save."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rpl import learner
+from rpl.config import Config
+from rpl.errors import Failure
+from rpl.learner import LearnerState
+from rpl.problem import Problem
+from rpl.replay.buffer import Replay
+from rpl.replay.episodes import Episodes, join
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import exploring_policy, quiet_exploration
+from rpl.rollout.seeds import training_seeds
+from rpl.training.burn_in import is_burning_in, is_quiet
+from rpl.training.epoch import EpochEnd, Keeper, Observer
+from rpl.training.metrics import exploring_metrics
+from rpl.training.progress import Progress
+
+DROPPED_EPISODES = 10  # without a single sound one, before a run gives up
+BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
+
+
+class TrainingDiverged(Failure):
+    """The loss or all that is observed stays non-finite; the last good checkpoint is kept."""
+
+
+def train(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    replay: Replay,
+    progress: Progress,
+    keeper: Keeper,
+    observer: Observer,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> LearnerState:
+    """Trains until ``config.steps``, or until ``interrupted`` after the running cycle.
+
+    Raises:
+        TrainingDiverged: when the loss stays non-finite.
+    """
+    end_epoch = EpochEnd(config, problem, replay, progress, keeper, observer)
+    if progress.rows == 0:
+        progress.burning_in = is_burning_in(config.burn_in, progress)
+        end_epoch(state)
+    while progress.environment_steps < config.steps:
+        if interrupted():
+            replay.flush()
+            keeper.save(state, progress, best=False)
+            return state
+        started = time.perf_counter()
+        state, metrics, steps = run_cycle(config, problem, state, replay, progress)
+        progress.add_cycle(metrics, steps, time.perf_counter() - started)
+        progress.wall_seconds += time.perf_counter() - started
+        observer.on_cycle(progress, metrics)
+        finished = progress.environment_steps >= config.steps
+        if finished or progress.epoch_cycles == config.cycles_per_epoch:
+            end_epoch(state)
+    return state
+
+
+def run_cycle(
+    config: Config, problem: Problem, state: LearnerState, replay: Replay, progress: Progress
+) -> tuple[LearnerState, dict[str, float], int]:
+    """Collects episodes, then learns from the replay; returns the cycle's metrics and steps.
+
+    All randomness comes from (seed, cycle) alone, so that nothing of it needs saving.
+    """
+    cycle = progress.cycle
+    progress.burning_in = is_burning_in(config.burn_in, progress)
+    episodes = explore(config, problem, state, progress)
+    progress.cycle += 1
+    progress.dropped_episodes += episodes.dropped
+    steps = _steps_of(episodes, problem)
+    progress.environment_steps += steps
+    replay.store(episodes)
+    progress.stored_episodes = replay.stored
+    at_its_end = progress.environment_steps >= config.steps
+    if not replay.stored and (at_its_end or progress.episodes >= DROPPED_EPISODES):
+        raise TrainingDiverged(
+            f"all {progress.episodes} episodes were dropped, since each had an observation or a "
+            "reward that was not a finite number; `rpl check` tells which"
+        )
+    metrics = exploring_metrics(problem, episodes)
+    if len(replay):
+        learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
+        # The losses are of before the last gradient step.
+        if np.isfinite(list(losses.values())).all() and learner.is_finite(learned):
+            state, progress.bad_cycles = learned, 0
+            progress.actor_has_learned = not progress.is_untrained or not progress.burning_in
+            metrics |= losses
+        else:
+            progress.bad_cycles += 1
+            if progress.bad_cycles >= BAD_CYCLES:
+                raise TrainingDiverged(
+                    f"the loss was not finite for {BAD_CYCLES} cycles, at "
+                    f"{progress.environment_steps} steps; the last good checkpoint is kept. "
+                    "Lower the learning rates, or look for extreme observations or rewards"
+                )
+    return state, metrics, steps
+
+
+def explore(config: Config, problem: Problem, state: LearnerState, progress: Progress) -> Episodes:
+    """Collects a cycle's episodes; where they end early, as many more as make up for the steps.
+
+    So the gradient steps for each environment step stay what they are meant to be. No more
+    episodes begin than would be needed if each were of full length.
+    """
+    generator = np.random.default_rng((config.seed, 2, progress.cycle))
+    quiet = is_quiet(config.burn_in, progress)
+    exploration = quiet_exploration() if quiet else config.exploration
+    rounds, missing = [], config.steps_per_cycle(problem.horizon)
+    while missing > 0:
+        count = math.ceil(missing / problem.horizon)
+        seeds = training_seeds(config.seed, progress.episodes, count)
+        policy = exploring_policy(state, problem, exploration, generator, count)
+        rounds.append(collect(problem.task, policy, seeds, problem.horizon))
+        progress.episodes += count
+        missing -= _steps_of(rounds[-1], problem)
+    return join(rounds)
+
+
+def _steps_of(episodes: Episodes, problem: Problem) -> int:
+    """Environment steps taken; a dropped episode may have had any number, and counts as full."""
+    return episodes.steps + episodes.dropped * problem.horizon
+
+
+def learn(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    replay: Replay,
+    episodes: Episodes,
+    progress: Progress,
+    cycle: int,
+) -> tuple[LearnerState, dict[str, float]]:
+    """Updates normalisers with the new episodes, then actor and critic from the replay."""
+    generator = np.random.default_rng((config.seed, 3, cycle))
+    hindsight = config.replay.hindsight
+    steps = config.steps_per_cycle(problem.horizon)
+    discount = config.learner.discount_over(problem.horizon)
+
+    def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch[np.ndarray]:
+        return replay.sample(shape, generator, hindsight, problem.rules, **keywords)
+
+    if len(episodes):
+        fresh = sample((steps,), newest=len(episodes))
+        state = learner.observe(state, fresh.observation, fresh.goal)
+    batches = sample(
+        (config.learner.updates(steps), config.learner.batch_size),
+        n_step=config.replay.n_step,
+        discount=discount,
+        beneath=problem.beneath,
+    )
+    state, losses = learner.update(
+        config.learner,
+        state,
+        jax.tree.map(jnp.asarray, batches),
+        discount,
+        problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
+        not progress.burning_in,
+        jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),
+        np.asarray(config.residual.scale, np.float32),
+    )
+    return state, {name: float(value) for name, value in losses.items()}

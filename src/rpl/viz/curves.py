@@ -1,0 +1,231 @@
+"""Learning curves and their summary, from run folders alone (the paper's figure 3)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from rpl.viz.numbers import format_steps
+from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, read_run
+
+# Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
+METHODS = {
+    "rpl": ("RPL", "#0072B2"),
+    "expert-explore": ("Expert Explore", "#E69F00"),
+    "scratch": ("From scratch", "#009E73"),
+}
+OTHER_COLOURS = ("#56B4E9", "#D55E00", "#F0E442")
+CONTROLLER_COLOUR = "#444444"
+CONTROLLER_STYLES = ("--", ":", "-.")
+PANEL_SIZE = (4.6, 3.6)  # inches
+MOST_COLUMNS = 5  # of a legend
+INCHES_OF_A_LETTER, INCHES_OF_A_LINE = 0.08, 0.6  # in a legend, with the gap beside the line
+PLANNER_COLOUR = "#CC79A7"
+
+
+def learning_curves(folders: Sequence[Path], out: Path) -> None:
+    """Draws one panel a task and one curve a method; see figure 3 of the paper.
+
+    Several seeds become their mean and standard deviation, a single one shows the 95 %
+    interval of its evaluations. The dashed line is the controller alone, the grey region
+    the longest burn-in. Tasks without successes show returns. Where the controller was
+    learned, curves begin at the steps that this took. A run of PETS shows its trials, one
+    by one, and the mean of the last ten as a line.
+
+    Args:
+        folders: run folders, in any order.
+        out: the picture; its suffix (.png, .svg, .pdf) decides the format.
+
+    Raises:
+        ValueError: if there is no folder, one is not a run, or the suffix is unknown.
+    """
+    runs = [read_run(folder) for folder in folders]
+    if not runs:
+        raise ValueError("no run folders were given: name at least one")
+    by_task: dict[str, list[RunData]] = {}
+    for run in runs:
+        by_task.setdefault(run.task, []).append(run)
+    width, height = PANEL_SIZE
+    figure = Figure((width * len(by_task), height + 0.5), layout="constrained")
+    panels = figure.subplots(1, len(by_task), squeeze=False)[0]
+    for axes, (task, task_runs) in zip(panels, by_task.items(), strict=True):
+        draw_task(axes, task, task_runs)
+    _draw_legend(figure, panels)
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=160)
+
+
+def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
+    """One panel: the curves of one task's methods."""
+    quantity = judged_quantity(runs)
+    planners = [run for run in runs if run.method == PLANNER]
+    learners = [run for run in runs if run.method != PLANNER]
+    if learners:
+        _draw_learners(axes, learners, quantity)
+    if planners:
+        _draw_planners(axes, planners)
+    names = {run.controller for run in learners} or {"no controller"}
+    axes.set_title(f"{task} ({', '.join(sorted(names))})", fontsize=12)
+    axes.set_xlabel("environment steps", fontsize=11)
+    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=11)
+    if quantity == "success":
+        axes.set_ylim(-0.02, 1.02)
+    axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _draw_planners(axes: Axes, runs: list[RunData]) -> None:
+    """The trials of PETS and its level: the mean of each run's last trials, over the runs."""
+    for run in runs:
+        earned = run.columns["policy_return"]
+        axes.plot(run.steps, earned, color=PLANNER_COLOUR, linewidth=1, alpha=0.7)
+    level = float(np.mean([run.last_trials for run in runs]))
+    label = f"PETS (mean of its last {LAST_TRIALS} trials)"
+    axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.5, label=label)
+
+
+def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
+    by_method: dict[str, list[RunData]] = {}
+    for run in runs:
+        by_method.setdefault(run.method, []).append(run)
+    others = itertools.cycle(OTHER_COLOURS)
+    for method in sorted(by_method, key=lambda name: ([*METHODS, name].index(name), name)):
+        label, own_colour = METHODS.get(method) or (method, next(others))
+        for i, (variant, seeds) in enumerate(variants(by_method[method])):
+            colour = next(others) if i else own_colour
+            steps, middle, low, high = curve(seeds, quantity)
+            name = f"{label}, {variant}" if variant else label
+            axes.plot(steps, middle, color=colour, linewidth=2, label=name)
+            axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    _draw_controllers(axes, runs, quantity)
+    burn_in = max(run.burn_in_end for run in runs)
+    if burn_in > 0:
+        begin = max(run.charged_steps for run in runs)
+        axes.axvspan(begin, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
+
+
+def _draw_controllers(axes: Axes, runs: list[RunData], quantity: str) -> None:
+    names = sorted({run.controller for run in runs})
+    for name, style in zip(names, itertools.cycle(CONTROLLER_STYLES), strict=False):
+        levels = [
+            run.columns[f"controller_{quantity}"][-1] for run in runs if run.controller == name
+        ]
+        label = f"Initial ({'the controller' if len(names) == 1 else name} alone)"
+        level = float(np.mean(levels))
+        axes.axhline(level, color=CONTROLLER_COLOUR, linestyle=style, linewidth=1.5, label=label)
+
+
+def _draw_legend(figure: Figure, panels: np.ndarray) -> None:
+    entries = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        entries.update(zip(labels, handles, strict=True))
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=_legend_columns(list(entries), figure.get_figwidth()),
+        frameon=False,
+        fontsize=10,
+    )
+
+
+def _legend_columns(labels: Sequence[str], inches: float) -> int:
+    """As many columns as fit side by side; entries go down the first, then the second."""
+    for count in range(min(len(labels), MOST_COLUMNS), 1, -1):
+        height = math.ceil(len(labels) / count)
+        columns = [labels[i : i + height] for i in range(0, len(labels), height)]
+        widths = [INCHES_OF_A_LETTER * max(map(len, c)) + INCHES_OF_A_LINE for c in columns]
+        if sum(widths) <= inches:
+            return count
+    return 1
+
+
+def variants(runs: Sequence[RunData]) -> list[tuple[str, list[RunData]]]:
+    """The runs of one method by their settings, each with what tells it from the others.
+
+    Runs with the same settings are seeds of one variant, which has no name if it is the only one.
+    """
+    groups: list[list[RunData]] = []
+    for run in runs:
+        seeds = next((group for group in groups if _numbers(group[0]) == _numbers(run)), [])
+        if not seeds:
+            groups.append(seeds)
+        seeds.append(run)
+    names = _names([seeds[0] for seeds in groups]) if len(groups) > 1 else [""]
+    return list(zip(names, groups, strict=True))
+
+
+def _numbers(run: RunData) -> dict[str, Any]:
+    """The settings without the names under which they were chosen."""
+    return {name: v for name, v in run.settings.items() if name not in ("learner", "preset")}
+
+
+def _names(runs: Sequence[RunData]) -> list[str]:
+    """What tells runs of different settings apart: a word if it can be, else their folders."""
+    of_numbers = [_numbers(run) for run in runs]
+    known = sorted({name for numbers in of_numbers for name in numbers})
+    differing = [n for n in known if len({str(numbers.get(n)) for numbers in of_numbers}) > 1]
+    ways = [[str(run.settings.get(name)) for run in runs] for name in ("learner", "preset")]
+    if len(differing) == 1:
+        short = differing[0].rpartition(".")[2].replace("_", " ")
+        ways.append([f"{short} {numbers.get(differing[0])}" for numbers in of_numbers])
+    ways.append([_folder_name(run.folder) for run in runs])
+    ways.append([str(run.folder) for run in runs])
+    return next(names for names in ways if len(set(names)) == len(runs))
+
+
+def _folder_name(folder: Path) -> str:
+    """The run folder's name, or its parent's, without the seed."""
+    folder = folder.resolve()
+    named = re.sub(r"-?seed\d+$", "", folder.name)
+    return named or folder.parent.name
+
+
+def judged_quantity(runs: Sequence[RunData]) -> str:
+    """What a task is judged by: its return if it says so or knows no success."""
+    if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
+        return "return"
+    judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
+    return "success" if any(judged) else "return"
+
+
+def curve(
+    runs: Sequence[RunData], quantity: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, middle, low and high, each (points,), of one method's runs.
+
+    Several runs are interpolated at all of their steps that lie within every run: mean
+    and one standard deviation either side. A single run has its own intervals.
+
+    Args:
+        runs: the seeds of one method on one task.
+        quantity: ``"success"`` or ``"return"``.
+    """
+    if len(runs) == 1:
+        columns = runs[0].columns
+        middle = columns[f"policy_{quantity}"]
+        low, high = (columns.get(f"policy_{quantity}_{end}", middle) for end in ("low", "high"))
+        return runs[0].steps, middle, low, high
+    steps = np.unique(np.concatenate([run.steps for run in runs]))
+    first, last = max(run.steps[0] for run in runs), min(run.steps[-1] for run in runs)
+    steps = steps[(steps >= first) & (steps <= last)]
+    values = [np.interp(steps, run.steps, run.columns[f"policy_{quantity}"]) for run in runs]
+    middle, deviation = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
+    low, high = middle - deviation, middle + deviation
+    if quantity == "success":
+        low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    return steps, middle, low, high

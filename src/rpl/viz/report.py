@@ -1,0 +1,164 @@
+"""One page on some runs that needs nothing beside it: curves, numbers, films, settings."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rpl.runs.settings import flat
+from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
+from rpl.viz.numbers import format_steps
+from rpl.viz.run_data import LEVEL
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+  color: #18181b; background: #fff; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .9rem; }
+th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ddd; text-align: left;
+  vertical-align: top; }
+svg, img, video { max-width: 100%; height: auto; }
+pre, code { font-size: .85rem; background: #f4f4f5; } pre { padding: .6rem; overflow-x: auto; }
+.missing { color: #666; }
+"""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What is shown of a run in motion."""
+
+    film: bytes
+    """mp4"""
+    strip: bytes
+    """png"""
+
+
+def write_report(
+    path: Path, folders: Sequence[Path], pictures: Mapping[Path, Pictures | str]
+) -> None:
+    """Writes the page.
+
+    Args:
+        path: the page (.html); its folder is made if missing.
+        folders: run folders.
+        pictures: for each folder its film, or a sentence on why there is none.
+
+    Raises:
+        ValueError: if there is no folder, or one is not a run.
+    """
+    runs = [read_run(folder) for folder in folders]
+    records = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    parts = [
+        "<h2>Learning curves</h2>",
+        _curves(folders),
+        "<h2>Where they ended</h2>",
+        _numbers(runs),
+        "<h2>On the same episodes</h2>",
+        *(_pictures(run, pictures[folder]) for run, folder in zip(runs, folders, strict=True)),
+        "<h2>Settings</h2>",
+        _differences(runs, records),
+        *map(_settings, runs, records),
+    ]
+    title = escape(", ".join(dict.fromkeys(run.task for run in runs)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>rpl: {title}</title>'
+        '<meta name="viewport" content="width=device-width">'
+        f"<style>{STYLE}</style></head>\n<body><h1>Residual policy learning: {title}</h1>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def _curves(folders: Sequence[Path]) -> str:
+    with TemporaryDirectory() as temporary:
+        drawing = Path(temporary) / "curves.svg"
+        learning_curves(folders, drawing)
+        svg = drawing.read_text()
+    return svg[svg.index("<svg") :]
+
+
+def _name(run: RunData) -> str:
+    return f"{run.task}, {run.method}, seed {run.seed}"
+
+
+def _numbers(runs: Sequence[RunData]) -> str:
+    rows = []
+    for run in runs:
+        quantity = judged_quantity([run])
+        last = {name: values[-1] for name, values in run.columns.items()}
+        policy = f"{last[f'policy_{quantity}']:.3f}"
+        if f"policy_{quantity}_low" in last:
+            low, high = last[f"policy_{quantity}_low"], last[f"policy_{quantity}_high"]
+            policy += f" [{low:.3f}, {high:.3f}]"
+        level = run.steps_to(LEVEL) if quantity == "success" else None
+        rows.append(
+            [
+                _name(run),
+                quantity,
+                run.controller,
+                f"{last[f'controller_{quantity}']:.3f}",
+                policy,
+                f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else "",
+                format_steps(last["environment_steps"]),
+                format_steps(level) if level is not None else "-",
+            ]
+        )
+    header = (
+        *("run", "judged by", "controller", "its level", "policy [95 %]", "episodes"),
+        *("steps", f"steps to {LEVEL}"),
+    )
+    return _table(header, rows)
+
+
+def _pictures(run: RunData, shown: Pictures | str) -> str:
+    title = f"<h3>{escape(_name(run))}</h3>"
+    if isinstance(shown, str):
+        return f'{title}<p class="missing">No film: {escape(shown)}</p>'
+    film, strip = (base64.b64encode(data).decode() for data in (shown.film, shown.strip))
+    return (
+        f'{title}<video controls muted loop src="data:video/mp4;base64,{film}"></video>\n'
+        f'<p><img alt="The controller above, the policy below, on the same episode" '
+        f'src="data:image/png;base64,{strip}"></p>'
+    )
+
+
+def _differences(runs: Sequence[RunData], records: Sequence[Mapping[str, Any]]) -> str:
+    """The settings in which the runs differ, if there are several."""
+    if len(runs) < 2:
+        return ""
+    parts = ("preset", "controller", "task_options", "controller_options", "config")
+    settings = [flat({k: record[k] for k in parts if k in record}) for record in records]
+    names = sorted(set().union(*settings) - {"config.seed"})  # each run's name says its seed
+    first, *others = settings
+    differing = [n for n in names if any(first.get(n) != values.get(n) for values in others)]
+    if not differing:
+        return "<p>All runs have the same settings.</p>"
+    rows = [[name, *(str(values.get(name, "-")) for values in settings)] for name in differing]
+    return "<p>They differ in:</p>" + _table(("setting", *map(_name, runs)), rows)
+
+
+def _settings(run: RunData, record: Mapping[str, Any]) -> str:
+    command = escape(str(record.get("command", "unknown")))
+    versions = ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items())
+    return (
+        f"<h3>{escape(_name(run))}</h3><pre>{command}</pre>"
+        f"<p>Commit {escape(str(record.get('commit')))}; {escape(versions)}.</p>"
+        "<details><summary>Every setting</summary>"
+        f"<pre>{escape(json.dumps(record, indent=2))}</pre></details>"
+    )
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table>"

@@ -1,0 +1,136 @@
+"""Run folders as the pictures need them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rpl.config import Config
+from rpl.errors import UnreadableFile
+from rpl.runs.files import read_rows
+from rpl.runs.settings import FREE, RETIRED, flat
+
+PLANNER = "pets"
+LAST_TRIALS = 10  # whose mean is a planner's level
+COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
+TRIAL_COLUMNS = {"environment_steps", "policy_return"}
+SETTINGS = ("learner", "preset", "controller", "task_options", "controller_options", "config")
+# What is learned does not depend on how often it is looked at, or by how many threads.
+NO_DIFFERENCE = {
+    *("config.seed", "config.evaluation_episodes", "config.final_evaluation_episodes"),
+    *FREE,
+    *RETIRED,
+}
+JUDGED = 3  # a level counts as reached when this many evaluations average it
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What the plots need of one run folder."""
+
+    folder: Path
+    task: str
+    method: str
+    controller: str
+    seed: int
+    columns: dict[str, np.ndarray]
+    """The columns of metrics.csv, (rows,) float64; NaN where a field is blank."""
+    charged_steps: int = 0
+    """Environment steps that its controller was learned from."""
+    judged_by: str | None = None
+    """``"success"`` or ``"return"``; None if the run does not say."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What its ``config.json`` sets, by dotted names; equal where only the seeds differ."""
+
+    @property
+    def steps(self) -> np.ndarray:
+        """(rows,) environment steps, those that its controller was learned from included."""
+        return self.own_steps + self.charged_steps
+
+    @property
+    def own_steps(self) -> np.ndarray:
+        """(rows,) environment steps of the run alone."""
+        return self.columns["environment_steps"]
+
+    @property
+    def last_trials(self) -> float:
+        """A planner's level: the mean return of its last whole trials; NaN before the first."""
+        earned = self.columns["policy_return"]
+        earned = earned[np.isfinite(earned)][-LAST_TRIALS:]
+        return float(earned.mean()) if earned.size else float("nan")
+
+    @property
+    def burn_in_end(self) -> float:
+        """Steps at the last evaluation of burn-in; 0 without one."""
+        return float(self.steps[self.columns["burning_in"] > 0].max(initial=0.0))
+
+    def steps_to(self, level: float, quantity: str = "policy_success") -> float | None:
+        """Steps at which the last three evaluations first average ``level``; None if never.
+
+        Evaluations in burn-in do not count: they show the controller alone.
+        """
+        learned = self.columns["burning_in"] == 0.0
+        steps, values = self.steps[learned], self.columns[quantity][learned]
+        for end in range(JUDGED, len(values) + 1):
+            if values[end - JUDGED : end].mean() >= level:
+                return float(steps[end - 1])
+        return None
+
+
+def read_run(folder: Path) -> RunData:
+    """Reads config.json and metrics.csv of a run folder.
+
+    Raises:
+        ValueError: if the folder is not a run or has no evaluation yet.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UnreadableFile(f"{folder} is not a run: it has no config.json")
+    if not (folder / "metrics.csv").is_file():
+        raise UnreadableFile(f"{folder} has no evaluation yet: train for longer first")
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        task, method, seed = config["task"], config["method"], int(config["seed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableFile(
+            f"{folder / 'config.json'} does not describe a run: {error!r}"
+        ) from error
+    return RunData(
+        folder,
+        task,
+        method,
+        config.get("controller", "controller") or "doing nothing",
+        seed,
+        _read_columns(folder / "metrics.csv", TRIAL_COLUMNS if method == PLANNER else COLUMNS),
+        config.get("charged_steps", 0),
+        config.get("judged_by"),
+        _settings(config),
+    )
+
+
+def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What was set; what an older record does not know yet has its usual value."""
+    usual = flat({"learner": "ddpg", "config": asdict(Config())})
+    values = usual | flat({name: record[name] for name in SETTINGS if name in record})
+    return {name: value for name, value in values.items() if name not in NO_DIFFERENCE}
+
+
+def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
+    rows = read_rows(path)
+    if not rows:
+        raise UnreadableFile(f"{path.parent} has no evaluation yet: train for longer first")
+    if missing := needed - rows[0].keys():
+        raise UnreadableFile(f"{path} lacks the columns {', '.join(sorted(missing))}")
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
+    except (TypeError, ValueError) as error:
+        raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error
+
+
+LEVEL = 0.9
+"""The success rate whose first reaching is reported, as in the paper's figure 3."""

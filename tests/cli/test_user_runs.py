@@ -1,0 +1,675 @@
+"""Somebody's own environment and controller from training to deployment."""
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+
+import rpl
+import toys
+from rpl import learner
+from rpl.cli.main import run
+from rpl.cli.options import named_task, parsed
+from rpl.cli.train import command_for
+from rpl.config import ExplorationConfig
+from rpl.controllers.cached import Cache
+from rpl.errors import RunError
+from rpl.presets import PRESETS, with_learner
+from rpl.registry.builtin import make_problem
+from rpl.registry.custom import goal_rules, own_problem
+from rpl.registry.names import (
+    OwnOptions,
+    can_be_found,
+    environment_maker,
+    load_object,
+    name_of,
+    own_controller,
+    own_task,
+)
+from rpl.registry.resolve import own_config
+from rpl.rollout.collect import collect
+from rpl.rollout.evaluate import evaluate
+from rpl.rollout.policies import controller_policy, exploring_policy
+from rpl.rollout.seeds import evaluation_seeds
+from rpl.runs.files import read_config
+from rpl.runs.session import new_learner
+from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.gym.task import GymnasiumTask
+from rpl.training.loop import explore
+from rpl.training.progress import Progress
+from toys import SMALL, Reach, Slide
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+# The best policy of so short a run may be the untrained one.
+LAST = ("--checkpoint", "last")
+
+
+def small_config(horizon=8):
+    config = own_config(PRESETS["fast"].config, horizon)
+    words = dict(zip(SMALL[::2], SMALL[1::2], strict=True))
+    return dataclasses.replace(
+        config,
+        episodes_per_cycle=int(words["--episodes-per-cycle"]),
+        cycles_per_epoch=3,
+        evaluation_episodes=3,
+        final_evaluation_episodes=4,
+        learner=dataclasses.replace(
+            config.learner,
+            hidden=(16,),
+            batch_size=16,
+            updates_per_cycle=8,
+            actor_learning_rate=1e-2,
+        ),
+        burn_in=dataclasses.replace(config.burn_in, minimum_steps=50),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run on Slide with a controller that has a memory, made on the command line."""
+    folder = tmp_path_factory.mktemp("own") / "run"
+    words = ["train", "toys:Slide", "--controller", "toys:Summing", *SMALL]
+    assert run([*words, "--residual.scale", "0.3", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_observing(tmp_path_factory) -> Path:
+    """The same, whose learner sees what the controller is about to do."""
+    folder = tmp_path_factory.mktemp("own") / "observing"
+    words = ["train", "toys:Slide", "--controller", "toys:Summing", *SMALL]
+    observing = ["--residual.observe-controller", "--residual.critic-input", "sum"]
+    assert run([*words, *observing, "--residual.scale", "0.3", "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained_with_goals(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("own") / "goals"
+    words = ["train", "toys:Reach", "--controller", "toys:to_goal", "--learner", "sac", *SMALL]
+    assert run([*words, "--residual.scale", "0.2", "0.0", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
+    record = json.loads((trained / "config.json").read_text())
+    assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
+    assert record["judged_by"] == "return"
+    assert run(["eval", str(trained), *LAST, "--episodes", "10", "--json"]) == 0
+    report = json.loads(capfd.readouterr().out)
+    assert report["task"] == "toys:Slide"
+    assert report["policy"]["mean_return"] != report["controller"]["mean_return"]
+    assert report["verdict"] in ("better", "worse", "no difference shown")
+    assert 0.0 < report["largest_deviation"][0] <= 0.3 + 1e-9
+    assert run(["eval", str(trained), *LAST, "--episodes", "10"]) == 0
+    printed = capfd.readouterr().out
+    assert f"policy against controller: {report['verdict']} (the paired interval" in printed
+    assert f"in halves of the action range: {report['largest_deviation'][0]:.3f}" in printed
+
+
+def test_a_run_without_a_controller_is_judged_beside_doing_nothing(tmp_path, capfd) -> None:
+    folder = str(tmp_path / "scratch")
+    assert run(["train", "toys:Slide", "--method", "scratch", *SMALL, "--out", folder]) == 0
+    assert ", doing nothing " in capfd.readouterr().out
+    assert run(["eval", folder, *LAST, "--episodes", "10"]) == 0
+    printed = capfd.readouterr().out
+    assert "policy against doing nothing" in printed
+    assert "controller" not in printed
+    action = rpl.load(folder, "last")(np.zeros(2, np.float32))
+    assert np.abs(action).max() > 0.0
+
+
+def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None:
+    folder, words = str(tmp_path / "run"), ["train", "toys:Slide", "--controller", "toys:one"]
+    burning_in = ["--burn-in.minimum-steps", "10000"]
+    assert run([*words, *SMALL, *burning_in, "--out", folder]) == 0
+    capfd.readouterr()
+    assert run(["eval", folder, "--episodes", "10"]) == 0
+    assert "is the untrained policy" in capfd.readouterr().out
+    assert run(["export", folder, str(tmp_path / "policy.onnx")]) == 0
+    assert "is the untrained policy" in capfd.readouterr().err
+
+
+def test_options_that_make_no_task_are_refused() -> None:
+    for wrong in ({"judged_by": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            OwnOptions(**wrong)
+
+
+def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
+    words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
+    assert run(words) == 0
+    by_command = json.loads(capfd.readouterr().out)["controller"]["mean_return"]
+    problem = own_problem("toys:Slide", toys.one, small_config(), OwnOptions())
+    seeds = evaluation_seeds(1_000_000, 5)
+    outcome = evaluate(problem.controller_task, controller_policy(problem), seeds, 8)
+    assert by_command == pytest.approx(outcome.mean_return)
+
+
+def test_more_observations_than_controllers_with_a_memory_are_refused(trained) -> None:
+    policy = rpl.load(trained)
+    with pytest.raises(rpl.ControllerError, match="num_envs"):
+        policy(np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize("which", ["trained", "trained_observing"])
+def test_the_loaded_policy_acts_as_the_evaluated_one(which, request) -> None:
+    folder = request.getfixturevalue(which)
+    policy = rpl.load(folder, "last", num_envs=3)
+    task = rpl.load(folder, "last", num_envs=3).problem.evaluation_task
+    shown, _ = task.reset(seed=[1, 3, 5])
+    policy.reset()
+    for _ in range(5):
+        acted = policy(shown[:, :2])  # as the environment observes
+        said = policy.residual(shown[:, :2], shown[:, 2:])
+        assert np.abs(said).max() > 0.0
+        shown, _, _, _, info = task.step(said)
+        native = task.unwrapped.from_unit(info["executed_action"])
+        np.testing.assert_allclose(acted, native, atol=1e-6)
+        middle = task.unwrapped.to_unit(acted)
+        assert (np.abs(middle - np.clip(info["controller_action"], -1, 1)) <= 0.3 + 1e-6).all()
+
+
+def test_a_policy_that_observes_its_controller_asks_for_what_it_said(trained_observing) -> None:
+    with pytest.raises(ValueError, match="observes the controller's action"):
+        rpl.load(trained_observing, "last").residual(np.zeros((1, 2)))
+
+
+def test_a_policy_takes_one_observation_or_many(trained_with_goals) -> None:
+    policy = rpl.load(trained_with_goals, "last")
+    observation, _ = Reach().reset(seed=4)
+    batch = {name: np.stack([part] * 3) for name, part in observation.items()}
+    np.testing.assert_allclose(policy(batch), np.stack([policy(observation)] * 3), atol=1e-6)
+    by_controller = np.clip(toys.to_goal(observation), -1, 1)
+    assert policy(observation)[1] == pytest.approx(by_controller[1])  # its scale is 0
+    assert abs(policy(observation)[0] - by_controller[0]) <= 0.2 + 1e-6
+
+
+def test_a_policy_with_goals_says_that_it_wants_the_goal_too(trained_with_goals) -> None:
+    observation, _ = Reach().reset(seed=4)
+    with pytest.raises(ValueError, match="the task's dict, with the desired_goal"):
+        rpl.load(trained_with_goals, "last")(observation["observation"])
+
+
+@pytest.mark.parametrize("which", ["trained", "trained_observing", "trained_with_goals"])
+def test_the_exported_file_says_what_the_learner_says(which, request, tmp_path, capfd) -> None:
+    pytest.importorskip("onnx")
+    folder, path = request.getfixturevalue(which), tmp_path / "policy.onnx"
+    assert run(["export", str(folder), str(path), *LAST]) == 0
+    assert "-> action; at most" in capfd.readouterr().out
+    session = __import__("onnxruntime").InferenceSession(str(path))
+    policy = rpl.load(folder, "last", num_envs=4)
+    make = Reach if which == "trained_with_goals" else Slide
+    task = GymnasiumTask(make, 4)
+    observation, _ = task.reset(seed=9)
+    policy.reset()
+    expected = policy(observation)
+    policy.reset()
+    proposed = policy.controller.controller(observation)
+    feed = {"controller_action": proposed.astype(np.float32)}
+    if make is Slide:
+        feed["observation"] = observation.astype(np.float32)
+    else:
+        feed |= {k: observation[k].astype(np.float32) for k in ("observation", "desired_goal")}
+    np.testing.assert_allclose(session.run(["action"], feed)[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("bound", [0.4, 0.1, 0.7, 1.3])
+def test_rounding_leads_no_exported_action_out_of_its_space(bound) -> None:
+    pytest.importorskip("onnx")
+    from onnx.reference import ReferenceEvaluator
+
+    from rpl.deploy.export import _model
+
+    space = gymnasium.spaces.Box(np.float32([-0.3]), np.float32([bound]))
+
+    class Bounded(Slide):
+        action_space = property(lambda self: space, lambda self, _: None)
+
+    config = small_config()
+    problem = own_problem(Bounded, toys.one, config, OwnOptions())
+    record = {"task": "t", "method": "rpl", "controller": "c"}
+    policy = rpl.deploy.policy.Policy(new_learner(config, problem), problem, record)
+    proposed = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, None]
+    feed = {"observation": np.zeros((301, 2), np.float32), "controller_action": proposed}
+    actions = ReferenceEvaluator(_model(policy)).run(["action"], feed)[0]
+    assert all(space.contains(action) for action in np.asarray(actions))
+
+
+def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy import export
+
+    policy = rpl.load(trained, "last")
+    real = policy.residual
+    monkeypatch.setattr(policy, "residual", lambda *seen: real(*seen) + 1e-3)
+    with pytest.raises(rpl.errors.RunError, match=r"differs from the learner by 1\.0e-03"):
+        export.export(policy, tmp_path / "policy.onnx")
+
+
+@pytest.mark.parametrize("observing", [False, True])
+def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
+    """A fresh learner with a random last layer, on a task of two frames."""
+    pytest.importorskip("onnx")
+    import jax
+
+    from rpl import learner
+    from rpl.deploy.export import export
+    from rpl.deploy.policy import Policy
+    from rpl.presets import FAST
+
+    settings = dataclasses.replace(FAST.learner, hidden=(16, 16), zero_last=False)
+    residual = dataclasses.replace(FAST.residual, observe_controller=observing)
+    config = dataclasses.replace(
+        FAST,
+        learner=settings,
+        residual=residual,
+        evaluation_episodes=2,
+        episodes_per_cycle=1,
+        num_threads=1,
+    )
+    problem = make_problem("noisy-hook", "rpl", config)
+    shared = problem.frames, problem.proposal_size
+    state = learner.create(jax.random.key(0), *problem.sizes, settings, *shared)
+    seen = np.random.default_rng(0).standard_normal((50, problem.sizes[0])).astype(np.float32)
+    state = learner.observe(state, seen, seen[:, : problem.sizes[1]])
+    record = {"task": "noisy-hook", "method": "rpl", "controller": "reactive-hook"}
+    policy = Policy(state, problem, record)
+    assert policy.frames == 2
+    assert export(policy, tmp_path / "hook.onnx") <= 1e-5
+
+
+def test_what_is_deployed_acts_as_the_policy(trained, tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+
+    path = tmp_path / "policy.onnx"
+    export(rpl.load(trained, "last"), path)
+    deployed = load_example("deploy").Deployed(path, toys.Summing())
+    policy = rpl.load(trained, "last")
+    for seed in (2, 4):
+        env = Slide()
+        observation, _ = env.reset(seed=seed)
+        deployed.reset()
+        policy.reset()
+        for _ in range(5):
+            action = deployed(observation)
+            np.testing.assert_allclose(action, policy(observation), atol=2e-5)
+            observation = env.step(np.clip(action, -1, 3).astype(np.float32))[0]
+
+
+def test_a_deployed_policy_gives_batches_where_asked_and_never_nan(
+    trained_with_goals, tmp_path
+) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+
+    path = tmp_path / "policy.onnx"
+    policy = rpl.load(trained_with_goals, "last")
+    export(policy, path)
+
+    def batch(observation):
+        assert observation["observation"].ndim == 2
+        return toys.to_goal(observation)
+
+    observation, _ = Reach().reset(seed=4)
+    deployed = load_example("deploy").Deployed(path, batch, takes_batches=True)
+    np.testing.assert_allclose(deployed(observation), policy(observation), atol=2e-5)
+    lost = load_example("deploy").Deployed(path, lambda seen: np.full(2, np.nan))
+    with pytest.raises(ValueError, match="the action is"):
+        lost(observation)
+
+
+def test_the_deployed_policy_needs_nothing_but_onnxruntime(trained, tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+
+    export(rpl.load(trained, "last"), tmp_path / "policy.onnx")
+    (tmp_path / "mine.py").write_text(
+        "def controller(observation):\n    return -0.5 * observation[:1]\n"
+    )
+    command = [sys.executable, str(EXAMPLES / "deploy.py"), "policy.onnx", "mine:controller"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "imported beside NumPy and onnxruntime: nothing" in done.stdout
+
+
+def test_a_registered_environment_keeps_its_own_render_mode() -> None:
+    def make(render_mode: str = "rgb_array") -> Slide:
+        assert render_mode in Slide().metadata["render_modes"]
+        return Slide(render_mode=render_mode)
+
+    gymnasium.register("KnowsNoNone-v0", make)
+    try:
+        assert environment_maker("KnowsNoNone-v0")().render_mode == "rgb_array"
+    finally:
+        del gymnasium.registry["KnowsNoNone-v0"]
+
+
+def load_example(name: str):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_improving_takes_the_objects_themselves(tmp_path) -> None:
+    folder = tmp_path / "run"
+    policy = rpl.improve(
+        lambda: Slide(limit=8),
+        lambda observation: [-0.2 * observation[0]],
+        steps=300,
+        scale=0.4,
+        out=folder,
+        config=small_config(),
+        quiet=True,
+    )
+    assert policy(np.zeros(2, np.float32)).shape == (1,)
+    again = rpl.load(folder, make_env=lambda: Slide(), controller=lambda o: [-0.2 * o[0]])
+    seen = np.ones((4, 2), np.float32)
+    np.testing.assert_array_equal(again(seen), policy(seen))
+    with pytest.raises(rpl.errors.RunError, match=r"rpl\.load\(run, make_env="):
+        rpl.load(folder)
+
+
+def test_a_run_of_a_scripts_controller_is_evaluated_where_its_module_is_named(
+    tmp_path, capfd
+) -> None:
+    folder = str(tmp_path / "run")
+    words = {"steps": 300, "config": small_config(), "quiet": True, "out": folder}
+    rpl.improve("toys:Slide", lambda observation: toys.one(observation), **words)
+    assert run(["eval", folder, "--episodes", "4"]) == 1
+    assert "--controller module:controller" in capfd.readouterr().err
+    assert run(["eval", folder, "--episodes", "4", "--controller", "toys:one"]) == 0
+    rpl.improve(lambda: Slide(limit=8), "toys:one", **words, overwrite=True)
+    assert run(["eval", folder, "--episodes", "4", "--controller", "toys:one"]) == 1
+    assert "rpl.load(run, make_env=..., controller=...)" in capfd.readouterr().err
+
+
+def test_improving_records_the_learner_that_learned(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for config, name in ((with_learner(small_config(), "sac"), None), (small_config(), "td3")):
+        words = {"steps": 300, "config": config, "learner": name, "quiet": True}
+        rpl.improve("toys:Slide", "toys:one", **words)
+    for name, critics in (("sac", 2), ("td3", 2)):
+        folder = Path("runs") / f"toys-Slide-rpl-{name}-seed0"
+        record = json.loads((folder / "config.json").read_text())
+        assert (record["learner"], record["preset"]) == (name, None)
+        assert record["config"]["learner"]["critics"] == critics
+
+
+def test_a_policy_stored_as_onnx_is_a_controller(trained_with_goals, tmp_path, capfd) -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    gain = numpy_helper.from_array(np.float32([[-0.5], [0.0]]), "gain")
+    seen = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])
+    acted = helper.make_tensor_value_info("a", TensorProto.FLOAT, ["n", 1])
+    nodes = [helper.make_node("MatMul", ["x", "gain"], ["a"])]
+    graph = helper.make_graph(nodes, "g", [seen], [acted], [gain])
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=9), tmp_path / "p.onnx")
+    levels = []
+    for name in ("toys:one", str(tmp_path / "p.onnx")):
+        words = ["eval", "toys:Slide", "--controller", name, "--episodes", "4", "--json"]
+        assert run(words) == 0
+        levels.append(json.loads(capfd.readouterr().out)["controller"]["mean_return"])
+    assert levels[0] == pytest.approx(levels[1], rel=1e-4)
+    words = ["eval", "toys:Reach", "--controller", str(tmp_path / "p.onnx"), "--json"]
+    assert run(words) == 1
+    assert "wants an input 'x' of width 2" in capfd.readouterr().err
+
+
+def test_an_exported_policy_is_a_controller(tmp_path, monkeypatch, capfd) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", "toys:Slide", "--method", "scratch", *SMALL, "--out", "run"]) == 0
+    assert run(["export", "run", "policy.onnx"]) == 0
+    capfd.readouterr()
+    returns = []
+    judged = ["--episodes", "4", "--json"]
+    for words in (["run", "--checkpoint", "best"], ["toys:Slide", "--controller", "policy.onnx"]):
+        assert run(["eval", *words, *judged]) == 0
+        outcome = json.loads(capfd.readouterr().out)
+        returns.append((outcome["policy"] or outcome["controller"])["mean_return"])
+    assert returns[0] == pytest.approx(returns[1], rel=1e-3)
+
+
+class Scaled:
+    def __init__(self, gain: float = 0.1) -> None:
+        self.gain = gain
+
+    def __call__(self, observation):
+        return -self.gain * observation[:1]
+
+
+STRONG = Scaled(0.9)
+
+
+def test_an_object_is_not_loaded_as_another_of_its_class(tmp_path) -> None:
+    words = {"steps": 100, "config": small_config(), "quiet": True, "out": tmp_path / "run"}
+    policy = rpl.improve("toys:Slide", Scaled(0.7), **words)
+    with pytest.raises(RunError, match="is in no module"):
+        rpl.load(tmp_path / "run")
+    again = rpl.load(tmp_path / "run", controller=Scaled(0.7))
+    observation = np.array([0.5, 0.1], np.float32)
+    np.testing.assert_array_equal(policy(observation), again(observation))
+
+
+def test_names_lead_back_to_their_objects_or_say_that_they_do_not() -> None:
+    for source in (Scaled, STRONG, toys.one):
+        assert load_object(name_of(source)) is source
+    for source in (Scaled(), partial(toys.one), STRONG.__call__, lambda observation: observation):
+        assert not can_be_found(name_of(source))
+
+
+def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:
+    config = small_config()
+    problem = own_problem("toys:Slide", toys.Summing, config, OwnOptions())
+    assert problem.judged_by == "return"
+    assert problem.exploring_controller is not problem.controller
+    twice = [
+        collect(problem.controller_task, controller_policy(problem), [1, 3, 5], 8).returns
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(*twice)
+    reach = own_problem("toys:Reach", toys.to_goal, config, OwnOptions(reward_bounds=(-1.0, 0.0)))
+    assert reach.judged_by == "success"
+    discount = config.learner.discount
+    assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
+    assert problem.value_bounds == (-np.inf, np.inf)
+
+
+def test_a_cache_of_ones_own_controller_is_a_controller(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    cache = ["cache", "toys:Slide", "slide.npz", "--controller", "toys:one", "--states", "40"]
+    assert run(cache) == 0
+    assert "rpl eval toys:Slide --controller slide.npz" in capsys.readouterr().out
+    task = own_task(toys.Slide, OwnOptions(), 3)
+    visited = Cache.load(Path("slide.npz")).observation
+    cached, original = (own_controller(c, task) for c in ("slide.npz", toys.one))
+    np.testing.assert_allclose(cached(visited), original(visited), atol=1e-6)
+    words = ["train", "toys:Slide", "--controller", "slide.npz", "--steps", "200", "--out", "run"]
+    assert run([*words, "--evaluation-episodes", "2", "--final-evaluation-episodes", "2"]) == 0
+    # Five episodes of eight steps were spent on it.
+    assert read_config(Path("run"))["charged_steps"] == 40
+    assert run(["check", "toys:Slide", "--controller", "slide.npz"]) == 0
+
+
+def test_hindsight_ends_episodes_where_the_environment_would() -> None:
+    goals = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.2]])
+    for ends, expected in ((True, [True, False, True]), (False, [False] * 3)):
+        task = own_task(lambda ends=ends: toys.Reach(ends), OwnOptions(), 2)
+        compute_reward, compute_terminated = goal_rules(task, hindsight=0.8)
+        assert compute_reward(np.zeros((3, 2)), goals, {}).tolist() == [0.0, -1.0, 0.0]
+        assert compute_terminated is not None
+        ended = compute_terminated(np.zeros((3, 2)), goals, {})
+        assert ended.dtype == bool
+        assert ended.tolist() == expected
+
+
+class EndsForArrays(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return np.linalg.norm(achieved_goal - desired_goal, axis=-1) < 0.5
+
+
+class LeavesItOpen(Reach):
+    def step(self, action):
+        observation, reward, _, *rest = super().step(action)
+        return observation, reward, False, *rest
+
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        raise NotImplementedError
+
+
+class NeedsMore(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return info["fell"]
+
+
+class NeedsAnEpisode(Reach):
+    """Its rules use what it has from its first reset on."""
+
+    def reset(self, *, seed=None, options=None):
+        self.near = 0.5
+        return super().reset(seed=seed, options=options)
+
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return np.linalg.norm(achieved_goal - desired_goal, axis=-1) < self.near
+
+
+class Misspelt(Reach):
+    def compute_terminated(self, achieved_goal, desired_goal, info):
+        return self.neer < 1.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_rule_that_raises_is_not_taken_for_one_that_is_missing() -> None:
+    rules = goal_rules(own_task(NeedsAnEpisode, OwnOptions(), 1), hindsight=0.8)
+    assert rules.compute_terminated is not None
+    with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises AttributeError"):
+        goal_rules(own_task(Misspelt, OwnOptions(), 1), hindsight=0.8)
+
+
+def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
+    goals = np.array([[0.0, 0.0], [1.0, 0.0]])
+    rules = goal_rules(own_task(EndsForArrays, OwnOptions(), 2), hindsight=0.8)
+    assert rules.compute_terminated is not None
+    assert rules.compute_terminated(np.zeros((2, 2)), goals, {}).tolist() == [True, False]
+    open_ended = goal_rules(own_task(LeavesItOpen, OwnOptions(), 2), hindsight=0.8)
+    assert open_ended.compute_terminated is None
+    with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises KeyError"):
+        goal_rules(own_task(NeedsMore, OwnOptions(), 2), hindsight=0.8)
+
+
+def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
+    class Counting:
+        asked = 0
+
+        def reset(self, mask):
+            pass
+
+        def __call__(self, observation):
+            self.asked += 1
+            return np.zeros((len(observation), 1))
+
+    config = small_config()
+    problem = own_problem(Slide, Counting(), config, OwnOptions(judged_by="return"))
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    counting = problem.exploring_controller.controller
+    for exploration in (config.exploration, ExplorationConfig(random=0.0, expert=1.0)):
+        policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
+        before = counting.asked
+        collect(problem.task, policy, [0, 2, 4, 6], 8)
+        assert counting.asked == before + 8
+
+
+def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
+    config = small_config()
+    problem = own_problem("toys:Slide", lambda observation: [3.0], config, OwnOptions())
+    state, progress = new_learner(config, problem), Progress()
+    episodes = explore(config, problem, state, progress)
+    assert (episodes.length < problem.horizon).all()
+    full = config.episodes_per_cycle * problem.horizon
+    assert full <= episodes.steps < full + problem.horizon
+    assert progress.episodes == len(episodes) > config.episodes_per_cycle
+    assert len(np.unique(episodes.observation[:, 0, 0])) == len(episodes)  # no seed twice
+
+
+def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
+    config = small_config()
+    problem = own_problem(Slide, toys.batch, config, OwnOptions(judged_by="return"))
+    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    exploration = ExplorationConfig(random=0.0, expert=1.0)
+    policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
+    observation, _ = problem.task.reset(seed=0)
+    assert not policy(observation, np.arange(4), 0).any()
+
+
+def test_a_run_folder_may_have_the_name_of_an_environment(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs/try-v2")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"task": "slippery-push"}))
+    assert named_task(["eval", "runs/try-v2"]) == "slippery-push"
+    assert named_task(["train", "--out", "runs/try-v3", "push"]) == "push"
+    assert named_task(["train", "Pendulum-v1"]) == "Pendulum-v1"
+
+
+def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
+    def config_of(*words):
+        arguments = ["train", "toys:Slide", "--controller", "toys:batch", *words]
+        return parsed(command_for(arguments), arguments[1:]).config
+
+    assert config_of().burn_in.minimum_steps == 10_000
+    scratch = config_of("--method", "scratch")
+    assert scratch.burn_in.minimum_steps == 0
+    # The method's own slow copies, paced like the preset's for the updates of a cycle.
+    assert scratch.learner.polyak == pytest.approx(0.95 ** (scratch.learner.updates_per_cycle / 40))
+    paper = config_of("--preset", "paper")
+    assert (paper.learner.action_l2, paper.burn_in.rule) == (1.0, "q-change")
+
+
+@pytest.mark.parametrize(("horizon", "episodes", "updates"), [(50, 8, 100), (1000, 1, 250)])
+def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None:
+    config = own_config(PRESETS["fast"].config, horizon)
+    assert (config.episodes_per_cycle, config.learner.updates_per_cycle) == (episodes, updates)
+    per_update = config.learner.polyak ** (1 / updates)
+    assert per_update == pytest.approx(0.8 ** (1 / 40))
+    assert own_config(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["toys:Slide"], "toys:Slide has no controller of its own: name yours with --controller"),
+        (["Pendulum-v1", "--controller", "reactive-push"], "is a controller for push"),
+        (["toys:Nothing", "--controller", "toys:one"], "toys has no 'Nothing'"),
+        (["Pendulum-v1", "--controller", "toys:nobody"], "toys has no 'nobody'"),
+        (["toys:Slide", "--task.processes", "0"], "processes must be at least 1, not 0"),
+        (["toys:Slide", "--task.max-episode-steps", "0"], "max_episode_steps must be at least 1"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(words, sentence, capfd, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["train", *words]) == 2
+    error = capfd.readouterr().err.strip()
+    assert sentence in error
+    assert len(error.splitlines()) == 1
+
+
+def test_importing_the_package_does_not_import_the_learner() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import rpl, sys; print('jax' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"

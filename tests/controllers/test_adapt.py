@@ -1,0 +1,118 @@
+"""Somebody's own controller acts the same, in whatever form it comes."""
+
+import numpy as np
+import pytest
+
+import toys
+from rpl import ControllerError
+from rpl.controllers.adapt import Guarded, PerEnvironment, adapt
+from rpl.residual import Residual
+from rpl.rollout.collect import collect
+from rpl.tasks.gym.task import GymnasiumTask
+from toys import Reach, Slide
+
+
+def returns_with(source, num_envs=3, parallel=False):
+    """What five episodes of Slide pay under the controller alone, through a residual of zero."""
+    task = GymnasiumTask(Slide, num_envs, parallel=parallel)
+    wrapped = Residual(task, adapt(source, task), scale=0.5)
+    episodes = collect(wrapped, lambda o, e, t: np.zeros((num_envs, 1)), list(range(5)), 8)
+    task.close()
+    return episodes.returns
+
+
+def by_hand(memory):
+    """The same without this project."""
+    total = []
+    for seed in range(5):
+        env, seen, paid = Slide(), 0.0, 0.0
+        observation, _ = env.reset(seed=seed)
+        over = False
+        while not over:
+            seen = seen + observation[0] if memory else observation[0]
+            action = np.clip(np.float32([-0.5 * seen]), -1, 3)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            paid, over = paid + reward, terminated or truncated
+        total.append(paid)
+    return total
+
+
+@pytest.mark.parametrize("name", ["one", "batch", "with_env", "make_with_env"])
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_every_form_without_memory_acts_alike(name, num_envs) -> None:
+    returns = returns_with(getattr(toys, name), num_envs)
+    np.testing.assert_allclose(returns, by_hand(memory=False), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Summing", "summing", "SummingAll", "summing_all"])
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_every_form_with_memory_acts_alike_and_forgets_between_episodes(name, num_envs) -> None:
+    returns = returns_with(getattr(toys, name), num_envs)
+    np.testing.assert_allclose(returns, by_hand(memory=True), rtol=1e-4)
+
+
+def test_several_processes_give_the_same_episodes() -> None:
+    np.testing.assert_allclose(
+        returns_with(toys.Summing, 2, parallel=True), by_hand(memory=True), rtol=1e-4
+    )
+
+
+def test_a_state_that_other_processes_hide_is_not_relied_on() -> None:
+    def by_bounds(env, observation):
+        return -0.1 * env.action_space.high
+
+    task = GymnasiumTask(Slide, 2, parallel=True)
+    with pytest.raises(ControllerError, match=r"use one process, --task\.processes 1"):
+        adapt(toys.make_with_env, task)
+    np.testing.assert_allclose(task.from_unit(adapt(by_bounds, task)(np.zeros((2, 2)))), -0.3)
+    task.close()
+
+
+def test_the_shape_is_found_out() -> None:
+    task = GymnasiumTask(Slide, 2)
+    assert adapt(toys.one, task).controller is not toys.one
+    assert adapt(toys.batch, task).controller is toys.batch
+    assert isinstance(adapt(toys.Summing, task).controller, PerEnvironment)
+
+
+def test_a_function_of_one_observation_is_not_taken_for_one_of_a_batch() -> None:
+    """Dividing by the norm of a whole batch keeps its shape, but is not meant."""
+    task = GymnasiumTask(Reach, 2)
+
+    def direction(observation):
+        way = observation["desired_goal"] - observation["achieved_goal"]
+        return way / np.linalg.norm(way)
+
+    observation, _ = task.reset(seed=0)
+    actions = adapt(direction, task)(observation)
+    np.testing.assert_allclose(np.linalg.norm(actions, axis=1), 1.0)
+    assert adapt(toys.to_goal, task).controller is toys.to_goal
+
+
+@pytest.mark.parametrize(
+    ("controller", "sentence"),
+    [
+        (lambda o: np.zeros(3), r"neither one observation.*shape \(1,\).*returned shape"),
+        (lambda o: o["observation"], "raised IndexError"),
+    ],
+)
+def test_what_fits_nothing_is_refused_in_words(controller, sentence) -> None:
+    with pytest.raises(ControllerError, match=sentence):
+        adapt(controller, GymnasiumTask(Slide, 2))
+
+
+def test_a_controller_cannot_write_into_the_observation() -> None:
+    def writing(observation):
+        observation[:, 0] *= 2.0
+        return observation[:, :1]
+
+    with pytest.raises(ControllerError, match=r"observation\.copy\(\)"):
+        adapt(writing, GymnasiumTask(Slide, 2))
+    assert Guarded(lambda o: o[:, :1])(np.zeros((2, 2))).shape == (2, 1)
+
+
+def test_ones_own_controller_acts_in_a_task_of_the_paper(make_task) -> None:
+    task = make_task(2)
+    up = adapt(lambda o: np.array([0.0, 0.0, 1.0, 0.0]), task)
+    observation, _ = task.reset(seed=0)
+    np.testing.assert_array_equal(up(observation), [[0, 0, 1, 0]] * 2)

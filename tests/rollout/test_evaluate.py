@@ -1,0 +1,147 @@
+"""Intervals by hand, pairs that belong together, seeds that never meet."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict, watched
+from rpl.rollout.seeds import evaluation_seeds, training_seeds
+
+
+def outcome(success, returns=None) -> Outcome:
+    success = np.asarray(success, bool)
+    return Outcome(success, np.zeros(len(success)) if returns is None else np.asarray(returns))
+
+
+@pytest.mark.parametrize(
+    ("interval", "says"),
+    [
+        ((0.01, 0.2), "better"),
+        ((-0.2, -0.01), "worse"),
+        ((-0.01, 0.2), "no difference shown"),
+        ((0.0, 0.2), "no difference shown"),
+        ((0.0, 0.0), "no difference shown"),
+    ],
+)
+def test_a_policy_is_better_only_if_the_interval_leaves_out_zero(interval, says) -> None:
+    assert verdict(interval, 10) == says
+    assert verdict(interval, 9) == "too few episodes"
+
+
+@pytest.mark.parametrize(("successes", "count"), [(0, 20), (7, 20), (96, 100), (100, 100)])
+def test_the_success_interval_is_wilsons(successes, count) -> None:
+    z, p = 1.959963984540054, successes / count
+    centre = (p + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * np.sqrt(p * (1 - p) / count + z**2 / (4 * count**2))
+    low, high = outcome([True] * successes + [False] * (count - successes)).success_interval
+    assert low == pytest.approx(centre - half, abs=1e-9)
+    assert high == pytest.approx(centre + half, abs=1e-9)
+
+
+def test_the_return_interval_surrounds_the_mean_as_wide_as_it_should() -> None:
+    returns = np.random.default_rng(0).normal(-20, 10, 400)
+    result = outcome(np.zeros(400), returns)
+    low, high = result.return_interval
+    assert low < result.mean_return < high
+    assert high - low == pytest.approx(2 * 1.96 * 10 / 20, rel=0.15)
+    assert result.summary() == {
+        "success_rate": 0.0,
+        "success_interval": result.success_interval,
+        "mean_return": result.mean_return,
+        "return_interval": result.return_interval,
+        "diverged": 0,
+    }
+
+
+def test_the_paired_difference_is_taken_episode_by_episode() -> None:
+    # Every episode's return improves by exactly 1, while episodes differ by hundreds.
+    level = np.arange(0, -5000, -100.0)
+    won = np.arange(50) < 20
+    difference = paired_difference(outcome(~won, level + 1), outcome(won, level))
+    assert difference["mean_return"] == 1.0
+    assert difference["return_interval"] == (1.0, 1.0)
+    assert difference["success_rate"] == pytest.approx((30 - 20) / 50)
+    low, high = difference["success_interval"]
+    assert low < 0.2 < high
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(0.96 / 50), rel=0.2)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31), st.integers(0, 2**31), st.integers(0, 100_000))
+def test_training_never_sees_an_evaluation_episode(run_seed, evaluation_seed, first) -> None:
+    trained = training_seeds(run_seed, first, 50)
+    judged = evaluation_seeds(evaluation_seed, 50)
+    assert not set(trained) & set(judged)
+    assert len(set(trained)) == len(set(judged)) == 50
+    assert all(0 <= seed < 2**63 for seed in trained + judged)
+
+
+def test_seeds_are_a_fixed_list_that_is_continued() -> None:
+    assert training_seeds(3, 0, 10) == training_seeds(3, 0, 4) + training_seeds(3, 4, 6)
+    assert evaluation_seeds(3, 10)[:5] == evaluation_seeds(3, 5)
+    assert training_seeds(3, 0, 5) != training_seeds(4, 0, 5)
+
+
+def test_an_evaluation_runs_every_seed_once(make_task) -> None:
+    task = make_task(2, max_episode_steps=3)
+    seeds = evaluation_seeds(0, 3)
+    result = evaluate(task, lambda observation, episodes, step: np.zeros((2, 4)), seeds, 3)
+    assert len(result.success) == len(result.returns) == 3
+    np.testing.assert_array_equal(result.returns, np.where(result.success, 0, -3))
+
+
+def test_a_diverged_episode_counts_as_a_failure(make_task) -> None:
+    task = make_task(3, max_episode_steps=3)
+    velocity = task.batch.bind("qvel")
+
+    def diverging(observation, episodes, step):
+        if step == 1:
+            velocity[1] = np.nan
+        return np.zeros((3, 4))
+
+    result = evaluate(task, diverging, [1, 3, 5], 3)
+    assert len(result.success) == 3
+    assert result.returns.tolist().count(-3.0) >= 1
+    assert not result.success.all()
+    assert result.diverged == 1
+
+
+def test_a_diverged_episode_earns_no_more_than_the_worst(make_task, monkeypatch) -> None:
+    task = make_task(3, max_episode_steps=3)
+    velocity = task.batch.bind("qvel")
+    monkeypatch.setattr(task, "compute_reward", lambda *_: np.full(3, -100.0))
+
+    def diverging(observation, episodes, step):
+        velocity[1] = np.nan
+        return np.zeros((3, 4))
+
+    assert evaluate(task, diverging, [1, 3, 5], 3).returns.tolist() == [-300.0] * 3
+
+
+def test_outcomes_stay_with_their_seeds_when_an_episode_diverges(make_task) -> None:
+    task = make_task(3, max_episode_steps=3)
+    velocity = task.batch.bind("qvel")
+
+    def still(observation, episodes, step):
+        return np.zeros((3, 4))
+
+    def diverging(observation, episodes, step):
+        velocity[1] = np.nan
+        return still(observation, episodes, step)
+
+    whole = evaluate(task, still, [1, 3, 5], 3)
+    broken = evaluate(task, diverging, [1, 3, 5], 3)
+    assert (broken.returns[1], broken.success[1]) == (-3.0, False)
+    np.testing.assert_array_equal(broken.returns[[0, 2]], whole.returns[[0, 2]])
+
+
+def test_a_watched_policy_tells_the_share_of_episodes_that_is_done() -> None:
+    told: list[float] = []
+    policy = watched(lambda observation, episodes, step: episodes, 5, 10, told.append)
+    # Two environments: rounds of two, two, and one beside a repetition.
+    for episodes in ([0, 1], [2, 3], [4, 4]):
+        for step in range(10):
+            assert policy(None, np.array(episodes), step).tolist() == episodes
+    np.testing.assert_allclose(told[:10], np.arange(10) * 2 / 50)
+    np.testing.assert_allclose(told[20:], 0.8 + np.arange(10) / 50)

@@ -1,0 +1,271 @@
+"""The whole loop on a toy: it learns, it repeats itself, and it fails in the open."""
+
+import csv
+from dataclasses import replace
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from rpl import Residual, learner
+from rpl.config import (
+    BurnInConfig,
+    Config,
+    ExplorationConfig,
+    LearnerConfig,
+    ReplayConfig,
+    ResidualConfig,
+)
+from rpl.presets import LEARNERS, with_learner
+from rpl.problem import Problem
+from rpl.replay.buffer import Replay
+from rpl.replay.hindsight import GoalRules
+from rpl.rollout.evaluate import evaluate
+from rpl.rollout.policies import controller_policy, greedy_policy
+from rpl.runs.folder import RunFolder
+from rpl.training.loop import TrainingDiverged, train
+from rpl.training.progress import Progress
+
+HORIZON = 20
+MOVE, REACHED = 0.08, 0.04
+CLOCKS = ("wall_seconds", "steps_per_second")
+
+
+class PointMass(VectorEnv):
+    """A point in the plane that an action displaces; reward 0 within 0.04 of the goal, else -1."""
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+        plane = gymnasium.spaces.Box(-np.inf, np.inf, (2,))
+        self.single_observation_space = gymnasium.spaces.Dict(
+            {"observation": plane, "achieved_goal": plane, "desired_goal": plane}
+        )
+        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,))
+        self.observation_space = gymnasium.vector.utils.batch_space(
+            self.single_observation_space, num_envs
+        )
+        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+
+    def reset(self, *, seed=None, options=None):
+        drawn = np.stack([np.random.default_rng(s).uniform(-0.5, 0.5, (2, 2)) for s in seed])
+        self.position, self.goal, self.t = drawn[:, 0], drawn[:, 1], 0
+        return self._observe(), {}
+
+    def _observe(self):
+        return {
+            "observation": self.position.copy(),
+            "achieved_goal": self.position.copy(),
+            "desired_goal": self.goal.copy(),
+        }
+
+    def step(self, actions):
+        self.position = self.position + MOVE * np.clip(actions, -1, 1)
+        self.t += 1
+        reward = self.compute_reward(self.position, self.goal, {})
+        none = np.zeros(self.num_envs, bool)
+        truncated = np.full(self.num_envs, self.t >= HORIZON)
+        return self._observe(), reward, none, truncated, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved_goal, desired_goal, info):
+        distance = np.linalg.norm(achieved_goal - desired_goal, axis=-1)
+        return np.where(distance > REACHED, -1.0, 0.0)
+
+
+def one_sided(observation):
+    """Knows only the left half of the plane: mistakes a goal on the right for its mirror image.
+
+    On the right the reward never comes by chance, so that learning there needs hindsight.
+    """
+    goal = observation["desired_goal"] * (1.0, 1.0)
+    goal[:, 0] = -np.abs(goal[:, 0])
+    return 5.0 * (goal - observation["achieved_goal"])
+
+
+CONFIG = Config(
+    steps=6_400,
+    episodes_per_cycle=8,
+    cycles_per_epoch=1000,
+    evaluation_episodes=50,
+    final_evaluation_episodes=50,
+    learner=LearnerConfig(
+        hidden=(64, 64),
+        actor_learning_rate=1e-3,
+        batch_size=128,
+        updates_per_cycle=20,
+        polyak=0.8,
+        action_l2=0.1,
+    ),
+    exploration=ExplorationConfig(noise=0.1, random=0.1),
+    burn_in=BurnInConfig(rule="steps", minimum_steps=1_600),
+    residual=ResidualConfig(scale=2.0, clip_controller=True),
+)
+
+
+class Memory:
+    """Keeps what a run folder would keep, and watches what a progress display would show."""
+
+    def __init__(self) -> None:
+        self.rows, self.saves = [], []
+
+    def append(self, row) -> None:
+        self.rows.append(row)
+
+    def save(self, state, progress, best) -> None:
+        self.saves.append((progress.environment_steps, progress.finished, best))
+
+    def on_cycle(self, progress, metrics) -> None: ...
+
+    def on_evaluating(self, whose, share) -> None: ...
+
+    def on_note(self, sentence) -> None: ...
+
+    def on_evaluation(self, row) -> None: ...
+
+
+def make_problem(num_envs: int = 8, task_class=PointMass) -> Problem:
+    task = task_class(num_envs)
+    return Problem(
+        task=Residual(task, one_sided, scale=2.0, clip_controller=True),
+        evaluation_task=Residual(PointMass(50), one_sided, scale=2.0, clip_controller=True),
+        controller_task=PointMass(50),
+        controller=one_sided,
+        horizon=HORIZON,
+        rules=GoalRules(task.compute_reward),
+    )
+
+
+def new_learner(config: Config) -> learner.LearnerState:
+    return learner.create(jax.random.key(config.seed), 2, 2, 2, config.learner)
+
+
+def run(config: Config, problem: Problem, memory: Memory, **keywords) -> learner.LearnerState:
+    state = new_learner(config)
+    replay = Replay(config.replay.capacity // HORIZON, HORIZON, 2, 2, 2)
+    return train(config, problem, state, replay, Progress(), memory, memory, **keywords)
+
+
+def without_clocks(rows: list[dict]) -> list[dict]:
+    return [{k: v for k, v in row.items() if k not in CLOCKS} for row in rows]
+
+
+def same_weights(ours: learner.LearnerState, theirs: learner.LearnerState) -> bool:
+    pairs = zip(jax.tree.leaves(ours.actor), jax.tree.leaves(theirs.actor), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+N_STEPS = replace(
+    CONFIG,
+    learner=replace(CONFIG.learner, layer_norm=True, updates_per_step=0.25),
+    replay=ReplayConfig(n_step=3),
+)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [CONFIG, with_learner(CONFIG, "td3"), with_learner(CONFIG, "sac"), N_STEPS],
+    ids=["ddpg", "td3", "sac", "three-steps-and-layer-norm"],
+)
+def test_a_poor_controller_is_learned_to_near_perfection(config) -> None:
+    problem, memory = make_problem(), Memory()
+    state = run(config, problem, memory)
+    unseen = range(1_000_001, 1_000_201)
+    policy = evaluate(problem.evaluation_task, greedy_policy(state), unseen, HORIZON)
+    controller = evaluate(problem.controller_task, controller_policy(problem), unseen, HORIZON)
+    assert controller.success_rate < 0.6
+    assert policy.success_rate > 0.9
+    first, last = memory.rows
+    assert first["policy_success"] == first["controller_success"]  # the residual begins at zero
+    assert first["residual_size"] == 0.0
+    assert last["environment_steps"] == CONFIG.steps
+    assert memory.saves[-1] == (CONFIG.steps, True, True)
+    assert ("temperature" in last) == config.learner.stochastic
+
+
+SHORT = replace(CONFIG, steps=800, burn_in=BurnInConfig(rule="steps"), cycles_per_epoch=2)
+
+
+def test_a_seed_decides_every_number_of_a_run() -> None:
+    first, again, other = Memory(), Memory(), Memory()
+    ours = run(SHORT, make_problem(), first)
+    theirs = run(SHORT, make_problem(), again)
+    assert same_weights(ours, theirs)
+    assert without_clocks(first.rows) == without_clocks(again.rows)
+    run(replace(SHORT, seed=1), make_problem(), other)
+    assert without_clocks(first.rows) != without_clocks(other.rows)
+
+
+def test_training_works_with_any_number_of_environments() -> None:
+    # One environment multiplies vectors where eight multiply matrices: equal but for rounding.
+    many, one = Memory(), Memory()
+    run(replace(SHORT, steps=320), make_problem(8), many)
+    run(replace(SHORT, steps=320), make_problem(1), one)
+    for ours, theirs in zip(many.rows, one.rows, strict=True):
+        assert ours["environment_steps"] == theirs["environment_steps"]
+        assert ours["policy_return"] == pytest.approx(theirs["policy_return"], abs=0.5)
+        if ours["critic_loss"] is not None:
+            assert ours["critic_loss"] == pytest.approx(theirs["critic_loss"], rel=0.01)
+
+
+def test_an_interrupted_run_stops_after_its_cycle_and_saves() -> None:
+    memory = Memory()
+    answers = iter([False, False, True])
+    run(SHORT, make_problem(), memory, interrupted=lambda: next(answers))
+    assert memory.saves[-1] == (320, False, False)
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_learner_goes_on_from_its_checkpoint_to_the_same_numbers(name, tmp_path) -> None:
+    config, problem = with_learner(SHORT, name), make_problem()
+    config = replace(config, replay=ReplayConfig(capacity=9 * HORIZON))
+
+    def go_on(resume: bool, interrupted) -> learner.LearnerState:
+        folder = RunFolder(tmp_path, {"task": "reach", "learner": name}, resume)
+        state, progress = new_learner(config), Progress()
+        replay = Replay(9, HORIZON, 2, 2, 2, slack=80, folder=folder.replay_folder)
+        if folder.resumed:
+            state, progress = folder.restore(state)
+            replay.restore(progress.stored_episodes)
+        state = train(config, problem, state, replay, progress, folder, Memory(), interrupted)
+        folder.close()
+        return state
+
+    whole = Memory()
+    uninterrupted = run(config, problem, whole)
+    answers = iter([False, False, True])
+    go_on(False, lambda: next(answers))
+    assert same_weights(go_on(True, lambda: False), uninterrupted)
+    with open(tmp_path / "metrics.csv") as file:
+        rows = [{k: v for k, v in row.items() if k not in CLOCKS} for row in csv.DictReader(file)]
+    told = [{k: "" if v is None else str(v) for k, v in row.items()} for row in whole.rows]
+    assert rows == without_clocks(told)
+
+
+class LosesEpisodes(PointMass):
+    """Every second episode's state turns into NaN at t = 5."""
+
+    def _observe(self):
+        observation = super()._observe()
+        if self.t >= 5:
+            observation["observation"][::2] = np.nan
+        return observation
+
+
+def test_diverged_episodes_cost_steps_and_are_counted_but_never_learned_from() -> None:
+    memory = Memory()
+    state = run(replace(SHORT, steps=480), make_problem(8, LosesEpisodes), memory)
+    assert memory.rows[-1]["dropped_episodes"] == 3 * 4
+    assert memory.rows[-1]["environment_steps"] == 480
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.actor))
+
+
+def test_a_loss_that_stays_non_finite_stops_the_run_before_it_is_saved() -> None:
+    problem, memory = make_problem(), Memory()
+    problem.rules = GoalRules(lambda achieved, desired, info: np.full(len(achieved), np.nan))
+    with pytest.raises(TrainingDiverged, match="last good checkpoint is kept"):
+        run(SHORT, problem, memory)
+    assert [steps for steps, *_ in memory.saves] == [0, 320]
+    assert all(np.isfinite(row["policy_return"]) for row in memory.rows)

@@ -1,0 +1,270 @@
+"""The loop's decisions, by hand: burn-in, exploration, what a row says, giving up."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from rpl import learner
+from rpl.config import BurnInConfig, ExplorationConfig
+from rpl.presets import FAST, PAPER
+from rpl.registry.builtin import make_problem
+from rpl.registry.catalog import METHODS
+from rpl.replay.buffer import Replay
+from rpl.rollout.evaluate import Outcome, evaluate
+from rpl.rollout.policies import controller_policy, exploring_policy, greedy_policy
+from rpl.training.burn_in import ends_burn_in, is_burning_in, is_quiet
+from rpl.training.epoch import EpochEnd
+from rpl.training.loop import TrainingDiverged, run_cycle, train
+from rpl.training.metrics import is_best, metrics_row
+from rpl.training.progress import Progress
+
+
+def test_steps_rule_burns_in_for_its_steps_and_no_longer():
+    rule = BurnInConfig(rule="steps", minimum_steps=100)
+    assert is_burning_in(rule, Progress(environment_steps=99))
+    assert not is_burning_in(rule, Progress(environment_steps=100))
+
+
+@pytest.mark.parametrize(
+    ("steps", "loss", "ends"), [(100, 0.9, True), (100, 1.1, False), (99, 0.9, False)]
+)
+def test_critic_loss_rule_needs_a_small_loss_and_enough_data(steps, loss, ends):
+    rule = BurnInConfig(rule="critic-loss", threshold=1.0, minimum_steps=100)
+    assert ends_burn_in(rule, Progress(environment_steps=steps), {"critic_loss": loss}) is ends
+
+
+def test_q_change_rule_waits_for_a_second_epoch_then_for_a_small_change():
+    rule = BurnInConfig(rule="q-change", threshold=1.0)
+    assert not ends_burn_in(rule, Progress(last_mean_q=None), {"mean_q": -3.0})
+    assert not ends_burn_in(rule, Progress(last_mean_q=-1.5), {"mean_q": -3.0})
+    assert ends_burn_in(rule, Progress(last_mean_q=-2.5), {"mean_q": -3.0})
+    assert not ends_burn_in(rule, Progress(last_mean_q=-2.5), {})  # no cycle of it was good
+
+
+def test_burn_in_that_is_over_stays_over():
+    for rule in ("critic-loss", "q-change"):
+        assert not is_burning_in(BurnInConfig(rule=rule), Progress(burning_in=False))
+
+
+def test_half_of_the_burn_in_cycles_are_quiet():
+    config = BurnInConfig(quiet_share=0.5)
+    quiet = [is_quiet(config, Progress(cycle=c)) for c in range(10)]
+    assert sum(quiet) == 5
+    assert not is_quiet(config, Progress(cycle=1, burning_in=False))
+
+
+@pytest.mark.parametrize(("steps", "burning"), [(0, False), (100, True)])
+def test_the_first_row_says_whether_a_burn_in_follows(bare_problem, steps, burning):
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps", minimum_steps=steps))
+    rows = []
+    observer = SimpleNamespace(on_evaluation=rows.append, on_evaluating=lambda *_: None)
+    keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
+    state, replay = learner_for(bare_problem), Replay(4, 50, *bare_problem.sizes)
+    train(config, bare_problem, state, replay, Progress(), keeper, observer, lambda: True)
+    assert rows[0]["burning_in"] == burning
+
+
+def test_an_observer_hears_of_both_evaluations_and_the_controller_is_judged_once(bare_problem):
+    heard = []
+    observer = SimpleNamespace(
+        on_evaluation=lambda row: heard.append("row"),
+        on_evaluating=lambda whose, share: heard.append((whose, share)),
+    )
+    keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
+    end_epoch = EpochEnd(
+        SMALL, bare_problem, Replay(4, 50, *bare_problem.sizes), Progress(), keeper, observer
+    )
+    state = learner_for(bare_problem)
+    end_epoch(state)
+    shares = [step / 50 for step in range(50)]
+    both = [("policy", share) for share in shares] + [("controller", share) for share in shares]
+    assert heard == [*both, "row"]
+    heard.clear()
+    end_epoch(state)
+    assert heard == [*both[:50], "row"]
+
+
+def test_paper_preset_is_the_published_one():
+    learner = PAPER.learner
+    assert learner.hidden == (256, 256, 256)
+    assert learner.actor_learning_rate == learner.critic_learning_rate == 1e-3
+    assert PAPER.replay.capacity == 1_000_000
+    assert (learner.polyak, learner.action_l2) == (0.95, 1.0)
+    assert learner.batch_size == 19 * 256
+    assert (PAPER.cycles_per_epoch, learner.updates_per_cycle) == (50, 40)
+    assert (PAPER.exploration.random, PAPER.exploration.noise) == (0.3, 0.2)
+    assert PAPER.replay.hindsight == 0.8
+    assert PAPER.episodes_per_cycle == 19 * 2
+    assert (PAPER.burn_in.rule, PAPER.burn_in.threshold) == ("q-change", 1.0)
+    assert (PAPER.residual.scale, PAPER.residual.clip_controller) == (2.0, False)
+
+
+def test_expert_explore_uses_the_published_probabilities():
+    exploration = METHODS["expert-explore"].configure(FAST).exploration
+    assert exploration.expert == pytest.approx(0.6 * 0.8)
+    assert exploration.random == pytest.approx(0.6 * 0.2)
+
+
+SMALL = replace(
+    FAST,
+    episodes_per_cycle=4,
+    evaluation_episodes=2,
+    num_threads=1,
+    learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
+)
+
+
+@pytest.fixture(scope="module")
+def bare_problem():
+    return make_problem("push", "scratch", SMALL)
+
+
+def learner_for(problem, config=SMALL):
+    return learner.create(jax.random.key(0), *problem.sizes, config.learner)
+
+
+def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
+    calls = []
+
+    def controller(observation):
+        calls.append(len(observation["observation"]))
+        return np.full((len(observation["observation"]), 4), 0.123)
+
+    problem = replace(bare_problem, controller=controller)
+    policy = exploring_policy(
+        learner_for(problem),
+        problem,
+        ExplorationConfig(noise=0.0, random=0.25, expert=0.5),
+        np.random.default_rng(0),
+        4,
+    )
+    observation, _ = problem.task.reset(seed=0)
+    actions = np.stack([policy(observation, np.arange(4), t) for t in range(50)])
+    by_controller = np.isclose(actions, 0.123).all(axis=2)
+    by_learner = (actions == 0.0).all(axis=2)  # an untrained zero-last actor
+    assert by_controller.mean() == pytest.approx(0.5, abs=0.1)
+    assert by_learner.mean() == pytest.approx(0.25, abs=0.1)
+    assert sum(calls) == by_controller.sum()  # asked only where it acts
+
+
+def test_disturbances_do_not_depend_on_how_many_environments_run(bare_problem):
+    state = learner_for(bare_problem)
+    observation, _ = bare_problem.task.reset(seed=0)
+    exploration = ExplorationConfig(noise=0.3, random=0.2)
+
+    def actions(rows):
+        policy = exploring_policy(state, bare_problem, exploration, np.random.default_rng(1), 4)
+        return policy({k: v[rows] for k, v in observation.items()}, rows, 7)
+
+    together = actions(np.arange(4))
+    apart = np.concatenate([actions(np.array([i])) for i in range(4)])
+    np.testing.assert_array_equal(together, apart)
+
+
+def test_untrained_residual_policy_is_its_controller_in_evaluation():
+    problem = make_problem("slippery-push", "rpl", SMALL)
+    seeds = list(range(2))
+    alone = evaluate(problem.controller_task, controller_policy(problem), seeds, 50)
+    policy = evaluate(problem.evaluation_task, greedy_policy(learner_for(problem)), seeds, 50)
+    np.testing.assert_array_equal(alone.returns, policy.returns)
+
+
+def test_a_loss_that_stays_non_finite_stops_the_run(bare_problem, monkeypatch):
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(20, 50, *bare_problem.sizes)
+    real = learner.update
+
+    def broken(*arguments):
+        learned, losses = real(*arguments)
+        return learned, losses | {"critic_loss": np.nan}
+
+    monkeypatch.setattr(learner, "update", broken)
+    for _ in range(2):
+        state, metrics, _ = run_cycle(config, bare_problem, state, replay, progress)
+        assert "critic_loss" not in metrics  # or the epoch's mean would be lost
+    with pytest.raises(TrainingDiverged, match="not finite for 3 cycles, at 600 steps"):
+        run_cycle(config, bare_problem, state, replay, progress)
+
+
+def test_a_learner_that_is_not_finite_is_not_kept_however_good_its_losses(
+    bare_problem, monkeypatch
+):
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(20, 50, *bare_problem.sizes)
+    real = learner.update
+
+    def broken(*arguments):
+        learned, losses = real(*arguments)
+        spoilt = jax.tree.map(lambda leaf: leaf * np.nan, learned.critic)
+        return eqx.tree_at(lambda s: s.critic, learned, spoilt), losses
+
+    monkeypatch.setattr(learner, "update", broken)
+    kept, metrics, _ = run_cycle(SMALL, bare_problem, state, replay, progress)
+    assert kept is state
+    assert progress.bad_cycles == 1
+    assert "critic_loss" not in metrics
+
+
+@pytest.mark.parametrize("rule", ["steps", "q-change", "critic-loss"])
+def test_a_policy_is_untrained_until_its_actor_took_a_step(bare_problem, rule):
+    config = replace(
+        SMALL, burn_in=BurnInConfig(rule=rule, minimum_steps=200, threshold=1e9), cycles_per_epoch=1
+    )
+    state, progress = learner_for(bare_problem), Progress()
+    replay = Replay(40, 50, *bare_problem.sizes)
+    observer = SimpleNamespace(
+        on_evaluation=lambda _: None, on_evaluating=lambda *_: None, on_cycle=lambda *_: None
+    )
+    untrained = []
+
+    def save(saved, stood, best):
+        same = jax.tree.map(lambda a, b: bool((a == b).all()), saved.actor, state.actor)
+        untrained.append((stood.is_untrained, all(jax.tree.leaves(same))))
+
+    keeper = SimpleNamespace(append=lambda row: None, save=save)
+    config = replace(config, steps=1000)
+    train(config, bare_problem, state, replay, progress, keeper, observer)
+    assert all(said == true for said, true in untrained)
+    assert untrained[0][0]
+    assert not untrained[-1][0]
+
+
+def test_one_bad_cycle_is_forgotten(bare_problem, monkeypatch):
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
+    before, progress = learner_for(bare_problem), Progress(bad_cycles=2)
+    replay = Replay(20, 50, *bare_problem.sizes)
+    after, _, steps = run_cycle(config, bare_problem, before, replay, progress)
+    assert (progress.bad_cycles, steps, progress.environment_steps) == (0, 200, 200)
+    assert after is not before
+
+
+def test_row_says_what_happened(bare_problem):
+    progress = Progress(environment_steps=50, burning_in=False, dropped_episodes=2)
+    progress.add_cycle({"critic_loss": 1.0}, steps=25, seconds=0.5)
+    progress.add_cycle({"critic_loss": 3.0, "actor_loss": 5.0}, steps=25, seconds=0.5)
+    policy = Outcome(np.array([True, True, False, True]), np.array([-1.0, -2.0, -3.0, -2.0]))
+    controller = Outcome(np.zeros(4, bool), np.full(4, -4.0))
+    row = metrics_row(bare_problem, progress, policy, controller)
+    assert row["critic_loss"] == 2.0
+    assert row["actor_loss"] == 5.0
+    assert row["mean_q"] is None
+    assert (row["policy_success"], row["policy_return"]) == (0.75, -2.0)
+    assert (row["controller_success"], row["controller_return"]) == (0.0, -4.0)
+    assert (row["burning_in"], row["dropped_episodes"], row["steps_per_second"]) == (0, 2, 50.0)
+    assert "policy_return_low" not in row
+    by_return = metrics_row(replace(bare_problem, judged_by="return"), progress, policy, controller)
+    assert by_return["policy_return_low"] <= -2.0 <= by_return["policy_return_high"]
+
+
+@pytest.mark.parametrize(("judged_by", "better"), [("success", False), ("return", True)])
+def test_the_best_policy_is_that_of_the_most_successes_or_the_highest_return(
+    bare_problem, judged_by, better
+):
+    progress = Progress(best_success=0.5, best_return=-3.0)
+    policy = Outcome(np.array([False, False]), np.array([-2.0, -2.0]))
+    assert is_best(replace(bare_problem, judged_by=judged_by), progress, policy) == better

@@ -1,0 +1,117 @@
+"""Films show whole episodes, side by side, with a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v2 as imageio
+import numpy as np
+import pytest
+from PIL import Image
+
+from rpl.tasks import FetchTask
+from rpl.tasks.rendering import RenderingError
+from rpl.viz.film import BAR, GAP, Recording, record, side_by_side, write_film, write_strip
+
+
+def recording(label: str, colour: int, steps: int = 5, success: bool = True) -> Recording:
+    """Frames that brighten with time in one colour channel."""
+    frames = []
+    for t in range(steps + 1):
+        frame = np.zeros((60, 120, 3), np.uint8)
+        frame[..., colour] = 40 * t
+        frames.append(frame)
+    return Recording(label, frames, success, fps=10.0)
+
+
+def test_a_film_holds_every_step_of_every_episode_and_then_stands_still(tmp_path: Path) -> None:
+    first = (recording("controller", 0), recording("residual policy", 1))
+    second = (recording("controller", 0, steps=3), recording("residual policy", 1))
+    path = tmp_path / "new" / "film.mp4"
+    write_film(path, [first, second])
+    with imageio.get_reader(path) as reader:
+        frames = list(reader.iter_data())
+        width, height = reader.get_meta_data()["size"]
+    assert len(frames) == 2 * (6 + 6)  # six frames each, and 0.6 s at the end of each
+    assert (width, height) == (2 * 120 + GAP, 60 + BAR)
+    assert b"avc1" in path.read_bytes()
+    left, right = frames[4][10, 60], frames[4][10, 180]  # step 4: 160 of red, 160 of green
+    assert left[0] > 120 > 60 > left[1]
+    assert right[1] > 120 > 60 > right[0]
+
+
+def test_odd_sizes_are_padded_rather_than_refused(tmp_path: Path) -> None:
+    odd = Recording("x", [np.zeros((61, 121, 3), np.uint8)] * 2, True)
+    write_film(tmp_path / "odd.mp4", [[odd]])
+    with imageio.get_reader(tmp_path / "odd.mp4") as reader:
+        assert reader.get_meta_data()["size"] == (122, 60 + 2 + BAR)
+
+
+def test_an_episode_that_ended_earlier_waits_with_its_verdict() -> None:
+    short, long = recording("a", 0, steps=2, success=False), recording("b", 1, steps=5)
+    picture = side_by_side([short, long], 5)
+    assert picture[10, 60].tolist() == [80, 0, 0]
+    assert picture[10, 180].tolist() == [0, 200, 0]
+    caption, running = picture[60:, :120], side_by_side([short, long], 1)[60:, :120]
+    reddest = (caption[..., 0].astype(int) - caption[..., 2]).max()
+    assert reddest > 100  # "missed the goal" is written in red, "step 1 of 2" is not
+    assert (running[..., 0].astype(int) - running[..., 2]).max() < 20
+
+
+def test_a_strip_begins_with_the_first_frame_and_ends_with_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "strip.png"
+    write_strip(path, [recording("controller", 0), recording("residual policy", 1)], count=3)
+    strip = np.asarray(Image.open(path))
+    assert strip.shape == (2 * (60 + BAR), 3 * 120 + 2 * GAP, 3)
+    columns = [60, 60 + 120 + GAP, 60 + 2 * (120 + GAP)]
+    assert strip[BAR + 30, columns, 0].tolist() == [0, 80, 200]  # steps 0, 2, 5
+    assert strip[60 + 2 * BAR + 30, columns, 1].tolist() == [0, 80, 200]
+
+
+def test_nothing_to_show_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one recording"):
+        write_film(tmp_path / "x.mp4", [])
+    with pytest.raises(ValueError, match="at least one recording"):
+        write_strip(tmp_path / "x.png", [])
+
+
+class Still(FetchTask):
+    """Draws its goal and its step instead of a scene, where no GL is needed."""
+
+    def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
+        return np.full((*size, 3), int(self._episode_step[simulation]), np.uint8)
+
+
+def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:
+    task, seen = Still(1, num_threads=1), []
+
+    def policy(observation: dict, episodes: np.ndarray, step: int) -> np.ndarray:
+        seen.append((step, observation["desired_goal"].copy(), int(episodes[0])))
+        return np.zeros((1, 4))
+
+    films = [record(task, policy, 7, 50, "x", size=(8, 8)) for _ in range(2)]
+    assert [int(f[0, 0, 0]) for f in films[0].frames] == list(range(51))
+    assert films[0].fps == task.metadata["render_fps"]
+    assert [step for step, _, _ in seen] == 2 * list(range(50))
+    np.testing.assert_array_equal(seen[0][1], seen[50][1])
+    assert not films[0].success  # doing nothing leaves the object where it was
+
+
+def test_the_goal_reached_at_the_last_step_counts_as_success() -> None:
+    task = Still(1, num_threads=1, max_episode_steps=2)
+    task.success_distance = 10.0
+    assert record(task, lambda *_: np.zeros((1, 4)), 0, 50, "x", size=(8, 8)).success
+
+
+def test_a_task_with_several_simulations_is_refused() -> None:
+    with pytest.raises(ValueError, match="one simulation"):
+        record(FetchTask(2, num_threads=1), lambda *_: np.zeros((2, 4)), 0, 5, "x")
+
+
+def test_a_machine_that_cannot_draw_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no GL here")
+
+    monkeypatch.setattr("mujoco.Renderer", broken)
+    with pytest.raises(RenderingError, match="no picture can be drawn"):
+        record(FetchTask(1, num_threads=1), lambda *_: np.zeros((1, 4)), 0, 5, "x")
