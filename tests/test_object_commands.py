@@ -13,7 +13,7 @@ from rpl.commands.by_object import category_counts, splits_to_judge
 from rpl.evaluate import Outcome
 from rpl.show.by_object import success_by_category
 from rpl.tasks import COMPLEX_HOOK
-from rpl.tasks.meshes import box, cylinder
+from tools.objects.solids import box, cylinder
 
 TINY = ["--learner.hidden", "8", "--steps", "400", "--burn-in.minimum-steps", "0"]
 TINY += ["--evaluation-episodes", "2", "--final-evaluation-episodes", "2", "--num-threads", "1"]
