@@ -12,8 +12,8 @@ from rpl.cli.by_object import category_counts, splits_to_judge
 from rpl.cli.main import run
 from rpl.rollout.evaluate import Outcome
 from rpl.tasks import COMPLEX_HOOK
-from rpl.tasks.fetch.meshes import box, cylinder
 from rpl.viz.by_object import success_by_category
+from tools.objects.solids import box, cylinder
 
 TINY = ["--learner.hidden", "8", "--steps", "400", "--burn-in.minimum-steps", "0"]
 TINY += ["--evaluation-episodes", "2", "--final-evaluation-episodes", "2", "--num-threads", "1"]

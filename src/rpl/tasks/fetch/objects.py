@@ -1,11 +1,11 @@
-"""The objects of the complex hook task: a library made by a seed, or a folder of the user's."""
+"""The objects of the complex hook task: the stored library, or a folder of the user's."""
 
 # MuJoCo ships no type stubs for its compiled names.
 # pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,17 +13,15 @@ from typing import Literal
 
 import mujoco
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from rpl.tasks.fetch.meshes import MESH_SUFFIXES, Mesh, MeshError, read_mesh
-from rpl.tasks.fetch.shapes import SHAPES
 
 LIBRARY = "library"
-LIBRARY_SEED = 2018
-PER_CATEGORY = 4
-# Kinds that no training episode shows; with more single objects 28 of 128 are held out.
-UNSEEN_CATEGORIES = ("teapot", "turtle", "truck", "stool")
-ALSO_HELD_OUT = 12
-HELD_OUT_SHARE = 0.2  # of a user's folder
+LIBRARY_FILE = Path(__file__).parents[1] / "data" / "objects.npz"
+# What the library's file holds of each object beside its mesh.
+FACTS = ("name", "category", "mass", "friction", "damping", "held_out")
+FOLDER_SEED, HELD_OUT_SHARE = 2018, 0.2  # of a user's folder
 # As in the published scenes, but for the friction: see docs/hooks.md.
 SMALLEST, LARGEST = 0.06, 0.136  # metres, the longest side
 LIGHTEST, HEAVIEST = 0.04, 1.5  # kg
@@ -58,19 +56,22 @@ class RigidObject:
 
 @lru_cache(maxsize=1)
 def library() -> tuple[RigidObject, ...]:
-    """128 objects of 32 kinds, 100 of them for training; the same on every call."""
-    generator = np.random.default_rng(LIBRARY_SEED)
-    shapes = {
-        f"{category}-{i + 1}": (category, shape(generator))
-        for category, shape in SHAPES.items()
-        for i in range(PER_CATEGORY)
-    }
-    seen = [name for name, (category, _) in shapes.items() if category not in UNSEEN_CATEGORIES]
-    kept_back = set(generator.choice(seen, ALSO_HELD_OUT, replace=False))
-    held_out = [
-        category in UNSEEN_CATEGORIES or name in kept_back for name, (category, _) in shapes.items()
-    ]
-    return _with_properties(shapes, held_out, generator)
+    """128 objects of 32 kinds, 100 of them for training.
+
+    They were made once, by a seed, and are read as they were stored: ``tools/objects`` of the
+    repository makes them again.
+    """
+    with np.load(LIBRARY_FILE, allow_pickle=False) as file:
+        stored = dict(file)
+    parts = (
+        np.split(stored[name], np.cumsum(stored[f"{name}_count"])[:-1])
+        for name in ("vertices", "faces")
+    )
+    facts = (stored[name].tolist() for name in FACTS)
+    return tuple(
+        RigidObject(mesh=Mesh(vertices, faces), **dict(zip(FACTS, values, strict=True)))
+        for vertices, faces, *values in zip(*parts, *facts, strict=True)
+    )
 
 
 @lru_cache(maxsize=4)
@@ -91,11 +92,11 @@ def folder_objects(folder: str) -> tuple[RigidObject, ...]:
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in MESH_SUFFIXES)
     if not paths:
         raise MeshError(f"{folder} holds no {' or '.join(MESH_SUFFIXES)} files")
-    generator = np.random.default_rng(LIBRARY_SEED)
+    generator = np.random.default_rng(FOLDER_SEED)
     shapes = {p.relative_to(root).as_posix(): (_category(p, root), read_mesh(p)) for p in paths}
     held_out = np.zeros(len(paths), bool)
     held_out[generator.permutation(len(paths))[: int(HELD_OUT_SHARE * len(paths))]] = True
-    return _with_properties(shapes, held_out.tolist(), generator)
+    return with_properties(shapes, held_out.tolist(), generator)
 
 
 def _category(path: Path, root: Path) -> str:
@@ -125,10 +126,16 @@ def choose_objects(source: str, split: Split) -> tuple[RigidObject, ...]:
     return chosen
 
 
-def _with_properties(
-    shapes: dict[str, tuple[str, Mesh]], held_out: Sequence[bool], generator: np.random.Generator
+def with_properties(
+    shapes: Mapping[str, tuple[str, Mesh]], held_out: Sequence[bool], generator: np.random.Generator
 ) -> tuple[RigidObject, ...]:
-    """Sizes at random; masses, frictions and dampings spread evenly within either split."""
+    """Sizes at random; masses, frictions and dampings spread evenly within either split.
+
+    Args:
+        shapes: the category and the mesh, upright, in any unit, of each name.
+        held_out: which of them are kept from training.
+        generator: what all is drawn from.
+    """
     mass, friction, damping = (np.empty(len(shapes)) for _ in range(3))
     for part in (np.flatnonzero(held_out), np.flatnonzero(~np.asarray(held_out, bool))):
         mass[part] = LIGHTEST * (HEAVIEST / LIGHTEST) ** _spread(len(part), generator)
@@ -154,12 +161,11 @@ def _spread(count: int, generator: np.random.Generator) -> np.ndarray:
 
 def _fitted(mesh: Mesh, generator: np.random.Generator) -> Mesh:
     """Turned at random about the vertical, scaled, and moved to the centre of its box."""
-    turned = mesh.turn("z", generator.uniform(0.0, 360.0))
+    turn = Rotation.from_euler("z", generator.uniform(0.0, 360.0), degrees=True)
     longest = SMALLEST * (LARGEST / SMALLEST) ** generator.uniform()
-    factor = longest / mesh.size.max()
-    scaled = turned.scale(factor, factor, factor)
-    middle = (scaled.vertices.min(axis=0) + scaled.vertices.max(axis=0)) / 2
-    return scaled.move(*(OFF_CENTRE - middle))
+    vertices = turn.apply(mesh.vertices) * (longest / mesh.size.max())
+    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    return Mesh(vertices + (OFF_CENTRE - middle), mesh.faces)
 
 
 def add_mesh(spec: mujoco.MjSpec, rigid: RigidObject) -> None:

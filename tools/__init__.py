@@ -1,0 +1,1 @@
+"""What makes the package's data; nothing here is installed."""

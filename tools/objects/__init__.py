@@ -1,0 +1,1 @@
+"""The generator of the objects that complex-hook draws from."""
