@@ -122,14 +122,17 @@ def test_tables_show_what_there_is_and_what_is_missing(results):
     table = full_table(Results(results))
     assert "| slippery-push | rpl | 2 of 5 | 500k | 0.400 | 0.900 [0.880, 0.917] | 400k |" in table
     assert re.search(r"\| noisy-hook \| rpl \| 0 of 5 \| \w+ \| - \| missing \|", table)
-    assert "| push | rpl | - | - | missing | 0.5 to 1.0" in short_table(Results(results))
+    short = short_table(Results(results))
+    assert "| push | - | 400k | - | missing | 0.5 to 1.0" in short
+    assert "| slippery-push | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in short
+    assert len(short.splitlines()) == 2 + 6  # RPL on each task, and nothing else
 
 
 def test_claims_are_answered_with_numbers(results):
     first, second = first_claim(Results(results)), second_claim(Results(results))
-    assert first.startswith("On 2 of the 2 tasks with runs")
+    assert "| all with runs | - | - | - | 2 of 2 |" in first
     assert "[0.880, 0.917] | yes, by 0.500 |" in first
-    assert second.startswith("On 1 of the 1 tasks with runs of both")
+    assert "| RPL first, of those with runs of both | - | - | - | 1 of 1 | - | - |" in second
     assert "| slippery-push | 0.900 | 400k | 1M | 2.5 |" in second
     without = Results(results, {results / SLIPPERY.folder / f"seed{seed}" for seed in (0, 2)})
     assert "| slippery-push | - | missing | - | - |" in second_claim(without)
@@ -182,8 +185,13 @@ def test_everything_is_written_twice_the_same_and_ablations_only_with_runs(resul
     }  # fmt: skip
     page = (tmp_path / "docs/ablations.md").read_text()
     assert page.count("## ") == 1
-    assert "lowest with *last layer random*" in page
-    assert "Without runs so far: burn-in, residual scale" in page
+    summary, burn_in = page.splitlines()[4:6]
+    assert summary.endswith("| last layer zero (as it is): 0.613 | last layer random: 0.200 |")
+    assert burn_in.startswith("| Burn-in |")
+    assert burn_in.endswith("| missing | missing |")
+    single = (tmp_path / "docs/notebook/ablations.md").read_text()
+    assert "| Frames under sensor noise |" in single
+    assert "| Frames under sensor noise |" not in page
     with open(results / "summary.csv") as file:
         rows = {(row["task"], row["method"]): row for row in csv.DictReader(file)}
     assert rows["slippery-push", "rpl"]["policy"] == "0.9"

@@ -13,6 +13,8 @@ from rpl.show.paper_results import Results
 from rpl.show.paper_tables import across_tasks, full_table, short_table, summary_csv
 
 PICTURES = Path("images") / "paper"
+SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
+ONE_SEED = [ablation for ablation in ABLATIONS if ablation.seeds == 1]
 
 
 def write_all(
@@ -48,7 +50,14 @@ def write_all(
             "first-claim": first_claim(results),
             "second-claim": second_claim(results),
         },
-        docs / "ablations.md": {"ablations": ablation_sections(results, PICTURES.as_posix())},
+        docs / "ablations.md": {
+            "ablations": ablation_sections(results, SEVERAL_SEEDS, PICTURES.as_posix())
+        },
+        docs / "notebook" / "ablations.md": {
+            "ablations-of-one-seed": ablation_sections(
+                results, ONE_SEED, (".." / PICTURES).as_posix()
+            )
+        },
     }
     if readme.exists():
         sections[readme] = {"results": short_table(results)}

@@ -1,11 +1,11 @@
-"""What the pages say of the claims and the ablations: sentences made from what has run."""
+"""What the pages say of the claims and the ablations: tables made from what has run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from rpl.paper.ablations import ABLATIONS, Ablation
+from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
 from rpl.show.numbers import format_steps
 from rpl.show.paper_figures import shortened
@@ -20,6 +20,8 @@ from rpl.show.paper_tables import (
 )
 from rpl.show.plots import RunData
 from rpl.show.statistics import LEVEL, Summary, quantity_of, steps_to, summarise
+
+WAITING = (MISSING, MISSING)
 
 
 def first_claim(results: Results) -> str:
@@ -39,15 +41,9 @@ def first_claim(results: Results) -> str:
                 verdict,
             ]
         )
+    rows.append(["all with runs", *[NOTHING] * 3, f"{better} of {judged}"])
     header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
-    if not judged:
-        return markdown(header, rows)
-    missing = len(TASKS) - judged
-    sentence = (
-        f"On {better} of the {judged} tasks with runs the residual policy ends above its controller"
-        f"{f'; {missing} of the {len(TASKS)} tasks have no runs yet' if missing else ''}.\n"
-    )
-    return f"{sentence}\n{markdown(header, rows)}"
+    return markdown(header, rows)
 
 
 def _improves(s: Summary) -> str:
@@ -89,13 +85,9 @@ def second_claim(results: Results) -> str:
         *("task", "level", "RPL: steps to it", "from scratch: steps to it", "ratio"),
         *("RPL: area", "from scratch: area"),
     )
-    if not judged:
-        return f"No task has runs of both methods yet.\n\n{markdown(header, rows)}"
-    sentence = (
-        f"On {fewer} of the {judged} tasks with runs of both, RPL reaches the level with fewer "
-        "steps than learning from scratch.\n"
-    )
-    return f"{sentence}\n{markdown(header, rows)}"
+    rows.append(["RPL first, of those with runs of both", *[NOTHING] * 3, f"{fewer} of {judged}"])
+    rows[-1] += [NOTHING] * 2
+    return markdown(header, rows)
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:
@@ -146,26 +138,29 @@ def _rounded(steps: float) -> str:
     return format_steps(round(steps, -3))
 
 
-def ablation_sections(results: Results, pictures: str) -> str:
-    """A section for each ablation that has a run, and the names of the others.
+def ablation_sections(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
+    """A row for each ablation, and a section for each that has a run.
 
     Args:
         results: the results.
+        ablations: those of the page.
         pictures: where the page finds the figures.
     """
-    begun = [a for a in ABLATIONS if any(map(results.runs, a.cells))]
-    parts = [_section(results, ablation, pictures) for ablation in begun]
-    waiting = [a.title.lower() for a in ABLATIONS if a not in begun]
-    if waiting:
-        parts.append(f"Without runs so far: {', '.join(waiting)}.\n")
-    return "\n".join(parts)
+    begun = [a for a in ablations if any(map(results.runs, a.cells))]
+    header = ("ablation", "what is changed", "task", "highest area", "lowest area")
+    rows = [
+        [a.title, a.question, a.reference.task, *(_extremes(results, a) if a in begun else WAITING)]
+        for a in ablations
+    ]
+    sections = [_section(results, ablation, pictures) for ablation in begun]
+    return "\n".join([markdown(header, rows), *sections])
 
 
 def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     entries = _entries(results, ablation)
     quantity = quantity_of(ablation.reference.task)
     rows = [
-        [label, " ".join(words) or NOTHING, *_ablation_numbers(cell, runs, ablation.steps)]
+        [label, _as_code(words), *_ablation_numbers(cell, runs, ablation.steps)]
         for label, words, cell, runs in entries
     ]
     header = (
@@ -173,10 +168,11 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
         *("area", "lowest after burn-in", f"steps to {LEVEL}"),
     )
     picture = f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
-    return (
-        f"## {ablation.title}\n\n{ablation.question} On {ablation.reference.task}.\n\n"
-        f"{_verdict(entries, ablation)}\n\n{picture}\n\n{markdown(header, rows)}"
-    )
+    return f"## {ablation.title}\n\n{picture}\n\n{markdown(header, rows)}"
+
+
+def _as_code(words: Sequence[str]) -> str:
+    return f"`{' '.join(words)}`" if words else NOTHING
 
 
 Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
@@ -199,19 +195,15 @@ def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[s
     return [str(len(s.runs)), final, number(s.area), number(s.lowest), steps_to_level(s)]
 
 
-def _verdict(entries: Sequence[Entry], ablation: Ablation) -> str:
-    """One sentence: which variant learned most, by the area under its curve."""
+def _extremes(results: Results, ablation: Ablation) -> tuple[str, str]:
+    """The variants that learned most and least, by the area under their curves."""
     areas = {
         label: summarise(cell, runs, ablation.steps).area
-        for label, _, cell, runs in entries
+        for label, _, cell, runs in _entries(results, ablation)
         if runs
     }
     known = {label: area for label, area in areas.items() if area is not None}
     if len(known) < 2:
-        return "One variant alone has runs, so there is nothing to compare yet."
+        return WAITING
     best, worst = max(known, key=lambda k: known[k]), min(known, key=lambda k: known[k])
-    return (
-        f"Over the first {format_steps(ablation.steps)} steps the mean "
-        f"{quantity_of(ablation.reference.task)} is highest with *{best}* "
-        f"({number(known[best])}) and lowest with *{worst}* ({number(known[worst])})."
-    )
+    return f"{best}: {number(known[best])}", f"{worst}: {number(known[worst])}"

@@ -52,16 +52,15 @@ def _full_row(s: Summary) -> list[str]:
 
 
 def short_table(results: Results) -> str:
-    """What the README shows: the three methods on each task."""
-    header = ("task", "method", "seeds", "controller", "policy in the end [95 %]", "paper")
+    """What the README shows: RPL on each task."""
+    header = ("task", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
     rows = []
     for s in summaries(results):
-        if s.cell.method in COMPARED and (s.runs or not s.cell.variant):
-            after = f" after {format_steps(s.cell.steps)}" if s.runs else ""
-            policy = with_interval(s.final, s.final_interval) + after if s.runs else MISSING
+        if s.cell.label == "rpl":
+            policy = with_interval(s.final, s.final_interval) if s.runs else MISSING
             seeds = str(len(s.runs)) if s.runs else NOTHING
-            initial = number(s.initial)
-            rows.append([s.cell.task, s.cell.label, seeds, initial, policy, published(s)])
+            steps = format_steps(s.cell.steps)
+            rows.append([s.cell.task, seeds, steps, number(s.initial), policy, published(s)])
     return markdown(header, rows)
 
 
