@@ -76,15 +76,15 @@ ABLATIONS = (
     _slippery(
         "zero-initialisation",
         "Zero initialisation",
-        "the actor's last layer: at zero (section IV-A), or random as in any network",
+        "the actor's last layer: zero (section IV-A) or random",
         "last layer zero",
         ("off", "last layer random", "--learner.no-zero-last"),
     ),
     _slippery(
         "burn-in",
         "Burn-in",
-        "how long only the critic learns (section IV-B): a fixed time, until its loss is small "
-        "(the paper's text), or until the mean value rests between two epochs (its code)",
+        "how long only the critic learns (section IV-B): a fixed time, or until its loss (the "
+        "paper's text) or the change of the mean value (its code) is small",
         "40k steps",
         ("off", "off", "--burn-in.minimum-steps 0"),
         ("steps-20k", "20k steps", "--burn-in.minimum-steps 20000"),
@@ -97,7 +97,7 @@ ABLATIONS = (
     _slippery(
         "residual-scale",
         "Residual scale",
-        "what a residual of 1 adds to the action; 2 can override any controller",
+        "what a residual of 1 adds to the action",
         "0.5",
         ("0.25", "0.25", "--residual.scale 0.25"),
         ("1", "1", "--residual.scale 1"),
@@ -106,7 +106,7 @@ ABLATIONS = (
     _slippery(
         "critic-input",
         "Input of the critic",
-        "the action that the critic sees: the residual (the paper's code), or what is executed",
+        "the critic sees the residual (the paper's code) or the executed action",
         "residual",
         ("sum", "sum", "--residual.critic-input sum"),
     ),

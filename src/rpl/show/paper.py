@@ -8,13 +8,23 @@ from pathlib import Path
 from rpl.errors import UnreadableFile
 from rpl.paper.ablations import ABLATIONS
 from rpl.show.paper_figures import draw_all
-from rpl.show.paper_pages import ablation_sections, first_claim, second_claim
+from rpl.show.paper_pages import (
+    ablation_overview,
+    ablation_tables,
+    first_claim,
+    second_claim,
+)
 from rpl.show.paper_results import Results
-from rpl.show.paper_tables import across_tasks, full_table, short_table, summary_csv
+from rpl.show.paper_tables import (
+    across_tasks,
+    full_table,
+    readme_table,
+    results_table,
+    summary_csv,
+)
 
 PICTURES = Path("images") / "paper"
 SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
-ONE_SEED = [ablation for ablation in ABLATIONS if ablation.seeds == 1]
 
 
 def write_all(
@@ -43,7 +53,7 @@ def write_all(
     written.append(summary)
     sections = {
         docs / "results.md": {
-            "table": full_table(results),
+            "table": results_table(results),
             "across-tasks": across_tasks(results),
         },
         docs / "claims.md": {
@@ -51,16 +61,15 @@ def write_all(
             "second-claim": second_claim(results),
         },
         docs / "ablations.md": {
-            "ablations": ablation_sections(results, SEVERAL_SEEDS, PICTURES.as_posix())
+            "ablations": ablation_overview(results, SEVERAL_SEEDS, PICTURES.as_posix())
         },
         docs / "notebook" / "ablations.md": {
-            "ablations-of-one-seed": ablation_sections(
-                results, ONE_SEED, (".." / PICTURES).as_posix()
-            )
+            "ablations": ablation_tables(results, ABLATIONS, (".." / PICTURES).as_posix())
         },
+        docs / "notebook" / "results.md": {"table": full_table(results)},
     }
     if readme.exists():
-        sections[readme] = {"results": short_table(results)}
+        sections[readme] = {"results": readme_table(results)}
     for page, texts in sections.items():
         rewrite_sections(page, texts)
         written.append(page)

@@ -21,7 +21,7 @@ from rpl.show.paper_tables import (
 from rpl.show.plots import RunData
 from rpl.show.statistics import LEVEL, Summary, quantity_of, steps_to, summarise
 
-WAITING = (MISSING, MISSING)
+AS_IT_IS = " (as it is)"
 
 
 def first_claim(results: Results) -> str:
@@ -138,22 +138,31 @@ def _rounded(steps: float) -> str:
     return format_steps(round(steps, -3))
 
 
-def ablation_sections(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
-    """A row for each ablation, and a section for each that has a run.
+def ablation_overview(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
+    """A row for each ablation, and the figure of each that has a run.
 
     Args:
         results: the results.
         ablations: those of the page.
         pictures: where the page finds the figures.
     """
-    begun = [a for a in ablations if any(map(results.runs, a.cells))]
-    header = ("ablation", "what is changed", "task", "highest area", "lowest area")
-    rows = [
-        [a.title, a.question, a.reference.task, *(_extremes(results, a) if a in begun else WAITING)]
-        for a in ablations
-    ]
-    sections = [_section(results, ablation, pictures) for ablation in begun]
-    return "\n".join([markdown(header, rows), *sections])
+    header = ("ablation", "what is changed", "as it is", "highest area", "lowest area")
+    rows = [[a.title, a.question, *_extremes(results, a)] for a in ablations]
+    figures = [f"{_picture(a, pictures)}\n" for a in ablations if _begun(results, a)]
+    return "\n".join([markdown(header, rows), *figures])
+
+
+def ablation_tables(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
+    """A section for each ablation that has a run: its figure, and a row for each variant."""
+    return "\n".join(_section(results, a, pictures) for a in ablations if _begun(results, a))
+
+
+def _begun(results: Results, ablation: Ablation) -> bool:
+    return any(map(results.runs, ablation.cells))
+
+
+def _picture(ablation: Ablation, pictures: str) -> str:
+    return f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
 
 
 def _section(results: Results, ablation: Ablation, pictures: str) -> str:
@@ -167,8 +176,11 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
         *("variant", "changed", "seeds", f"{quantity} at {format_steps(ablation.steps)}"),
         *("area", "lowest after burn-in", f"steps to {LEVEL}"),
     )
-    picture = f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
-    return f"## {ablation.title}\n\n{picture}\n\n{markdown(header, rows)}"
+    picture = _picture(ablation, pictures)
+    return (
+        f"## {ablation.title}\n\nOn {ablation.reference.task}, {ablation.question}.\n\n"
+        f"{picture}\n\n{markdown(header, rows)}"
+    )
 
 
 def _as_code(words: Sequence[str]) -> str:
@@ -181,7 +193,8 @@ Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
     reference = results.runs(ablation.reference)[: ablation.seeds]
     whole = [shortened(run, ablation.steps) for run in reference]
-    rows: list[Entry] = [(f"{ablation.reference_label} (as it is)", (), ablation.reference, whole)]
+    label = ablation.reference_label + AS_IT_IS
+    rows: list[Entry] = [(label, (), ablation.reference, whole)]
     for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
         rows.append((label, words, cell, results.runs(cell)))
     return rows
@@ -195,15 +208,16 @@ def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[s
     return [str(len(s.runs)), final, number(s.area), number(s.lowest), steps_to_level(s)]
 
 
-def _extremes(results: Results, ablation: Ablation) -> tuple[str, str]:
-    """The variants that learned most and least, by the area under their curves."""
+def _extremes(results: Results, ablation: Ablation) -> tuple[str, str, str]:
+    """The reference and the variants that learned most and least, by the area under curves."""
     areas = {
         label: summarise(cell, runs, ablation.steps).area
         for label, _, cell, runs in _entries(results, ablation)
         if runs
     }
     known = {label: area for label, area in areas.items() if area is not None}
-    if len(known) < 2:
-        return WAITING
+    if len(known) < 2 or not _begun(results, ablation):
+        return MISSING, MISSING, MISSING
+    said = {label: f"{label.removesuffix(AS_IT_IS)}: {number(a)}" for label, a in known.items()}
     best, worst = max(known, key=lambda k: known[k]), min(known, key=lambda k: known[k])
-    return f"{best}: {number(known[best])}", f"{worst}: {number(known[worst])}"
+    return said[next(iter(areas))], said[best], said[worst]

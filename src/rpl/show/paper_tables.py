@@ -35,7 +35,7 @@ def full_table(results: Results) -> str:
 
 
 def _full_row(s: Summary) -> list[str]:
-    names = [s.cell.task, s.cell.label, f"{len(s.runs)} of {s.cell.seeds}"]
+    names = [s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}"]
     if not s.runs:
         return [*names, format_steps(s.cell.steps), NOTHING, MISSING, *[NOTHING] * 4, published(s)]
     return [
@@ -51,7 +51,17 @@ def _full_row(s: Summary) -> list[str]:
     ]
 
 
-def short_table(results: Results) -> str:
+def results_table(results: Results) -> str:
+    """The paper's methods on each task, without variants, in the columns that it has too."""
+    header = (
+        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
+        *(f"steps to {LEVEL}", "paper"),
+    )
+    rows = [_full_row(s) for s in summaries(results) if not s.cell.variant]
+    return markdown(header, [[*row[: len(header) - 1], row[-1]] for row in rows])
+
+
+def readme_table(results: Results) -> str:
     """What the README shows: RPL on each task."""
     header = ("task", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
     rows = []
