@@ -24,7 +24,7 @@ PER_CATEGORY = 4
 UNSEEN_CATEGORIES = ("teapot", "turtle", "truck", "stool")
 ALSO_HELD_OUT = 12
 HELD_OUT_SHARE = 0.2  # of a user's folder
-# As in the published scenes, but for the friction: see docs/hooks.md.
+# As in the published scenes, but for the friction: see docs/notebook/hooks.md.
 SMALLEST, LARGEST = 0.06, 0.136  # metres, the longest side
 LIGHTEST, HEAVIEST = 0.04, 1.5  # kg
 DAMPING, FRICTION = (0.2, 5.0), (0.1, 4.0)
