@@ -19,6 +19,8 @@ SMALL = {
     f"--final-evaluation-episodes 2 --replay.capacity 1000 {NETS}",
     "eval": "--episodes 2",
     "watch": "--episodes 1 --no-contrast",
+    "report": "--films 0",
+    "cache": "--states 20",
 }
 ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
 FOR_LONG = (  # their own tests run them small
