@@ -18,7 +18,7 @@ from rpl.paper.pages import comparison_level, first_claim, second_claim
 from rpl.paper.plot import rewrite_sections, write_all
 from rpl.paper.results import Results
 from rpl.paper.statistics import interquartile_mean, mean_until, summarise
-from rpl.paper.tables import full_table, short_table
+from rpl.paper.tables import full_table, readme_table, results_table
 
 COLUMNS = (
     "environment_steps,wall_seconds,policy_success,policy_success_low,policy_success_high,"
@@ -120,16 +120,23 @@ def test_a_seed_that_never_gets_there_is_said(results):
 
 def test_tables_show_what_there_is_and_what_is_missing(results):
     table = full_table(Results(results))
-    assert "| slippery-push | rpl | 2 of 5 | 500k | 0.400 | 0.900 [0.880, 0.917] | 400k |" in table
-    assert re.search(r"\| noisy-hook \| rpl \| 0 of 5 \| \w+ \| - \| missing \|", table)
-    assert "| push | rpl | - | - | missing | 0.5 to 1.0" in short_table(Results(results))
+    assert "| slippery-push | rpl | 2/5 | 500k | 0.400 | 0.900 [0.880, 0.917] | 400k |" in table
+    short = results_table(Results(results))
+    assert " 400k | 0.45 to 1.0 after 1M |" in short
+    assert "| slippery-push | rpl-paper |" in table
+    assert "| slippery-push | rpl-paper |" not in short
+    assert re.search(r"\| noisy-hook \| rpl \| 0/5 \| \w+ \| - \| missing \|", table)
+    shortest = readme_table(Results(results))
+    assert "| push | - | 400k | - | missing | 0.5 to 1.0" in shortest
+    assert "| slippery-push | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
+    assert len(shortest.splitlines()) == 2 + 6  # RPL on each task, and nothing else
 
 
 def test_claims_are_answered_with_numbers(results):
     first, second = first_claim(Results(results)), second_claim(Results(results))
-    assert first.startswith("On 2 of the 2 tasks with runs")
+    assert "| all with runs | - | - | - | 2 of 2 |" in first
     assert "[0.880, 0.917] | yes, by 0.500 |" in first
-    assert second.startswith("On 1 of the 1 tasks with runs of both")
+    assert "| RPL first, of those with runs of both | - | - | - | 1 of 1 | - | - |" in second
     assert "| slippery-push | 0.900 | 400k | 1M | 2.5 |" in second
     without = Results(results, {results / SLIPPERY.folder / f"seed{seed}" for seed in (0, 2)})
     assert "| slippery-push | - | missing | - | - |" in second_claim(without)
@@ -181,9 +188,16 @@ def test_everything_is_written_twice_the_same_and_ablations_only_with_runs(resul
         "ablation-zero-initialisation.png", "ablation-zero-initialisation.svg"
     }  # fmt: skip
     page = (tmp_path / "docs/ablations.md").read_text()
-    assert page.count("## ") == 1
-    assert "lowest with *last layer random*" in page
-    assert "Without runs so far: burn-in, residual scale" in page
+    assert page.count("![") == 1
+    last_layer, burn_in = page.splitlines()[4:6]
+    numbers = "| last layer zero: 0.613 | last layer zero: 0.613 | last layer random: 0.200 |"
+    assert last_layer.endswith(numbers)
+    assert burn_in.startswith("| Burn-in |")
+    assert burn_in.endswith("| missing | missing | missing |")
+    assert "Frames under sensor noise" not in page  # it has one seed
+    notebook = (tmp_path / "docs/notebook/ablations.md").read_text()
+    assert notebook.count("## ") == 1
+    assert "| last layer random | `--learner.no-zero-last` | 1 |" in notebook
     with open(results / "summary.csv") as file:
         rows = {(row["task"], row["method"]): row for row in csv.DictReader(file)}
     assert rows["slippery-push", "rpl"]["policy"] == "0.9"

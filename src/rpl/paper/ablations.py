@@ -18,7 +18,7 @@ class Ablation:
     """Its folder below results/ablations."""
     title: str
     question: str
-    """What it asks, in a sentence or two."""
+    """What is changed, in a line."""
     reference: Cell
     """The cell that it changes; its runs count up to ``steps``."""
     reference_label: str
@@ -76,17 +76,15 @@ ABLATIONS = (
     _slippery(
         "zero-initialisation",
         "Zero initialisation",
-        "The paper starts the actor's last layer at zero, so that the policy starts as its "
-        "controller (section IV-A). What if it starts like any other network?",
+        "the actor's last layer: zero (section IV-A) or random",
         "last layer zero",
         ("off", "last layer random", "--learner.no-zero-last"),
     ),
     _slippery(
         "burn-in",
         "Burn-in",
-        "Only the critic learns at first (section IV-B). Here for a fixed number of steps; until "
-        "the critic's loss is below a threshold, as the paper writes; or until the mean value "
-        "moves by less than a threshold between two epochs, as its code did.",
+        "how long only the critic learns (section IV-B): a fixed time, or until its loss (the "
+        "paper's text) or the change of the mean value (its code) is small",
         "40k steps",
         ("off", "off", "--burn-in.minimum-steps 0"),
         ("steps-20k", "20k steps", "--burn-in.minimum-steps 20000"),
@@ -99,8 +97,7 @@ ABLATIONS = (
     _slippery(
         "residual-scale",
         "Residual scale",
-        "What a residual of 1 adds to the action: with 2 the residual can override any "
-        "controller, with less the policy stays near it.",
+        "what a residual of 1 adds to the action",
         "0.5",
         ("0.25", "0.25", "--residual.scale 0.25"),
         ("1", "1", "--residual.scale 1"),
@@ -109,17 +106,14 @@ ABLATIONS = (
     _slippery(
         "critic-input",
         "Input of the critic",
-        "The paper's code shows the learner the residual only. Instead, the critic can judge "
-        "what is executed, the sum of residual and controller, and ask the controller again "
-        "where hindsight changes the goal.",
+        "the critic sees the residual (the paper's code) or the executed action",
         "residual",
         ("sum", "sum", "--residual.critic-input sum"),
     ),
     _slippery(
         "target-speed",
-        "Speed of the target networks",
-        "The share of the slow copies of actor and critic that remains after each cycle's step; "
-        "a value travels back through an episode only as fast as they follow.",
+        "Target networks",
+        "the Polyak factor: the share of the target networks that a cycle keeps",
         "0.8",
         ("0.5", "0.5", "--learner.polyak 0.5"),
         ("0.9", "0.9", "--learner.polyak 0.9"),
@@ -129,9 +123,7 @@ ABLATIONS = (
         Ablation(
             name,
             f"Learners, {task}",
-            "The paper says that any deep RL method will do (section IV). TD3 and SAC in place of "
-            "DDPG, and three ideas of later learners, each alone: layer-normalised critics, "
-            "three-step returns, twice the gradient steps.",
+            "TD3 or SAC in place of DDPG, or one idea of later learners alone",
             cell_at(f"{task}/rpl"),
             "DDPG",
             STEPS,
@@ -146,9 +138,7 @@ ABLATIONS = (
     Ablation(
         "frames",
         "Frames under sensor noise",
-        "Two frames in place of one let the policy see through the noise. The paper averages what "
-        "one network says of each, 0.5 (f(s1) + f(s2)), and found it better than giving the "
-        "network both (section V-C).",
+        "one frame, or two: averaged, 0.5 (f(s1) + f(s2)) (section V-C), or side by side",
         cell_at("noisy-hook/rpl"),
         "two, averaged",
         NOISY_STEPS,

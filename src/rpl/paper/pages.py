@@ -1,11 +1,11 @@
-"""What the pages say of the claims and the ablations: sentences made from what has run."""
+"""What the pages say of the claims and the ablations: tables made from what has run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from rpl.paper.ablations import ABLATIONS, Ablation
+from rpl.paper.ablations import Ablation
 from rpl.paper.figures import shortened
 from rpl.paper.matrix import Cell
 from rpl.paper.results import TASKS, Results, cell_of
@@ -14,6 +14,8 @@ from rpl.paper.tables import MISSING, NOTHING, markdown, number, steps_to_level,
 from rpl.viz.curves import RunData
 from rpl.viz.numbers import format_steps
 from rpl.viz.run_data import LEVEL
+
+AS_IT_IS = " (as it is)"
 
 
 def first_claim(results: Results) -> str:
@@ -33,15 +35,9 @@ def first_claim(results: Results) -> str:
                 verdict,
             ]
         )
+    rows.append(["all with runs", *[NOTHING] * 3, f"{better} of {judged}"])
     header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
-    if not judged:
-        return markdown(header, rows)
-    missing = len(TASKS) - judged
-    sentence = (
-        f"On {better} of the {judged} tasks with runs the residual policy ends above its controller"
-        f"{f'; {missing} of the {len(TASKS)} tasks have no runs yet' if missing else ''}.\n"
-    )
-    return f"{sentence}\n{markdown(header, rows)}"
+    return markdown(header, rows)
 
 
 def _improves(s: Summary) -> str:
@@ -83,13 +79,9 @@ def second_claim(results: Results) -> str:
         *("task", "level", "RPL: steps to it", "from scratch: steps to it", "ratio"),
         *("RPL: area", "from scratch: area"),
     )
-    if not judged:
-        return f"No task has runs of both methods yet.\n\n{markdown(header, rows)}"
-    sentence = (
-        f"On {fewer} of the {judged} tasks with runs of both, RPL reaches the level with fewer "
-        "steps than learning from scratch.\n"
-    )
-    return f"{sentence}\n{markdown(header, rows)}"
+    rows.append(["RPL first, of those with runs of both", *[NOTHING] * 3, f"{fewer} of {judged}"])
+    rows[-1] += [NOTHING] * 2
+    return markdown(header, rows)
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:
@@ -140,37 +132,53 @@ def _rounded(steps: float) -> str:
     return format_steps(round(steps, -3))
 
 
-def ablation_sections(results: Results, pictures: str) -> str:
-    """A section for each ablation that has a run, and the names of the others.
+def ablation_overview(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
+    """A row for each ablation, and the figure of each that has a run.
 
     Args:
         results: the results.
+        ablations: those of the page.
         pictures: where the page finds the figures.
     """
-    begun = [a for a in ABLATIONS if any(map(results.runs, a.cells))]
-    parts = [_section(results, ablation, pictures) for ablation in begun]
-    waiting = [a.title.lower() for a in ABLATIONS if a not in begun]
-    if waiting:
-        parts.append(f"Without runs so far: {', '.join(waiting)}.\n")
-    return "\n".join(parts)
+    header = ("ablation", "what is changed", "as it is", "highest area", "lowest area")
+    rows = [[a.title, a.question, *_extremes(results, a)] for a in ablations]
+    figures = [f"{_picture(a, pictures)}\n" for a in ablations if _begun(results, a)]
+    return "\n".join([markdown(header, rows), *figures])
+
+
+def ablation_tables(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
+    """A section for each ablation that has a run: its figure, and a row for each variant."""
+    return "\n".join(_section(results, a, pictures) for a in ablations if _begun(results, a))
+
+
+def _begun(results: Results, ablation: Ablation) -> bool:
+    return any(map(results.runs, ablation.cells))
+
+
+def _picture(ablation: Ablation, pictures: str) -> str:
+    return f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
 
 
 def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     entries = _entries(results, ablation)
     quantity = quantity_of(ablation.reference.task)
     rows = [
-        [label, " ".join(words) or NOTHING, *_ablation_numbers(cell, runs, ablation.steps)]
+        [label, _as_code(words), *_ablation_numbers(cell, runs, ablation.steps)]
         for label, words, cell, runs in entries
     ]
     header = (
         *("variant", "changed", "seeds", f"{quantity} at {format_steps(ablation.steps)}"),
         *("area", "lowest after burn-in", f"steps to {LEVEL}"),
     )
-    picture = f"![{ablation.title}]({Path(pictures) / f'ablation-{ablation.name}.png'})"
+    picture = _picture(ablation, pictures)
     return (
-        f"## {ablation.title}\n\n{ablation.question} On {ablation.reference.task}.\n\n"
-        f"{_verdict(entries, ablation)}\n\n{picture}\n\n{markdown(header, rows)}"
+        f"## {ablation.title}\n\nOn {ablation.reference.task}, {ablation.question}.\n\n"
+        f"{picture}\n\n{markdown(header, rows)}"
     )
+
+
+def _as_code(words: Sequence[str]) -> str:
+    return f"`{' '.join(words)}`" if words else NOTHING
 
 
 Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
@@ -179,7 +187,8 @@ Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
     reference = results.runs(ablation.reference)[: ablation.seeds]
     whole = [shortened(run, ablation.steps) for run in reference]
-    rows: list[Entry] = [(f"{ablation.reference_label} (as it is)", (), ablation.reference, whole)]
+    label = ablation.reference_label + AS_IT_IS
+    rows: list[Entry] = [(label, (), ablation.reference, whole)]
     for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
         rows.append((label, words, cell, results.runs(cell)))
     return rows
@@ -193,19 +202,16 @@ def _ablation_numbers(cell: Cell, runs: Sequence[RunData], steps: int) -> list[s
     return [str(len(s.runs)), final, number(s.area), number(s.lowest), steps_to_level(s)]
 
 
-def _verdict(entries: Sequence[Entry], ablation: Ablation) -> str:
-    """One sentence: which variant learned most, by the area under its curve."""
+def _extremes(results: Results, ablation: Ablation) -> tuple[str, str, str]:
+    """The reference and the variants that learned most and least, by the area under curves."""
     areas = {
         label: summarise(cell, runs, ablation.steps).area
-        for label, _, cell, runs in entries
+        for label, _, cell, runs in _entries(results, ablation)
         if runs
     }
     known = {label: area for label, area in areas.items() if area is not None}
-    if len(known) < 2:
-        return "One variant alone has runs, so there is nothing to compare yet."
+    if len(known) < 2 or not _begun(results, ablation):
+        return MISSING, MISSING, MISSING
+    said = {label: f"{label.removesuffix(AS_IT_IS)}: {number(a)}" for label, a in known.items()}
     best, worst = max(known, key=lambda k: known[k]), min(known, key=lambda k: known[k])
-    return (
-        f"Over the first {format_steps(ablation.steps)} steps the mean "
-        f"{quantity_of(ablation.reference.task)} is highest with *{best}* "
-        f"({number(known[best])}) and lowest with *{worst}* ({number(known[worst])})."
-    )
+    return said[next(iter(areas))], said[best], said[worst]

@@ -8,11 +8,12 @@ from pathlib import Path
 from rpl.errors import UnreadableFile
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.figures import draw_all
-from rpl.paper.pages import ablation_sections, first_claim, second_claim
+from rpl.paper.pages import ablation_overview, ablation_tables, first_claim, second_claim
 from rpl.paper.results import Results
-from rpl.paper.tables import across_tasks, full_table, short_table, summary_csv
+from rpl.paper.tables import across_tasks, full_table, readme_table, results_table, summary_csv
 
 PICTURES = Path("images") / "paper"
+SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
 
 
 def write_all(
@@ -41,17 +42,23 @@ def write_all(
     written.append(summary)
     sections = {
         docs / "results.md": {
-            "table": full_table(results),
+            "table": results_table(results),
             "across-tasks": across_tasks(results),
         },
         docs / "claims.md": {
             "first-claim": first_claim(results),
             "second-claim": second_claim(results),
         },
-        docs / "ablations.md": {"ablations": ablation_sections(results, PICTURES.as_posix())},
+        docs / "ablations.md": {
+            "ablations": ablation_overview(results, SEVERAL_SEEDS, PICTURES.as_posix())
+        },
+        docs / "notebook" / "ablations.md": {
+            "ablations": ablation_tables(results, ABLATIONS, (".." / PICTURES).as_posix())
+        },
+        docs / "notebook" / "results.md": {"table": full_table(results)},
     }
     if readme.exists():
-        sections[readme] = {"results": short_table(results)}
+        sections[readme] = {"results": readme_table(results)}
     for page, texts in sections.items():
         rewrite_sections(page, texts)
         written.append(page)

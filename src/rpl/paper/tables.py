@@ -36,7 +36,7 @@ def full_table(results: Results) -> str:
 
 
 def _full_row(s: Summary) -> list[str]:
-    names = [s.cell.task, s.cell.label, f"{len(s.runs)} of {s.cell.seeds}"]
+    names = [s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}"]
     if not s.runs:
         return [*names, format_steps(s.cell.steps), NOTHING, MISSING, *[NOTHING] * 4, published(s)]
     return [
@@ -52,17 +52,26 @@ def _full_row(s: Summary) -> list[str]:
     ]
 
 
-def short_table(results: Results) -> str:
-    """What the README shows: the three methods on each task."""
-    header = ("task", "method", "seeds", "controller", "policy in the end [95 %]", "paper")
+def results_table(results: Results) -> str:
+    """The paper's methods on each task, without variants, in the columns that it has too."""
+    header = (
+        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
+        *(f"steps to {LEVEL}", "paper"),
+    )
+    rows = [_full_row(s) for s in summaries(results) if not s.cell.variant]
+    return markdown(header, [[*row[: len(header) - 1], row[-1]] for row in rows])
+
+
+def readme_table(results: Results) -> str:
+    """What the README shows: RPL on each task."""
+    header = ("task", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
     rows = []
     for s in summaries(results):
-        if s.cell.method in COMPARED and (s.runs or not s.cell.variant):
-            after = f" after {format_steps(s.cell.steps)}" if s.runs else ""
-            policy = with_interval(s.final, s.final_interval) + after if s.runs else MISSING
+        if s.cell.label == "rpl":
+            policy = with_interval(s.final, s.final_interval) if s.runs else MISSING
             seeds = str(len(s.runs)) if s.runs else NOTHING
-            initial = number(s.initial)
-            rows.append([s.cell.task, s.cell.label, seeds, initial, policy, published(s)])
+            steps = format_steps(s.cell.steps)
+            rows.append([s.cell.task, seeds, steps, number(s.initial), policy, published(s)])
     return markdown(header, rows)
 
 

@@ -58,8 +58,9 @@ def leave_out_collisions(
     """Names the pairs of geoms that may touch: objects with all but the arm, fingers with ground.
 
     The base rests on the floor with slides that are damped to a standstill, and the arm meets
-    its torso and head only where it is drawn far from the table (docs/physics.md has how often).
-    With the few pairs named, MuJoCo need not search all bodies for those that are close.
+    its torso and head only where it is drawn far from the table (how often is in
+    docs/notebook/physics.md). With the few pairs named, MuJoCo need not search all bodies for
+    those that are close.
     """
     touching = [geom for geom in spec.geoms if geom.contype or geom.conaffinity]
     for i, geom in enumerate(touching):
