@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rpl.controllers.cached import Cache, NearestNeighbour
+from rpl.controllers.contract import ControllerPolicy
 from rpl.paper.figures import COLUMNS, plot_cache_sizes
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
@@ -24,7 +25,7 @@ from rpl.tasks.pusher.task import PusherTask
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000)
-HORIZON = 150
+HORIZON, JOINTS = 150, 7
 
 
 def trial_return(task: PusherTask, pool: Cache, size: int, trial: int) -> float:
@@ -35,7 +36,7 @@ def trial_return(task: PusherTask, pool: Cache, size: int, trial: int) -> float:
     }
     controller = NearestNeighbour(replace(pool, **parts))
     seed = evaluation_seeds(0, trial + 1)[trial]
-    return float(collect(task, lambda seen, *_: controller(seen), [seed], HORIZON).returns[0])
+    return float(collect(task, ControllerPolicy(controller, JOINTS), [seed], HORIZON).returns[0])
 
 
 def main() -> None:

@@ -13,16 +13,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from rpl import learner
 from rpl.config import Config
+from rpl.observations import Seen
 from rpl.presets import PRESETS
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.replay.buffer import Replay
 from rpl.replay.episodes import Episodes
+from rpl.runs.session import new_learner
 from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
 
@@ -32,25 +32,22 @@ EPISODES_AT_ONCE = 500
 
 def synthetic_episodes(problem: Problem, count: int, generator: np.random.Generator) -> Episodes:
     """Whole episodes of noise in the problem's shapes."""
-    observation_size, goal_size, action_size = problem.sizes
-    horizon = problem.horizon
+    action_size, horizon = problem.action_size, problem.horizon
+    sizes = Seen.of(problem.task.single_observation_space).sizes
 
     def normal(*shape: int) -> np.ndarray:
         return generator.standard_normal(shape, np.float32)
 
-    goal = np.repeat(normal(count, 1, goal_size), horizon + 1, axis=1)
     return Episodes(
-        observation=normal(count, horizon + 1, observation_size),
-        achieved_goal=normal(count, horizon + 1, goal_size),
-        desired_goal=goal,
+        observation={name: normal(count, horizon + 1, size) for name, size in sizes.items()},
+        achieved_goal=normal(count, horizon + 1, problem.seen.goal_size),
+        base_action=np.tanh(normal(count, horizon + 1, action_size)),
         action=np.tanh(normal(count, horizon, action_size)),
         reward=-np.ones((count, horizon), np.float32),
         length=np.full(count, horizon, np.int32),
         terminated=np.zeros(count, bool),
         success=np.zeros(count, bool),
         index=np.arange(count),
-        residual_size=np.zeros(count),
-        clipped_share=np.zeros(count),
     )
 
 
@@ -60,10 +57,11 @@ def run(config: Config, cycles: int) -> float:
     capacity = config.replay.capacity // problem.horizon
     generator = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        replay = Replay(capacity, problem.horizon, *problem.sizes, folder=Path(folder))
+        size = problem.action_size
+        replay = Replay(capacity, problem.horizon, problem.seen, size, size, folder=Path(folder))
         while replay.stored < capacity:
             replay.store(synthetic_episodes(problem, EPISODES_AT_ONCE, generator))
-        state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+        state = new_learner(config, problem)
         progress = Progress()
         for _ in range(cycles):
             state, _, _ = run_cycle(config, problem, state, replay, progress)

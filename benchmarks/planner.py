@@ -22,6 +22,7 @@ import mujoco
 import numpy as np
 from matplotlib.figure import Figure
 
+from rpl.controllers.contract import ControllerPolicy
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.rollout.evaluate import evaluate
 from rpl.rollout.seeds import evaluation_seeds
@@ -90,7 +91,7 @@ def measure_level(model: str, expansions: int, count: int) -> Level:
     counted = Counted(planner)
     seconds, actions = 0.0, 0
 
-    def policy(observation, episodes, step) -> np.ndarray:
+    def timed(observation) -> np.ndarray:
         nonlocal seconds, actions
         begin = time.process_time()
         action = planner(observation)
@@ -98,6 +99,7 @@ def measure_level(model: str, expansions: int, count: int) -> Level:
         actions += len(action)
         return action
 
+    policy = ControllerPolicy(timed, 4)
     outcome = evaluate(task, policy, evaluation_seeds(0, count), HORIZON)
     task.close()
     low, high = outcome.success_interval

@@ -48,10 +48,9 @@ def training_rows(repeats: int = REPEATS) -> list[Row]:
 def measure_training(physics: Physics) -> dict[str, float]:
     """Wall-clock steps per second of our loop, evaluations aside."""
     cores = use_cores(CORES)
-    import jax
 
-    from rpl import learner
     from rpl.replay.buffer import Replay
+    from rpl.runs.session import new_learner
     from rpl.training.loop import run_cycle
     from rpl.training.progress import Progress
 
@@ -60,8 +59,8 @@ def measure_training(physics: Physics) -> dict[str, float]:
     )
     options = replace(TASKS["push"].options, physics=physics)
     problem = make_problem("push", "scratch", config, options)
-    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
-    replay, progress = Replay(20_000, HORIZON, *problem.sizes), Progress()
+    state, progress = new_learner(config, problem), Progress()
+    replay = Replay(20_000, HORIZON, problem.seen, problem.action_size)
     started = 0.0
     for cycle in range(WARM_UP_CYCLES + TIMED_CYCLES):
         if cycle == WARM_UP_CYCLES:

@@ -71,26 +71,26 @@ def measure_update(repeats: int) -> dict[str, float]:
     weight = normal(width, width) / width**0.5
     square = jax.jit(lambda x: x @ x)
     layers = jax.jit(lambda x, w: jax.lax.fori_loop(0, chain, lambda i, y: y @ w, x))
-    state = learner.create(jax.random.key(0), 25, 3, 4, config)
+    state = learner.create(jax.random.key(0), {"observation": 25, "desired_goal": 3}, 4, config)
+    setting = learner.Setting(0.98, (-50.0, 0.0))
     flops = config.updates_per_cycle * update_flops(config, 25, 3, 4)
 
     def run_update() -> float:
         nonlocal state
         lead = (config.updates_per_cycle, config.batch_size)
         batches = learner.Batch(
-            observation=normal(*lead, 25),
-            goal=normal(*lead, 3),
+            observation={"observation": normal(*lead, 25), "desired_goal": normal(*lead, 3)},
+            base_action=None,
             action=normal(*lead, 4),
             reward=-jnp.ones(lead),
-            next_observation=normal(*lead, 25),
+            next_observation={"observation": normal(*lead, 25), "desired_goal": normal(*lead, 3)},
+            next_base_action=None,
             terminated=jnp.zeros(lead),
             discount=jnp.full(lead, 0.98),
         )
         jax.block_until_ready(batches)
         started = time.process_time()
-        state, _ = learner.update(
-            config, state, batches, 0.98, (-50.0, 0.0), True, jax.random.key(0)
-        )
+        state, _ = learner.update(config, state, batches, setting, True, jax.random.key(0))
         jax.block_until_ready(state)
         return flops / (time.process_time() - started) / 1e9
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import gymnasium
 import numpy as np
 
-GOAL_PARTS = ("observation", "achieved_goal", "desired_goal")
+Arrays = dict[str, np.ndarray]
+OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
+SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
+GOAL_PARTS = (OBSERVATION, "achieved_goal", DESIRED_GOAL)
 """What an observation of a task with goals has; it may have more."""
 
 
@@ -47,9 +52,76 @@ def reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndarray:
     return mask
 
 
-def as_goal_observation(observation: Any) -> dict[str, np.ndarray]:
-    """The three arrays the learner sees; a plain observation has goals of width 0."""
-    if isinstance(observation, Mapping):
-        return {name: observation[name] for name in GOAL_PARTS}
-    empty = np.zeros((len(observation), 0))
-    return {"observation": observation, "achieved_goal": empty, "desired_goal": empty}
+@dataclass(frozen=True)
+class Seen:
+    """What a learner is shown of a task's observations: named parts, side by side in their order.
+
+    A plain observation is the one part ``observation``; of a task with goals the desired goal
+    comes last. Every other part that is an array of numbers is shown too, the achieved goal
+    excepted; images and the simulator's state are not.
+    """
+
+    sizes: Mapping[str, int]
+    """The width of each part, in their order."""
+    left_out: tuple[str, ...] = ()
+    """Parts of the task's observations that are not shown."""
+
+    @staticmethod
+    def of(space: gymnasium.Space, base_action_size: int = 0) -> Seen:
+        """What is shown of the observations of a space.
+
+        Args:
+            space: of one environment.
+            base_action_size: numbers of the base action, where the learner sees it; else 0.
+        """
+        parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {OBSERVATION: space}
+        others = [name for name in parts if name not in (*GOAL_PARTS, SIMULATOR_STATE)]
+        shown = {
+            name: parts[name].shape[0]  # type: ignore[index]
+            for name in (OBSERVATION, *others)
+            if name in parts and len(parts[name].shape or ()) == 1
+        }
+        if base_action_size:
+            shown[BASE_ACTION] = base_action_size
+        if DESIRED_GOAL in parts:
+            shown[DESIRED_GOAL] = parts[DESIRED_GOAL].shape[0]  # type: ignore[index]
+        hidden = [name for name in others if name not in shown]
+        return Seen(shown, tuple(hidden))
+
+    @property
+    def width(self) -> int:
+        """Numbers in all parts together."""
+        return sum(self.sizes.values())
+
+    @property
+    def goal_size(self) -> int:
+        """Width of a goal; 0 without goals."""
+        return self.sizes.get(DESIRED_GOAL, 0)
+
+    @property
+    def beside_frames(self) -> int:
+        """Numbers that belong to no frame of a history: all but the part ``observation``."""
+        return self.width - self.sizes[OBSERVATION]
+
+    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> Arrays:
+        """The parts of a batch of a task's observations, each (n, size) float32."""
+        given = (
+            dict(observation) if isinstance(observation, Mapping) else {OBSERVATION: observation}
+        )
+        if base_action is not None:
+            given[BASE_ACTION] = base_action
+        with np.errstate(over="ignore"):  # what no float32 can hold is not finite either
+            return {name: np.asarray(given[name], np.float32) for name in self.sizes}
+
+
+def size_of(observation: Any) -> int:
+    """How many observations a batch holds."""
+    parts = observation.values() if isinstance(observation, Mapping) else [observation]
+    return len(next(iter(parts)))
+
+
+def rows_finite(observation: Any) -> np.ndarray:
+    """Which observations of a batch hold finite numbers only, (n,) bool."""
+    parts = observation.values() if isinstance(observation, Mapping) else [observation]
+    flat = [np.isfinite(part).reshape(len(part), -1) for part in parts]
+    return np.all(np.concatenate(flat, axis=1), axis=1)

@@ -17,25 +17,28 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
-from rpl.controllers.contract import Controller, controller_action
+from rpl.controllers.contract import Controller, ControllerPolicy
 from rpl.errors import InvalidValue
 from rpl.observations import batch_of_one, reset_mask
 
-Observation = Mapping[str, np.ndarray]
-
 
 def combine(
-    controller_action: np.ndarray, residual: np.ndarray, scale: float | np.ndarray
+    base_action: np.ndarray, residual: np.ndarray, scale: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """The executed action, and which of its components the clip to [-1, 1] changed.
 
     Whatever the residual, no component of the executed action is further than ``scale``
-    from the controller's clipped to [-1, 1], since clipping brings no two numbers further
+    from the base action clipped to [-1, 1], since clipping brings no two numbers further
     apart.
     """
-    total = controller_action + scale * np.clip(residual, -1.0, 1.0)
+    total = base_action + scale * np.clip(residual, -1.0, 1.0)
     executed = np.clip(total, -1.0, 1.0)
     return executed, executed != total
+
+
+def deviation(executed: np.ndarray, base_action: np.ndarray) -> np.ndarray:
+    """How far the executed action is from the base action clipped to [-1, 1], same shape."""
+    return np.abs(executed - np.clip(base_action, -1.0, 1.0))
 
 
 def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...]) -> np.ndarray:
@@ -55,22 +58,8 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     return checked
 
 
-def checked_residual(residual: Any, space: gymnasium.Space) -> np.ndarray:
-    """The residual as an array.
-
-    Raises:
-        ValueError: if it has not the space's shape, or a number that is not finite.
-    """
-    checked = np.asarray(residual)
-    if checked.shape != space.shape:
-        raise InvalidValue(f"the residual has shape {checked.shape}, expected {space.shape}")
-    if not np.isfinite(checked).all():
-        raise InvalidValue(f"the residual is {residual}: its numbers must be finite")
-    return checked
-
-
-def check_unit_actions(space: gymnasium.Space) -> None:
-    """Refuses an action space other than [-1, 1], to which executed actions are clipped.
+def check_unit_actions(space: gymnasium.Space) -> tuple[int, ...]:
+    """The shape of actions; refuses a space other than [-1, 1], to which they are clipped.
 
     Raises:
         ValueError: with what to do.
@@ -82,18 +71,20 @@ def check_unit_actions(space: gymnasium.Space) -> None:
             f"the actions are of {space}: bring them to [-1, 1] first, with "
             "gymnasium.wrappers.RescaleAction(env, np.float32(-1), np.float32(1))"
         )
+    return space.shape
 
 
-def beside(observation: Any, proposed: np.ndarray) -> Any:
-    """The observation with the controller's action at its end, of one or many environments."""
+def with_base_action(observation: Any, base_action: np.ndarray) -> Any:
+    """The observation with the base action at its end, of one or many environments."""
     if isinstance(observation, Mapping):
-        return {**observation, "observation": beside(observation["observation"], proposed)}
+        inner = with_base_action(observation["observation"], base_action)
+        return {**observation, "observation": inner}
     observation = np.asarray(observation)
-    return np.concatenate([observation, proposed.astype(observation.dtype)], axis=-1)
+    return np.concatenate([observation, base_action.astype(observation.dtype)], axis=-1)
 
 
-def space_beside(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.Space:
-    """The space of what ``beside`` returns.
+def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.Space:
+    """The space of what ``with_base_action`` returns.
 
     Args:
         space: of one environment's observations: a Box, or a Dict with a Box "observation".
@@ -103,24 +94,67 @@ def space_beside(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.
         ValueError: if observations are not rows of floats.
     """
     if isinstance(space, gymnasium.spaces.Dict):
-        inner = space_beside(space["observation"], actions)
+        inner = space_with_base_action(space["observation"], actions)
         return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
     if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise InvalidValue(f"the controller's action cannot stand beside observations of {space}")
+        raise InvalidValue(f"the base action cannot stand beside observations of {space}")
     if not np.issubdtype(space.dtype, np.floating):
-        raise InvalidValue(
-            f"the controller's action cannot stand beside {space.dtype} observations"
-        )
-    # A controller that is not clipped may propose anything.
+        raise InvalidValue(f"the base action cannot stand beside {space.dtype} observations")
+    # A controller that is not clipped may do anything.
     boundless = np.full(actions.shape or (), np.inf)
     low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
     dtype: Any = space.dtype
     return gymnasium.spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
 
 
-def deviation(executed: np.ndarray, controller_action: np.ndarray) -> np.ndarray:
-    """How far the executed action is from the controller's clipped to [-1, 1], same shape."""
-    return np.abs(executed - np.clip(controller_action, -1.0, 1.0))
+class _Core:
+    """What both wrappers do: ask the controller once a step, and add the residual to it."""
+
+    def __init__(
+        self,
+        action_space: gymnasium.Space,
+        controller: Controller,
+        scale: float | Sequence[float],
+        clip_controller: bool,
+        observe_controller: bool,
+    ) -> None:
+        self.shape = check_unit_actions(action_space)
+        self.scale = checked_scale(scale, self.shape)
+        self.base = ControllerPolicy(controller, self.shape[0], clip_controller)
+        self.observes = observe_controller
+        self._observation: Any = None
+        self._base_action: np.ndarray | None = None
+
+    def see(self, observation: Any) -> Any:
+        """What the learner is shown of a batch; the controller, maybe random, is asked once."""
+        self._observation, self._base_action = observation, None
+        if not self.observes:
+            return observation
+        self._base_action = self.base(observation)
+        return with_base_action(observation, self._base_action)
+
+    def execute(self, residual: Any, batch_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """What is executed, and how it came about.
+
+        Raises:
+            ValueError: if the residual has another shape, or a number that is not finite.
+        """
+        if self._observation is None:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
+        checked = np.asarray(residual)
+        if checked.shape != batch_shape:
+            raise InvalidValue(f"the residual has shape {checked.shape}, expected {batch_shape}")
+        if not np.isfinite(checked).all():
+            raise InvalidValue(f"the residual is {residual}: its numbers must be finite")
+        if self._base_action is None:
+            self._base_action = self.base(self._observation)
+        executed, clipped = combine(self._base_action, checked, self.scale)
+        return {
+            "controller_action": self._base_action,
+            "residual": checked,
+            "executed_action": executed,
+            "clipped": clipped.mean(axis=1),
+        }
 
 
 class Residual(VectorWrapper):
@@ -151,18 +185,13 @@ class Residual(VectorWrapper):
         observe_controller: bool = False,
     ) -> None:
         super().__init__(task)
-        check_unit_actions(task.single_action_space)
-        self.controller = controller
-        self.scale = checked_scale(scale, task.single_action_space.shape or ())
-        self.clip_controller = clip_controller
-        self.observe_controller = observe_controller
-        self._observation: Any = None
-        self._proposed: np.ndarray | None = None
+        space = task.single_action_space
+        self._core = _Core(space, controller, scale, clip_controller, observe_controller)
+        self.controller, self.scale = controller, self._core.scale
         if observe_controller:
-            self.single_observation_space = space_beside(
-                task.single_observation_space, task.single_action_space
-            )
-            self.observation_space = batch_space(self.single_observation_space, task.num_envs)
+            shown = space_with_base_action(task.single_observation_space, space)
+            self.single_observation_space = shown
+            self.observation_space = batch_space(shown, task.num_envs)
 
     def reset(
         self,
@@ -178,44 +207,21 @@ class Residual(VectorWrapper):
                 one step of the others.
         """
         mask = reset_mask(options, self.num_envs)
-        remembers = hasattr(self.controller, "reset")
-        if remembers and self.observe_controller and not mask.all():
+        if self._core.base.has_memory and self._core.observes and not mask.all():
             raise InvalidValue(
                 "observe_controller with a controller that has a memory: reset all environments"
             )
         # Gymnasium's annotation forgets the list of seeds that its vector environments take.
-        self._observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        if remembers:
-            self.controller.reset(mask)  # type: ignore[attr-defined]
-        return self._observed(), info
+        observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+        self._core.base.reset(mask)
+        return self._core.see(observation), info
 
     def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
-        if self._observation is None:
-            raise gymnasium.error.ResetNeeded("call reset() before step()")
-        residual = checked_residual(actions, self.action_space)
-        proposed = self._propose() if self._proposed is None else self._proposed
-        executed, clipped = combine(proposed, residual, self.scale)
-        self._observation, reward, terminated, truncated, info = self.env.step(executed)
-        info = {
-            **info,
-            "controller_action": proposed,
-            "residual": residual,
-            "executed_action": executed,
-            "clipped": clipped.mean(axis=1),
-        }
-        return self._observed(), reward, terminated, truncated, info
-
-    def _propose(self) -> np.ndarray:
-        shape = self.action_space.shape or ()
-        return controller_action(self.controller, self._observation, shape, self.clip_controller)
-
-    def _observed(self) -> Any:
-        """What the learner sees; the controller, which may be random, is asked once a step."""
-        if not self.observe_controller:
-            return self._observation
-        self._proposed = self._propose()
-        return beside(self._observation, self._proposed)
+        done = self._core.execute(actions, (self.num_envs, *self._core.shape))
+        observation, *outcome, info = self.env.step(done["executed_action"])
+        reward, terminated, truncated = outcome
+        return self._core.see(observation), reward, terminated, truncated, info | done
 
 
 class ResidualWrapper(gymnasium.Wrapper):
@@ -239,15 +245,11 @@ class ResidualWrapper(gymnasium.Wrapper):
         observe_controller: bool = False,
     ) -> None:
         super().__init__(env)
-        check_unit_actions(env.action_space)
-        self.controller = controller
-        self.scale = checked_scale(scale, env.action_space.shape or ())
-        self.clip_controller = clip_controller
-        self.observe_controller = observe_controller
-        self._observation: Any = None
-        self._proposed: np.ndarray | None = None
+        space = env.action_space
+        self._core = _Core(space, controller, scale, clip_controller, observe_controller)
+        self.controller, self.scale = controller, self._core.scale
         if observe_controller:
-            self.observation_space = space_beside(env.observation_space, env.action_space)
+            self.observation_space = space_with_base_action(env.observation_space, space)
 
     def __getattr__(self, name: str) -> Any:
         # Gymnasium's wrappers forward no attributes, and hindsight looks for this one.
@@ -260,36 +262,28 @@ class ResidualWrapper(gymnasium.Wrapper):
     ) -> tuple[Any, dict[str, Any]]:
         """Resets the environment, and the controller's memory where it has one."""
         observation, info = self.env.reset(seed=seed, options=options)
-        if hasattr(self.controller, "reset"):
-            self.controller.reset(np.ones(1, bool))  # type: ignore[attr-defined]
-        return self._observed(observation), info
+        self._core.base.reset(np.ones(1, bool))
+        return self._shown(observation), info
 
-    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Executes controller plus scaled residual; ``action`` is the residual."""
-        if self._observation is None:
-            raise gymnasium.error.ResetNeeded("call reset() before step()")
-        residual = checked_residual(action, self.action_space)
-        proposed = self._propose() if self._proposed is None else self._proposed
-        executed, clipped = combine(proposed, residual, self.scale)
-        observation, reward, terminated, truncated, info = self.env.step(
-            executed.astype(self.action_space.dtype)
-        )
-        info = {
-            **info,
-            "controller_action": proposed,
-            "residual": residual,
-            "executed_action": executed,
-            "clipped": float(clipped.mean()),
+    def step(self, action: np.ndarray) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Executes controller plus scaled residual; ``action`` is the residual in [-1, 1]."""
+        residual = np.asarray(action)
+        if residual.shape != self._core.shape:
+            raise InvalidValue(
+                f"the residual has shape {residual.shape}, expected {self._core.shape}"
+            )
+        done = {
+            k: v[0] for k, v in self._core.execute(residual[None], (1, *residual.shape)).items()
         }
-        return self._observed(observation), reward, terminated, truncated, info
+        executed = done["executed_action"].astype(self.action_space.dtype)
+        observation, reward, terminated, truncated, info = self.env.step(executed)
+        info = {**info, **done, "clipped": float(done["clipped"])}
+        return self._shown(observation), reward, terminated, truncated, info
 
-    def _propose(self) -> np.ndarray:
-        shape = (1, *(self.action_space.shape or ()))
-        return controller_action(self.controller, self._observation, shape, self.clip_controller)[0]
-
-    def _observed(self, observation: Any) -> Any:
-        self._observation = batch_of_one(observation)
-        if not self.observe_controller:
+    def _shown(self, observation: Any) -> Any:
+        shown = self._core.see(batch_of_one(observation))
+        if not self._core.observes:
             return observation
-        self._proposed = self._propose()
-        return beside(observation, self._proposed)
+        if isinstance(shown, Mapping):
+            return {**observation, "observation": shown["observation"][0]}
+        return shown[0]

@@ -11,7 +11,7 @@ import numpy as np
 from rpl.check.episode import alike
 from rpl.check.finding import Findings
 from rpl.controllers.adapt import PerEnvironment, adapt, resets_by_mask
-from rpl.controllers.contract import Controller, ControllerError, controller_action
+from rpl.controllers.contract import Controller, ControllerError, Remembers, controller_action
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 NUM_ENVS = 3
@@ -65,8 +65,8 @@ def _act(
     return seen, np.array(actions)
 
 
-def _reset(controller: Any, count: int) -> None:
-    if hasattr(controller, "reset"):
+def _reset(controller: Controller, count: int) -> None:
+    if isinstance(controller, Remembers):
         controller.reset(np.ones(count, bool))
 
 
@@ -124,7 +124,7 @@ def _check_memory(
 def _has_reset(controller: Any) -> bool:
     inner = getattr(controller, "controller", controller)
     if isinstance(inner, PerEnvironment):
-        return any(hasattr(one, "reset") for one in inner.controllers)
+        return any(isinstance(one, Remembers) for one in inner.controllers)
     return resets_by_mask(inner)
 
 

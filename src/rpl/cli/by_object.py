@@ -20,7 +20,7 @@ SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 def object_options(subject: Subject) -> HookOptions | None:
     """The variations of a task that draws objects; None for any other task."""
-    options = getattr(subject.problem.controller_task.unwrapped, "options", None)
+    options = getattr(subject.problem.evaluation_task.unwrapped, "options", None)
     return options if isinstance(options, HookOptions) and options.objects is not None else None
 
 
@@ -41,7 +41,7 @@ def on_split(subject: Subject, split: Split, load: Callable[[HookOptions], Subje
 
 def episode_objects(subject: Subject, seeds: Sequence[int]) -> list[RigidObject]:
     """The object of each episode."""
-    task = subject.problem.controller_task.unwrapped
+    task = subject.problem.evaluation_task.unwrapped
     assert isinstance(task, HookTask)
     return [task.episode_object(seed) for seed in seeds]
 

@@ -19,7 +19,6 @@ from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.errors import check_settings
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
-from rpl.rollout.policies import controller_policy, whole_policy
 from rpl.rollout.seeds import training_seeds
 from rpl.runs.load import Subject
 from rpl.runs.provenance import provenance
@@ -98,11 +97,9 @@ def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episo
         CacheError: if nothing finite was seen in them.
     """
     problem = subject.problem
-    policy = controller_policy(problem)
-    if subject.policy is not None:
-        policy = whole_policy(problem, subject.policy)
+    policy = problem.level() if subject.policy is None else subject.policy
     seeds = training_seeds(seed, first, count)
-    acted = collect(problem.controller_task, policy, seeds, problem.horizon)
+    acted = collect(problem.evaluation_task, policy, seeds, problem.horizon, problem.base())
     if not acted.steps:
         raise CacheError("each episode had an observation or a reward that was not a finite number")
     return acted

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from gymnasium.vector import VectorEnv
 from rich.console import Console
 from rich.table import Table
 
@@ -30,12 +29,10 @@ from rpl.cli.options import (
     usual_options,
     with_groups,
 )
+from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.problem import Problem
-from rpl.residual import Residual
-from rpl.rollout.collect import ActingPolicy
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
-from rpl.rollout.policies import controller_policy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import UNTRAINED, Subject, Wanted, is_planner, load_subject
 
@@ -175,7 +172,7 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
         return {"difference": None, "verdict": None, "largest_deviation": None}
     difference = paired_difference(policy, controller)
     interval: Any = difference[f"{problem.judged_by}_interval"]
-    adds = isinstance(problem.evaluation_task, Residual)
+    adds = problem.adds
     return {
         "difference": difference,
         "verdict": verdict(interval, len(policy.returns)),
@@ -241,17 +238,15 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
 def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:
     """The controller's outcome, and the policy's where the subject has one."""
     problem = subject.problem
-    acting = controller_policy(problem)
-    task = problem.controller_task
-    controller = _shown(problem.compared_with, task, acting, seeds, problem.horizon)
+    controller = _shown(problem, problem.compared_with, problem.level(), seeds)
     if subject.policy is None:
         return controller, None
-    task = problem.evaluation_task
-    return controller, _shown("policy", task, subject.policy, seeds, problem.horizon)
+    base = problem.base()
+    return controller, _shown(problem, "policy", subject.policy, seeds, base)
 
 
 def _shown(
-    whose: str, task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon: int
+    problem: Problem, whose: str, policy: Policy, seeds: Sequence[int], base: Policy | None = None
 ) -> Outcome:
     """The outcome, and until then a line on the terminal that says how far it is."""
     with Console(stderr=True).status(whose) as status:
@@ -259,4 +254,4 @@ def _shown(
         def tell(share: float) -> None:
             status.update(f"{whose}: {share:.0%} of {len(seeds)} episodes")
 
-        return evaluate(task, policy, seeds, horizon, tell)
+        return evaluate(problem.evaluation_task, policy, seeds, problem.horizon, tell, base)

@@ -30,8 +30,7 @@ def export(
 
     policy = load(run, checkpoint)
     difference = write(policy, out)
-    inputs = "observation" + (", desired_goal" if policy.sizes[1] else "")
-    inputs += ", controller_action" if policy.is_residual else ""
+    inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
     Console().print(
         f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
         soft_wrap=True,

@@ -14,9 +14,10 @@ from rich.progress import track
 
 from rpl.cli.evaluate import LARGEST_ROUND, UNSEEN_SEED, judge, load_for, options_for
 from rpl.cli.options import ControllerName, as_command, require_suffix
+from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.rollout.collect import collect
-from rpl.rollout.policies import controller_policy
+from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import UNTRAINED, Subject, is_planner
 
@@ -122,14 +123,21 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     from rpl.viz.film import record
 
     problem = subject.problem
-    acting = [(problem.compared_with, problem.controller_task, controller_policy(problem))]
+    acting: list[tuple[str, Policy]] = [(problem.compared_with, problem.level())]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
-        acting.append((label, problem.evaluation_task, subject.policy))
+        acting.append((label, WholePolicy(subject.policy, problem.base())))
     return [
         [
-            record(task, policy, seed, problem.horizon, label, judged_by=problem.judged_by)
-            for label, task, policy in acting
+            record(
+                problem.evaluation_task,
+                policy,
+                seed,
+                problem.horizon,
+                label,
+                judged_by=problem.judged_by,
+            )
+            for label, policy in acting
         ]
         for seed in track(seeds, "drawing", console=Console(stderr=True))
     ]
@@ -138,16 +146,14 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
 def _show_window(options: Any, seeds: list[int]) -> int:
     subject = load_for(options, 1, render_mode="human")
     problem = subject.problem
-    policy, task = subject.policy, problem.evaluation_task
-    if policy is None:
-        policy, task = controller_policy(problem), problem.controller_task
+    policy, task = subject.policy or problem.level(), problem.evaluation_task
     if task.unwrapped.render_mode != "human":
         raise UsageError(
             f"{subject.name} opens no window: what makes it must take render_mode and pass it on; "
             "--video film.mp4 needs render_mode='rgb_array' only"
         )
     for seed in seeds:
-        episode = collect(task, policy, [seed], problem.horizon)
+        episode = collect(task, policy, [seed], problem.horizon, problem.base())
         success = "success" if episode.success.all() else "failure"
         earned = f"return {episode.returns.sum():.1f}"
         Console().print(success if problem.judged_by == "success" else earned)

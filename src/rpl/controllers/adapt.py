@@ -29,7 +29,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
-from rpl.controllers.contract import Controller, ControllerError, per_env
+from rpl.controllers.contract import Controller, ControllerError, Remembers, per_env
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_own_code
 from rpl.observations import read_only, rows
@@ -52,8 +52,8 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     if isinstance(source, CachedPolicy):
         return source  # which has the task's units already
     if not isinstance(task, GymnasiumTask):
-        return Guarded(_of_task(source, task))
-    return Guarded(_of_environments(source, task), task.to_unit)
+        return guarded(_of_task(source, task))
+    return guarded(_of_environments(source, task), task.to_unit)
 
 
 def is_factory(source: Any) -> bool:
@@ -63,7 +63,7 @@ def is_factory(source: Any) -> bool:
 
 def resets_by_mask(controller: Any) -> bool:
     """Whether its ``reset`` takes the environments to reset."""
-    return hasattr(controller, "reset") and bool(_parameters(controller.reset))
+    return isinstance(controller, Remembers) and bool(_parameters(controller.reset))
 
 
 def _of_environments(source: Any, task: GymnasiumTask) -> Any:
@@ -75,7 +75,12 @@ def _of_environments(source: Any, task: GymnasiumTask) -> Any:
     controller: Any = source
     if inspect.isclass(controller):
         controller = controller()
-    if not hasattr(controller, "reset"):
+    return _one_or_all(controller, task)
+
+
+def _one_or_all(controller: Any, task: VectorEnv) -> Any:
+    """A controller of all environments: as it is, or one for each where it has one memory."""
+    if not isinstance(controller, Remembers):
         return _of_either_shape(controller, task)
     if resets_by_mask(controller):
         return controller
@@ -116,9 +121,7 @@ def _of_task(source: Any, task: VectorEnv) -> Any:
     controller: Any = source(task) if is_factory(source) else source
     if inspect.isclass(controller):
         controller = controller()
-    if hasattr(controller, "reset") and not resets_by_mask(controller):
-        return PerEnvironment([copy.deepcopy(controller) for _ in range(task.num_envs)])
-    return controller if hasattr(controller, "reset") else _of_either_shape(controller, task)
+    return _one_or_all(controller, task)
 
 
 def _of_either_shape(function: Any, task: VectorEnv) -> Any:
@@ -203,13 +206,27 @@ class Guarded:
     ) -> None:
         self.controller = controller
         self._to_unit = to_unit
-        if hasattr(controller, "reset"):  # which says that it has a memory
-            self.reset = controller.reset  # type: ignore[attr-defined]
 
     def __call__(self, observation: Any) -> np.ndarray:
         """Actions (n, action_dim) in the task's units."""
         action = call_guarded(self.controller, observation)
         return action if self._to_unit is None else self._to_unit(action)
+
+
+class GuardedMemory(Guarded):
+    """The same of a controller with a memory."""
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Passes on where episodes begin."""
+        assert isinstance(self.controller, Remembers)
+        self.controller.reset(mask)
+
+
+def guarded(
+    controller: Controller, to_unit: Callable[[np.ndarray], np.ndarray] | None = None
+) -> Guarded:
+    """The controller guarded; see ``Guarded``."""
+    return (GuardedMemory if isinstance(controller, Remembers) else Guarded)(controller, to_unit)
 
 
 class PerEnvironment:
@@ -236,7 +253,7 @@ class PerEnvironment:
     def reset(self, mask: np.ndarray) -> None:
         """Resets the controllers with memory of the environments in ``mask``, (num_envs,) bool."""
         for i in np.flatnonzero(mask):
-            if hasattr(self.controllers[i], "reset"):
+            if isinstance(self.controllers[i], Remembers):
                 self.controllers[i].reset()
 
 

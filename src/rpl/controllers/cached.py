@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import as_goal_observation
+from rpl.observations import DESIRED_GOAL, OBSERVATION
 from rpl.replay.episodes import Episodes
 
 if TYPE_CHECKING:
@@ -96,9 +96,6 @@ def from_episodes(
     """A cache of ``count`` steps of a policy's own episodes, drawn without replacement.
 
     In random order, so that the first m states are a cache of size m in their own right.
-    Actions are those that the episodes hold: of a task itself, not of a Residual, where
-    they would be residuals.
-
     Raises:
         CacheError: if the episodes have fewer steps.
     """
@@ -107,13 +104,12 @@ def from_episodes(
             f"cannot take {count} states from the {episodes.steps} steps of {len(episodes)} "
             "episodes: ask for fewer states, or more episodes"
         )
-    taken = np.arange(episodes.action.shape[1]) < episodes.length[:, None]
-    episode, t = np.nonzero(taken)
+    episode, t = np.nonzero(episodes.taken)
     chosen = generator.permutation(len(t))[:count]
-    at = episode[chosen], t[chosen]
-    return Cache(
-        **{name: getattr(episodes, name)[at] for name in PARTS}, provenance=dict(provenance or {})
-    )
+    at, seen = (episode[chosen], t[chosen]), episodes.observation
+    goal = seen.get(DESIRED_GOAL, np.zeros((*seen[OBSERVATION].shape[:2], 0), np.float32))
+    origin = dict(provenance or {})
+    return Cache(seen[OBSERVATION][at], goal[at], episodes.action[at], origin)
 
 
 @dataclass(frozen=True)
@@ -145,8 +141,9 @@ class NearestNeighbour:
         Raises:
             CacheError: if observation and goal are not as wide as those of the cache.
         """
-        parts = as_goal_observation(observation)
-        seen = np.concatenate([parts["observation"], parts["desired_goal"]], axis=1)
+        parts = observation if isinstance(observation, Mapping) else {OBSERVATION: observation}
+        shown = [parts[name] for name in (OBSERVATION, DESIRED_GOAL) if name in parts]
+        seen = np.concatenate(shown, axis=1)
         seen = np.nan_to_num(seen)  # of environments that diverged; nobody uses their action
         if seen.shape[1] != self.tree.m:
             raise CacheError(

@@ -1,14 +1,14 @@
-"""What a controller is: observations to actions, held to its contract."""
+"""Who acts: controllers as anybody writes them, and the one protocol behind which all act."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import rows
+from rpl.observations import rows, rows_finite, size_of
 
 
 class Controller(Protocol):
@@ -21,6 +21,32 @@ class Controller(Protocol):
     """
 
     def __call__(self, observation: Any, /) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A controller with a memory: it is told where episodes begin."""
+
+    def reset(self, mask: np.ndarray, /) -> None: ...
+
+
+class Policy(Protocol):
+    """Whoever acts in a rollout: controllers, learners, planners, policies read back."""
+
+    has_memory: bool
+    """Whether what it does depends on more than what it is called with."""
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Forgets the episodes of the environments in ``mask``, (num_envs,) bool, which end."""
+
+    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+        """Actions (num_envs, action_dim) in [-1, 1].
+
+        Args:
+            observation: the task's batched observation.
+            base_action: what the base policy would do, (num_envs, action_dim); None without one.
+        """
+        ...
 
 
 class ControllerError(Failure, ValueError):
@@ -58,15 +84,45 @@ def controller_action(
             f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
             "action_dim); rpl.per_env lifts a function of a single observation"
         )
-    finite = np.asarray(np.isfinite(action).all(axis=1))
-    if not np.all(finite):
-        parts = observation.values() if isinstance(observation, Mapping) else [observation]
-        sound = np.stack([np.isfinite(part).all(axis=1) for part in parts]).all(axis=0)
-        if (sound & ~finite).any():
-            row = int(np.argmax(sound & ~finite))
+    finite = rows_finite(action)
+    if not finite.all():
+        broken = rows_finite(observation) & ~finite
+        if broken.any():
+            row = int(np.argmax(broken))
             raise ControllerError(
                 f"the controller returned {action[row]} for environment {row}, whose observation "
                 "is finite; return finite actions"
             )
         action = np.where(finite[:, np.newaxis], action, 0.0)
     return np.clip(action, -1.0, 1.0) if clip else action
+
+
+class ControllerPolicy:
+    """A controller as a ``Policy``, held to its contract.
+
+    Args:
+        controller: any.
+        action_size: numbers of an action.
+        clip: clip its actions to [-1, 1], so that a controller far beyond the bounds cannot hide
+            what is added to it.
+    """
+
+    def __init__(self, controller: Controller, action_size: int, clip: bool = True) -> None:
+        self.controller = controller
+        self.clip = clip
+        self.has_memory = isinstance(controller, Remembers)
+        self._action_size = action_size
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Tells the controller where episodes begin, if it has a memory."""
+        if isinstance(self.controller, Remembers):
+            self.controller.reset(mask)
+
+    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
+        """Actions (n, action_dim) float64.
+
+        Raises:
+            ControllerError: see ``controller_action``.
+        """
+        shape = (size_of(observation), self._action_size)
+        return controller_action(self.controller, observation, shape, self.clip)

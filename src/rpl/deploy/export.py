@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,23 @@ import numpy as np
 from rpl.controllers.onnx_policy import open_session
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
-from rpl.observations import as_goal_observation
+from rpl.learner import ALGORITHMS
+from rpl.observations import BASE_ACTION, OBSERVATION
 
 OPSET = 17
 IR_VERSION = 9  # read by every onnxruntime since 1.17
 TOLERANCE = 1e-5
+CONTROLLER_ACTION = "controller_action"
 
 
 def export(policy: Policy, path: Path) -> float:
     """Writes the policy and compares it with the learner's own answers.
 
-    The file's inputs are ``observation`` (n, size), ``desired_goal`` (n, size) for tasks with
-    goals, and for a residual ``controller_action`` (n, action_dim); its outputs ``action`` and
-    ``residual``, (n, action_dim). All are float32; actions are in the environment's units. Its
-    metadata say the bounds, the scale, and the number of frames that an observation holds.
+    The file's inputs are the parts of an observation that the learner sees, each (n, size):
+    ``observation``, and for tasks with goals ``desired_goal``; for a residual also
+    ``controller_action`` (n, action_dim). Its outputs are ``action`` and ``residual``,
+    (n, action_dim). All are float32; actions are in the environment's units. Its metadata say
+    the bounds, the scale, and the number of frames that an observation holds.
 
     Args:
         policy: from ``rpl.load``.
@@ -107,12 +112,8 @@ class _Graph:
 def _model(policy: Policy) -> Any:
     from onnx import TensorProto, helper
 
-    observation_size, goal_size, action_size = policy.sizes
-    widths = {"observation": observation_size}
-    if goal_size:
-        widths["desired_goal"] = goal_size
-    if policy.is_residual:
-        widths["controller_action"] = action_size
+    action_size = len(policy.action_low)
+    widths = policy.widths | ({CONTROLLER_ACTION: action_size} if policy.is_residual else {})
     graph = _Graph()
     base = _base(graph, policy) if policy.is_residual else None
     residual = _actor(graph, policy, base)
@@ -153,36 +154,28 @@ def metadata(policy: Policy) -> dict[str, Any]:
 def _base(graph: _Graph, policy: Policy) -> str:
     """``Policy.to_unit`` of the controller's action."""
     middle, reach = _middle_and_reach(graph, policy)
-    base = graph.add("Div", graph.add("Sub", "controller_action", middle), reach)
-    return graph.clip(base, 1.0) if policy.clip_controller else base
+    base = graph.add("Div", graph.add("Sub", CONTROLLER_ACTION, middle), reach)
+    assert policy.base is not None
+    return graph.clip(base, 1.0) if policy.base.clip else base
 
 
 def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
     """f(s, g), over a history the mean of what the network says of each frame."""
-    state = policy.state
-    actor, (observation_size, goal_size, action_size) = state.actor, policy.sizes
-    seen = "observation"
-    if base is not None and policy.proposal_size:
-        seen = graph.add("Concat", seen, base, axis=1)
-    seen = graph.normalized(seen, state.observation_normalizer)
-    number = actor.frames.number
-    shared = []
-    if number > 1 and policy.proposal_size:
-        shared.append(graph.columns(seen, observation_size, observation_size + action_size))
-    if goal_size:
-        shared.append(graph.normalized("desired_goal", state.goal_normalizer))
-    size = observation_size // number
-    said = []
-    for frame in range(number):
-        x = seen if number == 1 else graph.columns(seen, frame * size, (frame + 1) * size)
-        if shared:
-            x = graph.add("Concat", x, *shared, axis=1)
-        said.append(graph.mlp(x, actor.network, action_size))
-    # DDPG averages the actions, SAC the means of its Gaussian.
-    if getattr(state, "stochastic", False):
-        return graph.add("Tanh", graph.mean(said), to="residual")
-    mean = graph.mean([graph.add("Tanh", x) for x in said])
-    return graph.add("Identity", mean, to="residual")
+    state, sizes = policy.state, policy.seen.sizes
+    names = [base if name == BASE_ACTION and base else name for name in sizes]
+    shown = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
+    shown = graph.normalized(shown, state.normalizer)
+    number, size = state.actor.frames.number, sizes[OBSERVATION]
+    frames = [shown]
+    if number > 1:
+        beside = graph.columns(shown, size, policy.seen.width)
+        frames = [
+            graph.add("Concat", graph.columns(shown, *ends), beside, axis=1)
+            for ends in pairwise(range(0, size + 1, size // number))
+        ]
+    outputs = [graph.mlp(x, state.actor.network, len(policy.action_low)) for x in frames]
+    algorithm = ALGORITHMS["sac" if state.stochastic else "ddpg"]
+    return graph.add("Identity", algorithm.to_onnx(graph, outputs), to="residual")
 
 
 def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:
@@ -210,18 +203,18 @@ def largest_difference(policy: Policy, path: Path) -> float:
     generator = np.random.default_rng(0)
     worst = 0.0
     for observation in (policy.random_observations(1000, generator), *policy.real_observations()):
-        parts = as_goal_observation(observation)
-        count = len(parts["observation"])
+        plain = not isinstance(observation, Mapping)
+        parts = {OBSERVATION: observation} if plain else dict(observation)
+        count = len(parts[OBSERVATION])
         reach = (policy.action_high - policy.action_low) / 2.0
         uniform = generator.uniform(-1.5, 1.5, (count, len(reach)))
-        proposed = (policy.action_high + policy.action_low) / 2.0 + reach * uniform
-        feed = {"observation": parts["observation"], "desired_goal": parts["desired_goal"]}
-        feed["controller_action"] = proposed
+        given = (policy.action_high + policy.action_low) / 2.0 + reach * uniform
+        feed = {**parts, CONTROLLER_ACTION: given}
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
         action, residual = session.run(["action", "residual"], inputs)
-        expected = policy.residual(observation, policy.to_unit(proposed))
+        expected = policy.residual(observation, policy.to_unit(given))
         worst = max(worst, float(np.abs(residual - expected).max()))
-        total = policy.combine(proposed, expected)
+        total = policy.combine(given, expected)
         worst = max(worst, float(np.abs((action - total) / reach).max()))
     return worst

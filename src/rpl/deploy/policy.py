@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rpl import residual
-from rpl.controllers.contract import controller_action
-from rpl.observations import as_goal_observation, batch_of_one
+from rpl.learner import LearnerState
+from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, batch_of_one
 from rpl.problem import Problem
-from rpl.rollout.policies import greedy_action
+from rpl.rollout.policies import GreedyPolicy, WholePolicy
 from rpl.tasks.gym.task import GymnasiumTask
 
 
@@ -30,7 +29,11 @@ class Policy:
     """
 
     def __init__(
-        self, state: Any, problem: Problem, record: Mapping[str, Any], untrained: bool = False
+        self,
+        state: LearnerState,
+        problem: Problem,
+        record: Mapping[str, Any],
+        untrained: bool = False,
     ) -> None:
         self.state = state
         self.untrained = untrained
@@ -40,24 +43,33 @@ class Policy:
         self.controller_name: str = record["controller"]
         self.controller = problem.controller
         self.frames = problem.frames
-        observation_size, goal_size, action_size = problem.sizes
-        self.proposal_size = problem.proposal_size
-        """How much of what the learner sees is the controller's action, at the end."""
-        self.sizes = observation_size - self.proposal_size, goal_size, action_size
-        """Widths of observation and goal, as the task gives them, and of the action."""
-        wrapped = problem.evaluation_task
-        self.is_residual = isinstance(wrapped, residual.Residual)
+        self.seen = problem.seen
+        """What the learner is shown: names of parts and their widths."""
+        self.is_residual = problem.adds
         """Whether the learner adds to the controller, or acts alone."""
-        self.scale = getattr(wrapped, "scale", np.ones(()))
-        """What a residual of 1 adds, in halves of the action range; () or (action_dim,)."""
-        self.clip_controller: bool = getattr(wrapped, "clip_controller", False)
-        bare = problem.controller_task.unwrapped
-        ones = np.ones(self.sizes[2])
-        own = isinstance(bare, GymnasiumTask)
-        self.action_low = bare.action_low if own else -ones
+        self.scale = problem.scale
+        """What a residual of 1 adds, in halves of the action range; (action_dim,)."""
+        self.base = problem.base()
+        """The controller as a policy, in halves of the action range; None where there is none."""
+        self._greedy = GreedyPolicy(state, problem)
+        self._whole = WholePolicy(self._greedy, self.base)
+        bare = problem.evaluation_task.unwrapped
+        ones = np.ones(problem.action_size)
+        own = bare if isinstance(bare, GymnasiumTask) else None
+        self.action_low = -ones if own is None else own.action_low
         """(action_dim,) the environment's bounds."""
-        self.action_high = bare.action_high if own else ones
-        self.action_dtype = bare.action_dtype if own else np.dtype(np.float32)
+        self.action_high = ones if own is None else own.action_high
+        self.action_dtype = np.dtype(np.float32) if own is None else own.action_dtype
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Widths of the parts of an observation that the task gives and the learner sees."""
+        return {name: size for name, size in self.seen.sizes.items() if name != BASE_ACTION}
+
+    @property
+    def observes_base(self) -> bool:
+        """Whether the learner sees the controller's action."""
+        return self.problem.observes_base
 
     def __call__(self, observation: Any) -> np.ndarray:
         """Actions, (n, action_dim) for n observations or (action_dim,) for one.
@@ -65,63 +77,65 @@ class Policy:
         Raises:
             ValueError: if an observation is not as wide as those of the task.
         """
-        if _is_single(observation):
+        if self._is_single(observation):
             return self(batch_of_one(observation))[0]
         if not isinstance(observation, Mapping):
             observation = np.asarray(observation)
         self._check_widths(observation)
-        if not self.is_residual:
-            return self._from_unit(self.residual(observation))
-        shape = (len(as_goal_observation(observation)["observation"]), self.sizes[2])
-        proposed = controller_action(self.controller, observation, shape, self.clip_controller)
-        said = self.residual(observation, proposed)
-        return self._from_unit(residual.combine(proposed, said, self.scale)[0])
+        return self._from_unit(self._whole(observation))
+
+    @staticmethod
+    def _is_single(observation: Any) -> bool:
+        plain = not isinstance(observation, Mapping)
+        return np.ndim(observation if plain else observation[OBSERVATION]) == 1
 
     def _check_widths(self, observation: Any) -> None:
-        parts = as_goal_observation(observation)
-        widths = parts["observation"].shape[1], parts["desired_goal"].shape[1]
-        if widths != self.sizes[:2]:
-            goal_missing = self.sizes[1] > 0 and not isinstance(observation, Mapping)
+        plain = not isinstance(observation, Mapping)
+        parts: Mapping[str, Any] = {OBSERVATION: observation} if plain else observation
+        if missing := [name for name in self.widths if name not in parts]:
+            hint = "; give it the task's dict, with the desired_goal"
             raise ValueError(
-                f"observation and goal have {widths} numbers, and the policy was learned on "
-                f"{self.sizes[:2]}"
-                + ("; give it the task's dict, with the desired_goal" if goal_missing else "")
+                f"the observation has no {' and no '.join(missing)}, which the policy was learned "
+                "with" + (hint if DESIRED_GOAL in missing else "")
+            )
+        widths = {name: np.shape(parts[name])[-1] for name in self.widths}
+        if widths != self.widths:
+            found, expected = tuple(widths.values()), tuple(self.widths.values())
+            raise ValueError(
+                f"the observation's {', '.join(widths)} have {found} numbers, and the policy was "
+                f"learned on {expected}"
             )
 
     def reset(self, mask: np.ndarray | None = None) -> None:
         """Clears the controller's memory, of the environments in ``mask`` or of all."""
-        if hasattr(self.controller, "reset"):
-            count = self.problem.controller_task.num_envs
-            self.controller.reset(np.ones(count, bool) if mask is None else mask)  # type: ignore[attr-defined]
+        count = self.problem.evaluation_task.num_envs
+        self._whole.reset(np.ones(count, bool) if mask is None else mask)
 
-    def residual(self, observation: Any, proposed: np.ndarray | None = None) -> np.ndarray:
+    def residual(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
         """f(s, g), (n, action_dim) in [-1, 1], for n observations.
 
         Args:
             observation: what the task observes.
-            proposed: the controller's actions in [-1, 1], (n, action_dim), where the policy
-                observes them.
+            base_action: the controller's actions in halves of the action range, (n, action_dim),
+                where the policy observes them.
 
         Raises:
             ValueError: if they are missing.
         """
-        if self.proposal_size:
-            if proposed is None:
-                raise ValueError("this policy observes the controller's action: give it too")
-            observation = residual.beside(observation, proposed)
-        return greedy_action(self.state, observation)
+        if self.observes_base and base_action is None:
+            raise ValueError("this policy observes the controller's action: give it too")
+        return self._greedy.learned(observation, base_action)
 
-    def combine(self, proposed: np.ndarray, said: np.ndarray) -> np.ndarray:
+    def combine(self, base_action: np.ndarray, learned: np.ndarray) -> np.ndarray:
         """Actions from the controller's, in the environment's units, and the residual's."""
-        if not self.is_residual:
-            return self._from_unit(said)
-        return self._from_unit(residual.combine(self.to_unit(proposed), said, self.scale)[0])
+        return self._from_unit(self._greedy.executed(learned, self.to_unit(base_action)))
 
-    def to_unit(self, proposed: np.ndarray) -> np.ndarray:
+    def to_unit(self, action: np.ndarray) -> np.ndarray:
         """The controller's actions in halves of the action range, as the learner sees them."""
         middle, reach = self._middle_and_reach
-        base = (proposed - middle) / reach
-        return np.clip(base, -1.0, 1.0) if self.clip_controller else base
+        base = (action - middle) / reach
+        clips = self.base is not None and self.base.clip
+        return np.clip(base, -1.0, 1.0) if clips else base
 
     @property
     def _middle_and_reach(self) -> tuple[np.ndarray, np.ndarray]:
@@ -135,34 +149,20 @@ class Policy:
 
     def random_observations(self, count: int, generator: np.random.Generator) -> Any:
         """Observations as wide as those seen in training, and wider: (count, ...)."""
-        parts = {}
-        for name, normalizer in (
-            ("observation", self.state.observation_normalizer),
-            ("desired_goal", self.state.goal_normalizer),
-        ):
-            mean, std = np.asarray(normalizer.mean), np.asarray(normalizer.std)
-            parts[name] = mean + 3.0 * std * generator.standard_normal((count, len(mean)))
-        parts["observation"] = parts["observation"][:, : self.sizes[0]]
-        if not self.sizes[1]:
-            return parts["observation"]
-        return {**parts, "achieved_goal": parts["desired_goal"]}
+        mean, std = (np.asarray(x) for x in (self.state.normalizer.mean, self.state.normalizer.std))
+        drawn = mean + 3.0 * std * generator.standard_normal((count, len(mean)))
+        ends = np.cumsum(list(self.seen.sizes.values()))[:-1]
+        parts = dict(zip(self.seen.sizes, np.split(drawn, ends, axis=1), strict=True))
+        parts = {name: parts[name] for name in self.widths}
+        if DESIRED_GOAL not in parts:
+            return parts[OBSERVATION] if len(parts) == 1 else parts
+        return {**parts, "achieved_goal": parts[DESIRED_GOAL]}
 
     def real_observations(self, steps: int = 20) -> Iterator[Any]:
         """Batched observations of the task, as the policy acts in it."""
         task = self.problem.evaluation_task
-        seen, _ = task.reset(seed=0)
+        observation, _ = task.reset(seed=0)
+        self._whole.reset(np.ones(task.num_envs, bool))
         for _ in range(steps):
-            said = greedy_action(self.state, seen)
-            yield self._bare(seen)
-            seen = task.step(said)[0]
-
-    def _bare(self, seen: Any) -> Any:
-        if isinstance(seen, Mapping):
-            return {**seen, "observation": self._bare(seen["observation"])}
-        return seen[:, : self.sizes[0]]
-
-
-def _is_single(observation: Any) -> bool:
-    if isinstance(observation, Mapping):
-        return np.ndim(as_goal_observation(observation)["observation"]) == 1
-    return np.ndim(observation) == 1
+            yield observation
+            observation = task.step(self._whole(observation))[0]

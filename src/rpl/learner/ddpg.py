@@ -1,17 +1,24 @@
 """DDPG's losses, and TD3's changes to them (paper, III and V-C).
 
 Symbols: s observation, g goal, a action (under ``rpl.residual.Residual``, the
-residual), r reward, f the actor, Q the critic, primes their slow copies, gamma the discount.
+residual), r reward, f the actor, Q the critic, primes their target networks, gamma the discount.
 """
 
 from __future__ import annotations
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from rpl.learner.networks import Actor, Critics, Values
+from rpl.config import LearnerConfig
+from rpl.learner.algorithm import ActorStep, Graph, Judge, Metrics
+from rpl.learner.networks import Actor, Critics, Frames, Values
+from rpl.learner.optimizers import actor_optimizer, descend
+from rpl.learner.state import LearnerState
+
+METRICS: tuple[str, ...] = ()
 
 
 def td_target(
@@ -49,3 +56,50 @@ def actor_loss(actor: Actor, critic: Values, x: Array, action_l2: ArrayLike) -> 
     """mean of -Q_1(s, g, f(s, g)) + lambda |f(s, g)|^2 / dim(a)."""
     action = actor(x)
     return -jnp.mean(critic(x, action)) + action_l2 * jnp.mean(jnp.square(action))
+
+
+def make_actor(
+    key: Array, input_size: int, action_size: int, config: LearnerConfig, frames: Frames
+) -> Actor:
+    """A deterministic actor."""
+    return Actor(key, input_size, action_size, config.hidden, config.zero_last, frames)
+
+
+def make_extra(config: LearnerConfig) -> None:
+    """Nothing else is learned."""
+
+
+def is_bounded(config: LearnerConfig) -> bool:
+    """Values are returns."""
+    return True
+
+
+def next_value(
+    config: LearnerConfig, state: LearnerState, judge: Judge, next_x: Array, key: Array
+) -> Array:
+    """Q'(s', g, f'(s', g)), under TD3 the least of its critics for a smoothed action; (batch,)."""
+    assert state.target_actor is not None
+    action = smoothed_action(
+        state.target_actor, next_x, key, config.target_noise, config.target_noise_clip
+    )
+    return judge(next_x, action)
+
+
+def improve_actor(
+    config: LearnerConfig, state: LearnerState, step: ActorStep
+) -> tuple[LearnerState, Metrics]:
+    """The actor goes up the first critic."""
+    assert isinstance(state.actor, Actor)
+    error, gradient = eqx.filter_value_and_grad(actor_loss)(
+        state.actor, step.judge.first, step.x, step.action_l2
+    )
+    actor, optimizer = descend(
+        actor_optimizer(config), state.actor, state.actor_optimizer, gradient
+    )
+    state = eqx.tree_at(lambda s: (s.actor, s.actor_optimizer), state, (actor, optimizer))
+    return state, {"actor_loss": error}
+
+
+def to_onnx(graph: Graph, outputs: list[str]) -> str:
+    """The mean of what the network does in each frame."""
+    return graph.mean([graph.add("Tanh", output) for output in outputs])

@@ -132,6 +132,10 @@ class Actor(eqx.Module):
             return jnp.tanh(self.network(x))
         return jnp.tanh(self.network(self.frames.split(x))).mean(axis=-2)
 
+    def explore(self, x: Array, noise: Array) -> Array:
+        """Disturbed actions, f(s, g) + noise, not clipped."""
+        return self(x) + noise
+
 
 LOG_STD_BOUNDS = (-5.0, 1.0)  # of a squashed Gaussian; beyond 1 it only piles up at the bounds
 
@@ -196,6 +200,10 @@ class GaussianActor(eqx.Module):
     def __call__(self, x: Array) -> Array:
         """Greedy actions (..., action_size) for normalised inputs (..., input_size)."""
         return jnp.tanh(self.distribution(x)[0])
+
+    def explore(self, x: Array, noise: Array) -> Array:
+        """Actions of its distribution, tanh(mu + sigma noise)."""
+        return self.sample(x, noise)[0]
 
     def sample(self, x: Array, z: Array) -> tuple[Array, Array]:
         """Actions (..., action_size) of standard normal ``z``, and their log densities (...).

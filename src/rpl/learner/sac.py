@@ -7,12 +7,30 @@ policy is the controller to the last bit; sigma starts small enough not to spoil
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from rpl.learner.networks import GaussianActor, Values
+from rpl.config import LearnerConfig
+from rpl.learner.algorithm import ActorStep, Graph, Judge, Metrics
+from rpl.learner.networks import Frames, GaussianActor, Values
+from rpl.learner.optimizers import actor_optimizer, descend, temperature_optimizer
+from rpl.learner.state import LearnerState
+
+METRICS = ("entropy", "temperature")
+
+
+class Temperature(NamedTuple):
+    """What a unit of entropy is worth, and the state of its optimiser."""
+
+    log_value: Array
+    """log alpha"""
+    optimizer: optax.OptState
 
 
 def draw(actor: GaussianActor, x: Array, key: Array) -> tuple[Array, Array]:
@@ -49,3 +67,61 @@ def actor_loss(
 def temperature_loss(log_temperature: Array, entropy: Array, target_entropy: float) -> Array:
     """log alpha * (H - H_target): alpha falls while there is more entropy than asked for."""
     return log_temperature * (entropy - target_entropy)
+
+
+def make_actor(
+    key: Array, input_size: int, action_size: int, config: LearnerConfig, frames: Frames
+) -> GaussianActor:
+    """A squashed Gaussian."""
+    return GaussianActor(
+        key, input_size, action_size, config.hidden, config.zero_last, config.initial_std, frames
+    )
+
+
+def make_extra(config: LearnerConfig) -> Temperature:
+    """The temperature, which is learned besides."""
+    log_value = jnp.log(jnp.asarray(config.initial_temperature, jnp.float32))
+    return Temperature(log_value, temperature_optimizer(config).init(log_value))
+
+
+def is_bounded(config: LearnerConfig) -> bool:
+    """A bonus for entropy knows no bounds."""
+    return not config.entropy_in_value
+
+
+def next_value(
+    config: LearnerConfig, state: LearnerState, judge: Judge, next_x: Array, key: Array
+) -> Array:
+    """Q'(s', g, a') for one a' ~ pi, with or without what its entropy is worth; (batch,)."""
+    assert isinstance(state.actor, GaussianActor)
+    temperature = jnp.exp(state.extra.log_value) if config.entropy_in_value else 0.0
+    return soft_value(state.actor, judge, next_x, key, temperature)
+
+
+def improve_actor(
+    config: LearnerConfig, state: LearnerState, step: ActorStep
+) -> tuple[LearnerState, Metrics]:
+    """The actor goes up the least critic and its entropy, the temperature towards its aim."""
+    assert isinstance(state.actor, GaussianActor)
+    temperature = jnp.exp(state.extra.log_value)
+    (error, entropy), gradient = eqx.filter_value_and_grad(actor_loss, has_aux=True)(
+        state.actor, step.judge, step.x, step.key, temperature, step.action_l2
+    )
+    actor, optimizer = descend(
+        actor_optimizer(config), state.actor, state.actor_optimizer, gradient
+    )
+    slope = jax.grad(temperature_loss)(
+        state.extra.log_value, entropy, config.target_entropy * state.actor.action_size
+    )
+    extra = Temperature(
+        *descend(temperature_optimizer(config), state.extra.log_value, state.extra.optimizer, slope)
+    )
+    state = eqx.tree_at(
+        lambda s: (s.actor, s.actor_optimizer, s.extra), state, (actor, optimizer, extra)
+    )
+    return state, {"actor_loss": error, "entropy": entropy, "temperature": temperature}
+
+
+def to_onnx(graph: Graph, outputs: list[str]) -> str:
+    """The mean of the Gaussian, squashed, whose mu is the mean over the frames."""
+    return graph.add("Tanh", graph.mean(outputs))

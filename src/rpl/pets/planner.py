@@ -257,7 +257,7 @@ class PETS:
         self.ensemble = ensemble
         self.cost = cost
         self.config = config
-        self._action_size = action_size
+        self.action_size = action_size
         self._key = jax.random.key(seed)
         self._calls = 0
         self._mean: np.ndarray | None = None
@@ -272,7 +272,7 @@ class PETS:
     def __call__(self, observation: Any) -> np.ndarray:
         """Actions (num_envs, action_size), the first ones of new plans."""
         seen, goal = _parts(observation)
-        shape = (len(seen), self.config.horizon, self._action_size)
+        shape = (len(seen), self.config.horizon, self.action_size)
         if self._mean is None or self._mean.shape != shape:
             self._mean = np.zeros(shape, np.float32)
         key = jax.random.fold_in(self._key, self._calls)

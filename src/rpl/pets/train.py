@@ -16,11 +16,12 @@ import jax
 import numpy as np
 from gymnasium.vector import VectorEnv
 
+from rpl.controllers.contract import ControllerPolicy
 from rpl.pets import dynamics
 from rpl.pets.dynamics import Model, ModelConfig
 from rpl.pets.planner import OFFICIAL, PETS, SMALL, SMALL_AND_WIDE, Cost, PlannerConfig
 from rpl.replay.episodes import Episodes
-from rpl.rollout.collect import ActingPolicy, collect
+from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
 
 
@@ -163,10 +164,15 @@ def train_pets(
     while progress.trial <= config.trials and not interrupted():
         started = time.perf_counter()
         trial = progress.trial
-        policy = _watched(trial_policy(config, problem, state, trial), progress, observer)
+        policy = trial_policy(config, problem, state, trial)
         seeds = training_seeds(config.seed, trial, 1)
         steps = config.steps_in(trial, problem.horizon)
-        episodes = collect(problem.task, policy, seeds, steps)
+        taken = progress.environment_steps
+
+        def tell(share: float, taken: int = taken, steps: int = steps) -> None:
+            observer.on_step(taken + round(share * steps))
+
+        episodes = collect(problem.task, policy, seeds, steps, tell=tell)
         state = with_episode(state, trial, episodes)
         state, error = learn(config, state, trial)
         _advance(progress, config, steps, episodes, time.perf_counter() - started)
@@ -188,16 +194,6 @@ def train_pets(
         keeper.save(state, progress, best=True)
         observer.on_trial(row)
     return state
-
-
-def _watched(policy: ActingPolicy, progress: PETSProgress, observer: TrialObserver) -> ActingPolicy:
-    """The policy, which tells of its steps."""
-
-    def watched(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        observer.on_step(progress.environment_steps + step)
-        return policy(observation, episodes, step)
-
-    return watched
 
 
 def _advance(
@@ -222,7 +218,7 @@ def with_episode(state: PETSState, trial: int, episodes: Episodes) -> PETSState:
     observation, action, length = state.observation, state.action, state.length
     observation, action, length = observation.copy(), action.copy(), length.copy()
     steps = episodes.action.shape[1]
-    observation[trial, : steps + 1] = episodes.observation[0]
+    observation[trial, : steps + 1] = episodes.observation["observation"][0]
     action[trial, :steps] = episodes.action[0]
     length[trial] = episodes.length[0]
     return PETSState(state.model, observation, action, length)
@@ -246,36 +242,23 @@ def learn(config: PETSConfig, state: PETSState, trial: int) -> tuple[PETSState, 
 
 def trial_policy(
     config: PETSConfig, problem: PETSProblem, state: PETSState, trial: int
-) -> ActingPolicy:
+) -> ControllerPolicy:
     """Random actions in the first trial, or while nothing was learned; then plans."""
     generator = np.random.default_rng((config.seed, 5, trial))
     shape = problem.task.action_space.shape
     if state.length.any():
         seed = int(generator.integers(2**31))
         planner = config.planner_in(trial)
-        return planning_policy(make_pets(replace(config, planner=planner), problem, state, seed))
-
-    def random(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        return generator.uniform(-1.0, 1.0, shape)
-
-    return random
+        pets = make_pets(replace(config, planner=planner), problem, state, seed)
+        return ControllerPolicy(pets, pets.action_size)
+    _, action_size = _sizes(problem.task)
+    return ControllerPolicy(lambda observation: generator.uniform(-1.0, 1.0, shape), action_size)
 
 
 def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: int) -> PETS:
     """The controller that was learned, for any number of environments."""
     _, action_size = _sizes(problem.task)
     return PETS(state.model.ensemble, problem.cost, action_size, config.planner, seed)
-
-
-def planning_policy(pets: PETS) -> ActingPolicy:
-    """The controller as a policy, which forgets its plans where a round of episodes begins."""
-
-    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        if step == 0:
-            pets.reset(np.ones(len(episodes), bool))
-        return pets(observation)
-
-    return policy
 
 
 def _sizes(task: VectorEnv) -> tuple[int, int]:

@@ -8,10 +8,11 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from rpl.config import Config
+from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.errors import InvalidValue, UsageError
 from rpl.pets.train import PETSProblem
-from rpl.problem import Problem, critic_input, with_residual
+from rpl.problem import Problem
 from rpl.registry.catalog import (
     CONTROLLERS,
     METHODS,
@@ -24,7 +25,8 @@ from rpl.registry.catalog import (
 )
 from rpl.registry.custom import own_problem
 from rpl.registry.names import is_own_controller, own_controller
-from rpl.replay.hindsight import GoalRules, relabelled_by_difference
+from rpl.replay.hindsight import GoalRules
+from rpl.tasks.fetch.hook import HookOptions
 from rpl.tasks.goal_task import GoalTask
 
 
@@ -42,6 +44,11 @@ def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controll
     return entry.make(
         **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}
     )
+
+
+def charged_steps(controller: Controller) -> int:
+    """Environment steps that a controller was learned from; 0 if it was written."""
+    return controller.charged_steps if isinstance(controller, CachedPolicy) else 0
 
 
 def make_problem(
@@ -79,30 +86,23 @@ def make_problem(
             num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
         )
 
-    def prepared(bare_task: GoalTask, controller: Controller) -> VectorEnv:
-        return with_residual(bare_task, controller, config.residual) if residual else bare_task
-
     bare = make(config.evaluation_episodes, render_mode=render_mode)
     acting = make_controller(name, bare, controller_options)
     collecting = make(config.num_envs or config.episodes_per_cycle)
     # One's own may have a memory for each simulation, and so has to be made for each task.
     exploring = acting if name in CONTROLLERS else make_controller(name, collecting)
-    training = prepared(collecting, exploring)
     return Problem(
-        task=training,
-        evaluation_task=prepared(bare, acting),
-        controller_task=bare,
+        task=collecting,
+        evaluation_task=bare,
         controller=acting,
         exploring_controller=None if exploring is acting else exploring,
         horizon=entry.horizon,
-        rules=GoalRules(
-            relabelled_by_difference(bare.compute_reward)
-            if bare.reward_needs_action
-            else bare.compute_reward
-        ),
+        rules=GoalRules(bare.compute_reward),
+        residual=config.residual if residual else None,
         value_bounds=entry.value_bounds,
         judged_by=entry.judged_by,
-        beneath=critic_input(config.residual, training),
+        charged_steps=charged_steps(acting),
+        frames=options.frames if isinstance(options, HookOptions) else 1,
     )
 
 

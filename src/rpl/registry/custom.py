@@ -7,15 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
 from rpl.config import Config
+from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
-from rpl.problem import Problem, critic_input, with_residual
+from rpl.problem import Problem
 from rpl.registry.names import OwnOptions, own_controller, own_task
 from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
 from rpl.rollout.collect import collect
-from rpl.rollout.policies import controller_policy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
@@ -43,28 +42,28 @@ def own_problem(
         render_mode: of the environments that evaluations use.
     """
 
-    def prepared(bare: GymnasiumTask) -> tuple[VectorEnv, Controller]:
-        acting = own_controller(idle(bare) if controller is None else controller, bare)
-        return with_residual(bare, acting, config.residual) if residual else bare, acting
+    def acting_in(task: GymnasiumTask) -> Controller:
+        return own_controller(idle(task) if controller is None else controller, task)
 
     num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
     bare = own_task(source, options, num_envs, render_mode)
-    evaluation_task, acting = prepared(bare)
-    task, exploring = evaluation_task, acting
+    acting = acting_in(bare)
+    task, exploring = bare, acting
     if not bare.parallel:  # processes serve both: every round of episodes resets all of them
         count = config.num_envs or config.episodes_per_cycle
-        task, exploring = prepared(own_task(source, options, count))
+        task = own_task(source, options, count)
+        exploring = acting_in(task)
     problem = Problem(
         task=task,
-        evaluation_task=evaluation_task,
-        controller_task=bare,
+        evaluation_task=bare,
         controller=acting,
         exploring_controller=exploring,
         horizon=bare.max_episode_steps,
         rules=goal_rules(bare, config.replay.hindsight),
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
         compared_with="doing nothing" if controller is None else "controller",
-        beneath=critic_input(config.residual, task),
+        residual=config.residual if residual else None,
+        charged_steps=acting.charged_steps if isinstance(acting, CachedPolicy) else 0,
     )
     problem.judged_by = _judged_by(options, problem, bare)
     return problem
@@ -75,7 +74,7 @@ def _judged_by(options: OwnOptions, problem: Problem, bare: GymnasiumTask) -> An
     if options.judged_by != "auto":
         return options.judged_by
     seeds = evaluation_seeds(0, bare.num_envs)
-    collect(bare, controller_policy(problem), seeds, problem.horizon)
+    collect(bare, problem.level(), seeds, problem.horizon)
     return "success" if bare.reports_success else "return"
 
 

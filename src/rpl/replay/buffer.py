@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rpl.errors import Failure, InvalidValue
+from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Arrays, Seen
 from rpl.replay.batch import Batch
 from rpl.replay.episodes import Episodes
 from rpl.replay.hindsight import GoalRules
@@ -26,25 +28,14 @@ class _Drawn(NamedTuple):
     episode: np.ndarray
     """Slots."""
     t: np.ndarray
-    goal: np.ndarray
-    """As relabelled."""
+    goal: np.ndarray | None
+    """As relabelled; None without goals."""
     relabelled: np.ndarray
 
     def after(self, k: int, which: np.ndarray) -> _Drawn:
         """What follows k steps after some of them."""
-        return _Drawn(
-            self.episode[which], self.t[which] + k, self.goal[which], self.relabelled[which]
-        )
-
-
-class Beneath(Protocol):
-    """The controller beneath stored residuals; see ``rpl.problem``."""
-
-    def proposed(
-        self, observation: np.ndarray, achieved_goal: np.ndarray, desired_goal: np.ndarray
-    ) -> np.ndarray: ...
-
-    def executed(self, proposed: np.ndarray, residual: np.ndarray) -> np.ndarray: ...
+        goal = None if self.goal is None else self.goal[which]
+        return _Drawn(self.episode[which], self.t[which] + k, goal, self.relabelled[which])
 
 
 class Replay:
@@ -58,9 +49,9 @@ class Replay:
     Args:
         capacity: episodes of full length that are shown to the learner, or as many rows.
         horizon: T, the most steps an episode has.
-        observation_size: width of an observation.
-        goal_size: width of a goal; 0 without goals.
+        seen: what the learner is shown.
         action_size: width of an action.
+        base_size: width of a base action; 0 without a base policy.
         slack: hidden room, in episodes of full length: at least for what is stored between two
             checkpoints.
         folder: where the arrays live; None keeps them in memory.
@@ -70,9 +61,9 @@ class Replay:
         self,
         capacity: int,
         horizon: int,
-        observation_size: int,
-        goal_size: int,
+        seen: Seen,
         action_size: int,
+        base_size: int = 0,
         slack: int = 0,
         folder: Path | None = None,
     ) -> None:
@@ -80,10 +71,15 @@ class Replay:
         self._rows = rows = (capacity + slack) * (horizon + 1)
         self._slots = slots = rows // LEAST_ROWS
         self._stored = self._shown = 0
+        # Under names of ours: a user's may be those of other arrays, or lead out of the folder.
+        ours = (OBSERVATION, BASE_ACTION, DESIRED_GOAL)
+        self._parts = {
+            name: name if name in ours else f"part{i}" for i, name in enumerate(seen.sizes)
+        }
         shapes = {
-            "observation": (rows, observation_size),
-            "achieved_goal": (rows, goal_size),
-            "desired_goal": (rows, goal_size),
+            **{self._parts[name]: (rows, size) for name, size in seen.sizes.items()},
+            "achieved_goal": (rows, seen.goal_size),
+            BASE_ACTION: (rows, base_size),
             "action": (rows, action_size),
             "reward": (rows,),
             "start": (slots,),
@@ -130,13 +126,15 @@ class Replay:
         start = (self._next_row() + np.cumsum(rows) - rows) % self._rows
         at["start"][slots], at["length"][slots] = start, episodes.length
         at["terminated"][slots] = episodes.terminated
-        t = np.arange(episodes.observation.shape[1])
+        t = np.arange(episodes.action.shape[1] + 1)
         row = (start[:, None] + t) % self._rows
-        seen, acted = t <= episodes.length[:, None], t[:-1] < episodes.length[:, None]
-        for name in ("observation", "achieved_goal", "desired_goal"):
-            at[name][row[seen]] = getattr(episodes, name)[seen]
-        for name in ("action", "reward"):
-            at[name][row[:, :-1][acted]] = getattr(episodes, name)[acted]
+        seen = t <= episodes.length[:, None]
+        states = {self._parts[name]: part for name, part in episodes.observation.items()}
+        states |= {"achieved_goal": episodes.achieved_goal, BASE_ACTION: episodes.base_action}
+        for name, part in states.items():
+            at[name][row[seen]] = part[seen]
+        for name, steps in (("action", episodes.action), ("reward", episodes.reward)):
+            at[name][row[:, :-1][episodes.taken]] = steps[episodes.taken]
         self._show(self._stored + len(episodes))
 
     def _next_row(self) -> int:
@@ -160,14 +158,13 @@ class Replay:
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,
-        beneath: Beneath | None = None,
     ) -> Batch[np.ndarray]:
         """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
 
         With probability ``hindsight`` the goal of a transition at time t becomes the goal
         achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
-        are computed anew. Stored actions stay as they are, also where they are residuals on
-        a controller that would have acted differently for the new goal.
+        are computed anew. Actions and base actions stay as they happened, though the base
+        policy would have acted otherwise for the new goal.
 
         Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
         goal, with m the least of n and what would be left of the episode with that goal, and
@@ -183,35 +180,38 @@ class Replay:
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
-            beneath: the controller, where the batch's actions are to be the executed ones.
         """
-        count = int(np.prod(shape))
+        count, at = int(np.prod(shape)), self._arrays
         episode, t = self._draw_steps(count, generator, newest)
-        at, row = self._arrays, self._row(episode, t)
-        goal = own_goal = at["desired_goal"][row]
-        observation, action = at["observation"][row], at["action"][row]
         relabelled = generator.random(count) < hindsight
         # Drawn whether used or not, so that the share of hindsight changes nothing else.
         future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
-        if goal.shape[1] > 0:
+        goal = None
+        if DESIRED_GOAL in at:
             later = at["achieved_goal"][self._row(episode, future)]
-            goal = np.where(relabelled[:, None], later, goal)
+            goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
         drawn = _Drawn(episode, t, goal, relabelled)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
-        end = self._row(episode, t + taken)
-        next_observation = at["observation"][end]
-        tail = np.power(discount, taken).astype(np.float32)
-        flat: list[Any] = [
-            observation, goal, action, reward, next_observation, terminated, tail
-        ]  # fmt: skip
-        if beneath is not None:
-            achieved = at["achieved_goal"]
-            # What was executed was proposed for the episode's own goal.
-            for_own = beneath.proposed(observation, achieved[row], own_goal)
-            flat[2] = beneath.executed(for_own, action)
-            flat.append(beneath.proposed(observation, achieved[row], goal))
-            flat.append(beneath.proposed(next_observation, achieved[end], goal))
-        return Batch(*(part.reshape(*shape, *part.shape[1:]) for part in flat))
+        row, end = self._row(episode, t), self._row(episode, t + taken)
+        based = at[BASE_ACTION].shape[1] > 0
+        batch = Batch(
+            observation=self._seen(row, goal),
+            base_action=at[BASE_ACTION][row] if based else None,
+            action=at["action"][row],
+            reward=reward,
+            next_observation=self._seen(end, goal),
+            next_base_action=at[BASE_ACTION][end] if based else None,
+            terminated=terminated,
+            discount=np.power(discount, taken).astype(np.float32),
+        )
+        return _map(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
+
+    def _seen(self, row: np.ndarray, goal: np.ndarray | None) -> Arrays:
+        """What the learner is shown at these rows, with these goals."""
+        return {
+            name: goal if name == DESIRED_GOAL and goal is not None else self._arrays[ours][row]
+            for name, ours in self._parts.items()
+        }
 
     def _sum(
         self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
@@ -233,7 +233,7 @@ class Replay:
     def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
         """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
         reward = self._arrays["reward"][self._row(now.episode, now.t)].astype(np.float32)
-        if now.goal.shape[1] == 0:
+        if now.goal is None:
             return reward
         achieved, info = self._outcome(now)
         recomputed = rules.compute_reward(achieved, now.goal, info)
@@ -247,12 +247,13 @@ class Replay:
         last = now.t + 1 == self._arrays["length"][now.episode]
         ended = last & self._arrays["terminated"][now.episode]
         relabelled = np.flatnonzero(now.relabelled)
-        if rules.compute_terminated is None or now.goal.shape[1] == 0 or not relabelled.size:
+        if rules.compute_terminated is None or now.goal is None or not relabelled.size:
             return ended
         asked = now.after(0, relabelled)
         achieved, info = self._outcome(asked)
-        at_own_goal = rules.compute_terminated(achieved, info["desired_goal"], info)
-        at_goal = rules.compute_terminated(achieved, asked.goal, info)
+        own_goal = self._arrays[DESIRED_GOAL][self._row(asked.episode, asked.t)]
+        at_own_goal = rules.compute_terminated(achieved, own_goal, info)
+        at_goal = rules.compute_terminated(achieved, now.goal[relabelled], info)
         ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
         return ended
 
@@ -261,10 +262,8 @@ class Replay:
         at = self._arrays
         row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
         return at["achieved_goal"][after], {
-            "observation": at["observation"][after],
+            "observation": at[OBSERVATION][after],
             "action": at["action"][row],
-            "desired_goal": at["desired_goal"][row],
-            "reward": at["reward"][row],
         }
 
     def _row(self, episode: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -284,6 +283,17 @@ class Replay:
         which = np.searchsorted(ends, step, side="right")
         start = ends[which] - self._arrays["length"][slots[which]]
         return slots[which], step - start
+
+
+def _map(batch: Batch[np.ndarray], change: Callable[[np.ndarray], np.ndarray]) -> Batch[np.ndarray]:
+    """The batch with every array changed."""
+
+    def changed(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: change(array) for name, array in part.items()}
+        return None if part is None else change(part)
+
+    return Batch(*map(changed, batch))
 
 
 def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Whole episodes, as they were seen."""
+"""Whole episodes, as they happened."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from rpl.observations import Arrays
+
 
 @dataclass
 class Episodes:
-    """A batch of n whole episodes of at most T steps, and what was seen in them.
+    """A batch of n whole episodes of at most T steps, and what happened in them.
 
-    Steps beyond an episode's ``length`` hold zeros. Tasks without goals have goal arrays
-    of width 0.
+    Steps beyond an episode's ``length`` hold zeros.
     """
 
-    observation: np.ndarray
-    """(n, T + 1, observation_dim) float32"""
+    observation: Arrays
+    """What the learner is shown, by the names of its parts, each (n, T + 1, size) float32; see
+    ``rpl.observations.Seen``. Without the base action, which stands beside."""
     achieved_goal: np.ndarray
-    """(n, T + 1, goal_dim) float32"""
-    desired_goal: np.ndarray
-    """(n, T + 1, goal_dim) float32"""
+    """(n, T + 1, goal_dim) float32; of width 0 on tasks without goals"""
+    base_action: np.ndarray
+    """(n, T + 1, action_dim) float32: what the base policy would do; of width 0 without one"""
     action: np.ndarray
-    """(n, T, action_dim) float32: what the policy chose (the residual, under Residual)"""
+    """(n, T, action_dim) float32: what was executed"""
     reward: np.ndarray
     """(n, T) float32"""
     length: np.ndarray
@@ -34,12 +36,6 @@ class Episodes:
     """(n,) bool: the goal was reached at the last step"""
     index: np.ndarray
     """(n,) int: which of the seeds asked for"""
-    residual_size: np.ndarray
-    """(n,) mean absolute residual; 0 where the task is not a Residual"""
-    clipped_share: np.ndarray
-    """(n,) share of action components that the bounds cut off; 0 likewise"""
-    largest_deviation: np.ndarray
-    """(n, action_dim): the furthest from the controller, see ``rpl.residual.deviation``"""
     dropped: int = 0
     """Episodes left out because a state or a reward was not finite."""
 
@@ -56,12 +52,23 @@ class Episodes:
         """Environment steps in these episodes."""
         return int(self.length.sum())
 
+    @property
+    def taken(self) -> np.ndarray:
+        """Which steps were taken, (n, T) bool."""
+        return np.arange(self.action.shape[1]) < self.length[:, None]
+
 
 def join(rounds: Sequence[Episodes]) -> Episodes:
     """All episodes of several rounds."""
-    arrays = {
-        f.name: np.concatenate([getattr(r, f.name) for r in rounds])
-        for f in fields(Episodes)
-        if f.name != "dropped"
-    }
-    return Episodes(**arrays, dropped=sum(r.dropped for r in rounds))
+
+    def joined(name: str) -> np.ndarray | Arrays:
+        parts = [getattr(r, name) for r in rounds]
+        if isinstance(parts[0], dict):
+            return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+        return np.concatenate(parts)
+
+    names = [field.name for field in fields(Episodes) if field.name != "dropped"]
+    return Episodes(
+        **{name: joined(name) for name in names},  # type: ignore[arg-type]
+        dropped=sum(r.dropped for r in rounds),
+    )

@@ -2,113 +2,138 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 
-from rpl.observations import as_goal_observation
+from rpl.controllers.contract import Policy
+from rpl.observations import Seen, rows_finite
 from rpl.replay.episodes import Episodes, join
-from rpl.residual import deviation
+
+Tell = Callable[[float], None]
+"""Is told in every step what share of the episodes is done."""
 
 
-class ActingPolicy(Protocol):
-    """Chooses actions for a running round of episodes."""
-
-    def __call__(self, observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        """Actions (num_envs, action_dim).
-
-        Args:
-            observation: the task's batched observation.
-            episodes: (num_envs,) positions of the running episodes among the seeds asked for.
-            step: the time t within the episodes, from 0.
-        """
-        ...
-
-
-def collect(task: VectorEnv, policy: ActingPolicy, seeds: Sequence[int], horizon: int) -> Episodes:
+def collect(
+    task: VectorEnv,
+    policy: Policy,
+    seeds: Sequence[int],
+    horizon: int,
+    base: Policy | None = None,
+    tell: Tell = lambda share: None,
+) -> Episodes:
     """Runs one episode per seed and returns them in the order of the seeds.
 
     More seeds than environments run in rounds. An episode depends on its seed and the
-    policy alone.
+    policies alone.
 
     Args:
-        task: a vector environment without autoreset.
-        policy: see ``ActingPolicy``.
+        task: a vector environment without autoreset, with actions in [-1, 1].
+        policy: says what is executed.
         seeds: one per episode.
         horizon: the largest number of steps an episode may take.
+        base: the base policy, asked before the policy in every step; None has none.
+        tell: is told in every step what share of the episodes is done.
     """
     rounds = []
     for first in range(0, len(seeds), task.num_envs):
         wanted = np.arange(first, min(first + task.num_envs, len(seeds)))
+
+        def tell_round(share: float, first: int = first, here: int = len(wanted)) -> None:
+            tell((first + here * share) / len(seeds))
+
         # A last, partial round repeats episodes to fill the environments; extras are cut off.
-        episodes = np.resize(wanted, task.num_envs)
-        rounds.append(_round(task, policy, episodes, seeds, horizon, keep=len(wanted)))
+        record = _Record(task, horizon, base is not None, np.resize(wanted, task.num_envs))
+        rounds.append(_round(record, task, policy, base, seeds, len(wanted), tell_round))
     return join(rounds)
 
 
 def _round(
+    record: _Record,
     task: VectorEnv,
-    policy: ActingPolicy,
-    episodes: np.ndarray,
+    policy: Policy,
+    base: Policy | None,
     seeds: Sequence[int],
-    horizon: int,
     keep: int,
+    tell: Tell,
 ) -> Episodes:
-    observation, _ = task.reset(seed=[int(seeds[i]) for i in episodes])  # type: ignore[arg-type]
-    record = _Record(as_goal_observation(observation), task, horizon)
+    """Runs the episodes of ``record``, of which the first ``keep`` count."""
+    # Gymnasium's annotation forgets the list of seeds that its vector environments take.
+    observation, _ = task.reset(seed=[int(seeds[i]) for i in record.index])  # type: ignore[arg-type]
+    begin = np.ones(task.num_envs, bool)
+    for acting in (policy, base):
+        if acting is not None:
+            acting.reset(begin)
+    observation, base_action = record.see(0, observation, base, begin)
     running = np.arange(task.num_envs) < keep
-    for t in range(horizon):
-        action = policy(_finite(observation), episodes, t)
+    for t in range(record.horizon):
+        tell(t / record.horizon)
+        action = policy(observation, base_action)
         observation, reward, terminated, truncated, info = task.step(action)
-        record.add(t, action, as_goal_observation(observation), reward, running, info)
-        ended = np.asarray(terminated) | np.asarray(truncated)
+        record.act(t, action, reward, info, running)
+        # Also after the last step: what comes next is bootstrapped from.
+        observation, base_action = record.see(t + 1, observation, base, running)
         record.terminated |= running & terminated
-        running = running & ~ended
+        running = running & ~(np.asarray(terminated) | np.asarray(truncated))
         if not running.any():
             break
-    return record.episodes(episodes[:keep])
+    return record.episodes(keep)
 
 
 class _Record:
     """The arrays of one round while it runs."""
 
-    def __init__(self, observation: dict[str, np.ndarray], task: VectorEnv, horizon: int) -> None:
+    def __init__(self, task: VectorEnv, horizon: int, based: bool, index: np.ndarray) -> None:
         n = task.num_envs
         (action_size,) = task.single_action_space.shape or (0,)
+        self.horizon, self.index = horizon, index
+        self.seen = Seen.of(task.single_observation_space)
         self.parts = {
-            name: np.zeros((n, horizon + 1, value.shape[1]), np.float32)
-            for name, value in observation.items()
+            name: np.zeros((n, horizon + 1, size), np.float32)
+            for name, size in self.seen.sizes.items()
         }
-        self.sound = np.ones(n, bool)
-        self._see(0, observation, np.ones(n, bool))
+        self.achieved_goal = np.zeros((n, horizon + 1, self.seen.goal_size), np.float32)
+        self.base_action = np.zeros((n, horizon + 1, action_size if based else 0), np.float32)
         self.action = np.zeros((n, horizon, action_size), np.float32)
         self.reward = np.zeros((n, horizon), np.float32)
         self.length = np.zeros(n, np.int32)
-        self.terminated = np.zeros(n, bool)
-        self.success = np.zeros(n, bool)
-        self.residual_size = np.zeros(n)
-        self.clipped_share = np.zeros(n)
-        self.largest_deviation = np.zeros((n, action_size))
+        self.terminated, self.success = np.zeros(n, bool), np.zeros(n, bool)
+        self.sound = np.ones(n, bool)
 
-    def _see(self, t: int, observation: dict[str, np.ndarray], running: np.ndarray) -> None:
-        """Stores what is observed at time t; what no float32 can hold is not finite either."""
-        for name, value in observation.items():
-            with np.errstate(over="ignore"):
-                self.parts[name][running, t] = value[running]
-            self.sound &= np.isfinite(self.parts[name][:, t]).all(axis=1)
+    def see(
+        self, t: int, observation: Any, base: Policy | None, running: np.ndarray
+    ) -> tuple[Any, np.ndarray | None]:
+        """Stores what is observed at time t, and what the base policy would do.
 
-    def add(
+        Returns both for the policy, with zeros for what diverged: its episode will be dropped.
+        """
+        parts = self.seen(observation)
+        sound = rows_finite(parts)
+        for name, part in parts.items():
+            self.parts[name][running, t] = part[running]
+        if self.seen.goal_size:
+            achieved = np.asarray(observation["achieved_goal"], np.float32)
+            self.achieved_goal[running, t] = achieved[running]
+            sound &= rows_finite(achieved)
+        self.sound &= sound | ~running
+        observation = observation if sound.all() else _with_zeros(observation, ~sound)
+        if base is None:
+            return observation, None
+        base_action = base(observation, None)
+        self.base_action[running, t] = base_action[running]
+        return observation, base_action
+
+    def act(
         self,
         t: int,
         action: np.ndarray,
-        observation: dict[str, np.ndarray],
         reward: np.ndarray,
-        running: np.ndarray,
         info: dict[str, Any],
+        running: np.ndarray,
     ) -> None:
-        self._see(t + 1, observation, running)
+        """Stores what was done at time t, and what it earned."""
         self.action[running, t] = action[running]
         with np.errstate(over="ignore"):
             self.reward[running, t] = reward[running]
@@ -117,37 +142,28 @@ class _Record:
         success = info.get("is_success", info.get("success"))
         if success is not None:
             self.success = np.where(running, np.asarray(success, bool), self.success)
-        if "residual" in info:
-            self.residual_size += running * np.abs(info["residual"]).mean(axis=1)
-            self.clipped_share += running * info["clipped"]
-            far = deviation(info["executed_action"], info["controller_action"])
-            np.maximum(self.largest_deviation, running[:, None] * far, out=self.largest_deviation)
 
-    def episodes(self, index: np.ndarray) -> Episodes:
-        """The sound ones of the first ``len(index)`` episodes; the rest only filled the round."""
-        sound = self.sound[: len(index)]
-        chosen = np.flatnonzero(sound)
-        steps = np.maximum(self.length[chosen], 1)
+    def episodes(self, keep: int) -> Episodes:
+        """The sound ones of the first ``keep`` episodes; the rest only filled the round."""
+        chosen = np.flatnonzero(self.sound[:keep])
         return Episodes(
-            index=index[chosen],
-            observation=self.parts["observation"][chosen],
-            achieved_goal=self.parts["achieved_goal"][chosen],
-            desired_goal=self.parts["desired_goal"][chosen],
+            observation={name: part[chosen] for name, part in self.parts.items()},
+            achieved_goal=self.achieved_goal[chosen],
+            base_action=self.base_action[chosen],
             action=self.action[chosen],
             reward=self.reward[chosen],
             length=self.length[chosen],
             terminated=self.terminated[chosen],
             success=self.success[chosen],
-            dropped=int((~sound).sum()),
-            residual_size=self.residual_size[chosen] / steps,
-            clipped_share=self.clipped_share[chosen] / steps,
-            largest_deviation=self.largest_deviation[chosen],
+            index=self.index[chosen],
+            dropped=keep - len(chosen),
         )
 
 
-def _finite(observation: Any) -> Any:
-    """Zeros in place of the rows that diverged: their episodes will be dropped."""
+def _with_zeros(observation: Any, rows: np.ndarray) -> Any:
+    """The observations with zeros in these rows."""
     if isinstance(observation, Mapping):
-        return {name: _finite(value) for name, value in observation.items()}
-    sound = np.isfinite(observation).all(axis=1)
-    return observation if sound.all() else np.where(sound[:, None], observation, 0.0)
+        return {name: _with_zeros(part, rows) for name, part in observation.items()}
+    cleared = np.array(observation)
+    cleared[rows] = 0
+    return cleared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,10 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from scipy import stats
 
-from rpl.rollout.collect import ActingPolicy, collect
+from rpl.controllers.contract import Policy
+from rpl.replay.episodes import Episodes
+from rpl.residual import deviation
+from rpl.rollout.collect import Tell, collect
 
 Interval = tuple[float, float]
 FEWEST_PAIRS = 10  # episodes, below which no policy is called better
@@ -24,10 +27,11 @@ class Outcome:
     """(n,) bool"""
     returns: np.ndarray
     """(n,) undiscounted returns"""
-    residual_size: float = 0.0
-    """Mean absolute residual."""
+    mean_deviation: tuple[float, ...] = ()
+    """For each action component, how far from the base action the steps were on average, in
+    halves of the action range; empty without a base policy or episodes."""
     clipped_share: float = 0.0
-    """Share of action components that the bounds cut off."""
+    """Share of the executed actions' components at a bound; 0 without a base policy."""
     largest_deviation: tuple[float, ...] = ()
     """For each action component, the furthest any step was from the controller, in halves of
     the action range; empty without episodes."""
@@ -105,10 +109,11 @@ def _mean_interval(values: np.ndarray) -> Interval:
 
 def evaluate(
     task: VectorEnv,
-    policy: ActingPolicy,
+    policy: Policy,
     seeds: Sequence[int],
     horizon: int,
-    tell: Callable[[float], None] | None = None,
+    tell: Tell = lambda share: None,
+    base: Policy | None = None,
 ) -> Outcome:
     """Runs the policy once on each seed, and tells in every step what share of them is done.
 
@@ -116,37 +121,24 @@ def evaluate(
     of the worst other episode if that is less.
     Outcomes are in the order of the seeds, so that two policies' episodes pair up.
     """
-    if tell is not None:
-        policy = watched(policy, len(seeds), horizon, tell)
-    episodes = collect(task, policy, seeds, horizon)
+    episodes = collect(task, policy, seeds, horizon, base, tell)
     worst = episodes.returns.min(initial=-float(horizon))
     success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), worst)
     success[episodes.index] = episodes.success
     returns[episodes.index] = episodes.returns
-    far = episodes.largest_deviation.max(axis=0).tolist() if len(episodes) else []
-    return Outcome(
-        success,
-        returns,
-        _mean(episodes.residual_size),
-        _mean(episodes.clipped_share),
-        largest_deviation=tuple(far),
-        diverged=episodes.dropped,
-    )
+    return Outcome(success, returns, **_beside_base(episodes), diverged=episodes.dropped)
 
 
-def watched(
-    policy: ActingPolicy, count: int, horizon: int, tell: Callable[[float], None]
-) -> ActingPolicy:
-    """The policy, which tells in every step what share of ``count`` episodes is done."""
-
-    def telling(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        # Rounds begin at their first episode; the last one may be filled up with others.
-        here = min(len(episodes), count - int(episodes[0]))
-        tell((int(episodes[0]) + here * step / horizon) / count)
-        return policy(observation, episodes, step)
-
-    return telling
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else 0.0
+def _beside_base(episodes: Episodes) -> dict[str, Any]:
+    """How what was executed lies to the base action, each episode counting alike."""
+    if not episodes.base_action.shape[2] or not len(episodes):
+        return {}
+    taken = episodes.taken[..., None]
+    steps = np.maximum(episodes.length, 1)[:, None]
+    far = taken * deviation(episodes.action, episodes.base_action[:, :-1])
+    at_bound = taken * (np.abs(episodes.action) >= 1.0)
+    return {
+        "mean_deviation": tuple((far.sum(axis=1) / steps).mean(axis=0).tolist()),
+        "largest_deviation": tuple(far.max(axis=(0, 1)).tolist()),
+        "clipped_share": float((at_bound.sum(axis=1) / steps).mean()),
+    }

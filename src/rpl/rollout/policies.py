@@ -1,4 +1,4 @@
-"""Policies to collect episodes with: exploring, greedy, and the controller alone."""
+"""Policies to collect episodes with: exploring, greedy, and what they execute."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 
 from rpl import learner
 from rpl.config import ExplorationConfig
-from rpl.controllers.contract import controller_action
+from rpl.controllers.contract import ControllerPolicy, Policy
 from rpl.learner import LearnerState
-from rpl.observations import as_goal_observation
+from rpl.observations import Seen
 from rpl.problem import Problem
-from rpl.residual import Residual, beside, combine
-from rpl.rollout.collect import ActingPolicy
+from rpl.residual import combine
 
 
 def quiet_exploration() -> ExplorationConfig:
@@ -22,100 +21,125 @@ def quiet_exploration() -> ExplorationConfig:
     return ExplorationConfig(noise=0.0, random=0.0, expert=0.0)
 
 
-def exploring_policy(
-    state: LearnerState,
-    problem: Problem,
-    exploration: ExplorationConfig,
-    generator: np.random.Generator,
-    count: int,
-) -> ActingPolicy:
+class GreedyPolicy:
+    """The learned policy as it is deployed: execute(s) = clip(b + scale f(s)), or f(s) alone.
+
+    Args:
+        state: the learner.
+        problem: what it learns.
+    """
+
+    has_memory = False
+
+    def __init__(self, state: LearnerState, problem: Problem) -> None:
+        self.state = state
+        self.seen: Seen = problem.seen
+        self._adds, self._scale = problem.adds, problem.scale
+
+    def reset(self, mask: np.ndarray) -> None:
+        """Remembers nothing."""
+
+    def learned(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+        """f(s), (num_envs, action_dim) float32: the residual, or the whole action."""
+        return np.array(learner.act(self.state, self.seen(observation, base_action)))
+
+    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+        """What is executed."""
+        return self.executed(self.learned(observation, base_action), base_action)
+
+    def executed(self, learned: np.ndarray, base_action: np.ndarray | None) -> np.ndarray:
+        """What is executed where the learner says ``learned``."""
+        if not self._adds or base_action is None:
+            return learned
+        return combine(base_action, learned, self._scale)[0]
+
+
+class ExploringPolicy(GreedyPolicy):
     """The learner's actions, disturbed: a ~ clip(f(s) + noise), or random, or the controller's.
 
     With z uniform in [0, 1]: the controller where z < expert, a uniform action where
     z < expert + random, else f(s) with Gaussian noise (paper, V-D and appendix B), or SAC's
     own distribution. The disturbances are drawn per episode beforehand, so they do not depend
     on how many environments run at once.
+
+    Args:
+        state: the learner.
+        problem: what it learns.
+        exploration: how much.
+        generator: of the disturbances.
+        count: how many episodes there will be.
     """
-    size = problem.sizes[2]
-    shape = (count, problem.horizon, size)
-    # SAC's own spread takes the place of the noise's size.
-    size_of_noise = float(exploration.noise > 0) if state.stochastic else exploration.noise
-    noise = size_of_noise * generator.standard_normal(shape, np.float32)
-    uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
-    z = generator.random(shape[:2])
-    controller = problem.exploring_controller or problem.controller
-    # The residual's controller acts by itself, and must be asked once a step if it has a memory.
-    adds = isinstance(problem.task, Residual)
 
-    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        seen = _learner_input(observation)
-        action = np.array(learner.act_with_noise(state, *seen, noise[episodes, step]))
-        choice = z[episodes, step]
+    has_memory = True  # it knows which episodes run, and for how long
+
+    def __init__(
+        self,
+        state: LearnerState,
+        problem: Problem,
+        exploration: ExplorationConfig,
+        generator: np.random.Generator,
+        count: int,
+    ) -> None:
+        super().__init__(state, problem)
+        self._exploration, self._count = exploration, count
+        shape = (count, problem.horizon, problem.action_size)
+        # SAC's own spread takes the place of the noise's size.
+        size = float(exploration.noise > 0) if state.stochastic else exploration.noise
+        self._noise = size * generator.standard_normal(shape, np.float32)
+        self._uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
+        self._z = generator.random(shape[:2])
+        self._expert = None
+        if exploration.expert > 0.0 and not self._adds:
+            controller = problem.exploring_controller or problem.controller
+            self._expert = ControllerPolicy(controller, problem.action_size)
+        self._episodes, self._next, self._step = np.zeros(0, int), 0, 0
+
+    def reset(self, mask: np.ndarray) -> None:
+        """The next episodes begin, in all environments; those that are too many repeat some."""
+        end = min(self._next + len(mask), self._count)
+        self._episodes = np.resize(np.arange(self._next, end), len(mask))
+        self._next, self._step = end, 0
+        if self._expert is not None:
+            self._expert.reset(mask)
+
+    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+        """What is executed."""
+        at, exploration = (self._episodes, self._step), self._exploration
+        self._step += 1
+        seen = self.seen(observation, base_action)
+        learned = np.array(learner.act_with_noise(self.state, seen, self._noise[at]))
+        choice = self._z[at]
         is_random = choice < exploration.expert + exploration.random
-        action = np.where(is_random[:, None], uniform[episodes, step], action)
+        learned = np.where(is_random[:, None], self._uniform[at], learned)
         by_expert = np.flatnonzero(choice < exploration.expert)
-        if adds:
-            action[by_expert] = 0.0
-        elif exploration.expert > 0.0 and hasattr(controller, "reset"):  # must see every step
-            _reset_at_start(controller, step, len(episodes))
-            proposed = controller_action(controller, observation, action.shape, clip=True)
-            action[by_expert] = proposed[by_expert]
-        elif by_expert.size:
-            there = jax.tree.map(lambda part: part[by_expert], observation)
-            action[by_expert] = controller_action(
-                controller, there, (by_expert.size, size), clip=True
-            )
-        return np.clip(action, -1.0, 1.0)
+        # The base policy acts by itself where nothing is added to it.
+        learned[by_expert] = 0.0
+        if self._expert is not None:
+            learned[by_expert] = self._asked(self._expert, observation, by_expert)
+        return self.executed(np.clip(learned, -1.0, 1.0), base_action)
 
-    return policy
+    @staticmethod
+    def _asked(expert: ControllerPolicy, observation: Any, rows: np.ndarray) -> np.ndarray | float:
+        """The expert's actions in some environments; with a memory it must see every step."""
+        if expert.has_memory:
+            return expert(observation)[rows]
+        return expert(jax.tree.map(lambda part: part[rows], observation)) if rows.size else 0.0
 
 
-def greedy_action(state: LearnerState, observation: Any) -> np.ndarray:
-    """f(s) without disturbance, (num_envs, action_size) float32."""
-    return np.array(learner.act(state, *_learner_input(observation)))
+class WholePolicy:
+    """A policy with its base policy inside, for whoever plays without one beside."""
 
+    def __init__(self, policy: Policy, base: Policy | None) -> None:
+        self._policy, self._base = policy, base
+        self.has_memory = policy.has_memory or (base is not None and base.has_memory)
 
-def _learner_input(observation: Any) -> tuple[np.ndarray, np.ndarray]:
-    parts = as_goal_observation(observation)
-    return parts["observation"].astype(np.float32), parts["desired_goal"].astype(np.float32)
+    def reset(self, mask: np.ndarray) -> None:
+        """Passes on where episodes begin."""
+        for acting in (self._base, self._policy):
+            if acting is not None:
+                acting.reset(mask)
 
-
-def greedy_policy(state: LearnerState) -> ActingPolicy:
-    """The learned policy as it is deployed."""
-    return lambda observation, episodes, step: greedy_action(state, observation)
-
-
-def whole_policy(problem: Problem, policy: ActingPolicy) -> ActingPolicy:
-    """The policy for the bare task: where ``policy`` says residuals, what is executed for them."""
-    residual = problem.evaluation_task
-    if not isinstance(residual, Residual):
-        return policy
-
-    def whole(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        _reset_at_start(residual.controller, step, len(episodes))
-        shape = (len(episodes), *(residual.single_action_space.shape or ()))
-        proposed = controller_action(
-            residual.controller, observation, shape, residual.clip_controller
-        )
-        seen = beside(observation, proposed) if residual.observe_controller else observation
-        added = policy(seen, episodes, step)
-        return combine(proposed, added, residual.scale)[0]
-
-    return whole
-
-
-def controller_policy(problem: Problem) -> ActingPolicy:
-    """The controller alone."""
-    shape = (problem.controller_task.num_envs, problem.sizes[2])
-
-    def policy(observation: Any, episodes: np.ndarray, step: int) -> np.ndarray:
-        _reset_at_start(problem.controller, step, len(episodes))
-        return controller_action(problem.controller, observation, shape, clip=True)
-
-    return policy
-
-
-def _reset_at_start(controller: Any, step: int, count: int) -> None:
-    """Clears a controller's memory where a round of episodes begins."""
-    if step == 0 and hasattr(controller, "reset"):
-        controller.reset(np.ones(count, bool))
+    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
+        """What is executed."""
+        base = None if self._base is None else self._base(observation, None)
+        return self._policy(observation, base)

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from rpl.config import Config
+from rpl.controllers import contract
+from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
-from rpl.pets.train import PETSConfig, PETSProgress, create_state, make_pets, planning_policy
+from rpl.pets.train import PETSConfig, PETSProgress, create_state, make_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem, pets_problem
 from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, check_task, task_options_of
 from rpl.registry.custom import own_problem
 from rpl.registry.names import OwnOptions, can_be_found, is_own_task
-from rpl.rollout.collect import ActingPolicy
-from rpl.rollout.policies import greedy_policy
+from rpl.rollout.policies import GreedyPolicy
 from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import read_config, steps_taken
 from rpl.runs.session import new_learner
@@ -36,7 +37,7 @@ class Subject:
     name: str
     method: str | None
     problem: Problem
-    policy: ActingPolicy | None
+    policy: contract.Policy | None
     state: Any = None
     """The learner behind the policy."""
     charged_steps: int = 0
@@ -126,7 +127,7 @@ def _of_run(
         record["task"],
         record["method"],
         problem,
-        greedy_policy(state),
+        GreedyPolicy(state, problem),
         state,
         steps_taken(path / "metrics.csv") + record.get("charged_steps", 0),
         record,
@@ -173,10 +174,11 @@ def _of_planner(
         render_mode,
     )
     config = read_back(PETSConfig(), record["config"])
-    planned = pets_problem(task, problem.controller_task)
+    planned = pets_problem(task, problem.evaluation_task)
     like = create_state(config, planned)
     state, _ = load_checkpoint(path, like, wanted.checkpoint, PETSProgress)
-    policy = planning_policy(make_pets(config, planned, state, config.seed))
+    pets = make_pets(config, planned, state, config.seed)
+    policy = ControllerPolicy(pets, pets.action_size)
     return Subject(
         task, record["method"], problem, policy, state, steps_taken(path / "metrics.csv"), record
     )

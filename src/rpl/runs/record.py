@@ -10,7 +10,6 @@ from typing import Any
 from rpl.config import Config
 from rpl.problem import Problem
 from rpl.registry.catalog import CONTROLLERS, task_options_of
-from rpl.residual import Residual
 from rpl.runs.provenance import provenance
 from rpl.runs.settings import as_record
 
@@ -89,7 +88,7 @@ def facts_of(problem: Problem, config: Config) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if problem.judged_by == "return":
         facts["judged_by"] = "return"
-    acts = isinstance(problem.task, Residual) or config.exploration.expert > 0.0
+    acts = problem.adds or config.exploration.expert > 0.0
     if acts and problem.charged_steps:
         facts["charged_steps"] = problem.charged_steps
     return facts

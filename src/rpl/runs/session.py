@@ -23,8 +23,14 @@ from rpl.training.progress import Progress
 def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
+    seen = problem.seen
     return learner.create(
-        key, *problem.sizes, config.learner, problem.frames, problem.proposal_size
+        key,
+        seen.sizes,
+        problem.action_size,
+        config.learner,
+        problem.frames,
+        seen.beside_frames,
     )
 
 
@@ -33,7 +39,16 @@ def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
     episodes = max(config.replay.capacity // problem.horizon, 1)
     # Each step may end an episode, whose last observation takes a row; a cycle may have one more.
     slack = (2 * config.episodes_per_cycle + 1) * config.cycles_per_epoch
-    return Replay(episodes, problem.horizon, *problem.sizes, slack=slack, folder=folder)
+    base_size = problem.action_size if problem.adds else 0
+    return Replay(
+        episodes,
+        problem.horizon,
+        problem.seen,
+        problem.action_size,
+        base_size,
+        slack=slack,
+        folder=folder,
+    )
 
 
 def train_in(

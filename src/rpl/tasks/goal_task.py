@@ -55,7 +55,6 @@ class GoalTask(VectorEnv):
     }
     layout: Layout
     camera = Camera()
-    reward_needs_action = False  # whether compute_reward looks at the action in its info
 
     def __init__(
         self,

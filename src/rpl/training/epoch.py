@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
+from rpl import learner
 from rpl.config import Config
+from rpl.controllers.contract import Policy
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.replay.buffer import Replay
-from rpl.residual import Residual
-from rpl.rollout.collect import ActingPolicy
 from rpl.rollout.evaluate import Outcome, evaluate
-from rpl.rollout.policies import controller_policy, greedy_policy
+from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.burn_in import ends_burn_in
 from rpl.training.metrics import is_best, metrics_row
@@ -64,13 +63,13 @@ class EpochEnd:
         count = (
             config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
         )
-        policy = self._judged("policy", problem.evaluation_task, greedy_policy(state), count)
+        policy = self._judged("policy", GreedyPolicy(state, problem), count, problem.base())
         level = self._level(count)
         row = metrics_row(problem, progress, policy, level)
         if progress.rows == 0:
             self._doubt(policy, level)
-        if state.stochastic:
-            row |= {name: progress.epoch_means().get(name) for name in ("entropy", "temperature")}
+        own = learner.algorithm_of(config.learner).METRICS
+        row |= {name: progress.epoch_means().get(name) for name in own}
         if progress.burning_in and progress.rows > 0:
             means = progress.epoch_means()
             progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
@@ -86,9 +85,8 @@ class EpochEnd:
 
     def _doubt(self, policy: Outcome, controller: Outcome) -> None:
         """A residual policy begins as its controller: on the same episodes both earn the same."""
-        added = isinstance(self.problem.evaluation_task, Residual)
         same = np.array_equal(policy.returns, controller.returns)
-        if added and self.config.learner.zero_last and not same:
+        if self.problem.adds and self.config.learner.zero_last and not same:
             self.observer.on_note(
                 "note: the untrained policy is its controller, and yet the two earned different "
                 "returns in the same episodes. The controller or the environment acts at random, "
@@ -106,13 +104,15 @@ class EpochEnd:
         """The controller on the same episodes."""
         if count not in self._levels:
             problem = self.problem
-            whose, policy = problem.compared_with, controller_policy(problem)
-            self._levels[count] = self._judged(whose, problem.controller_task, policy, count)
+            self._levels[count] = self._judged(problem.compared_with, problem.level(), count)
         return self._levels[count]
 
-    def _judged(self, whose: str, task: VectorEnv, policy: ActingPolicy, count: int) -> Outcome:
+    def _judged(
+        self, whose: str, policy: Policy, count: int, base: Policy | None = None
+    ) -> Outcome:
         def tell(share: float) -> None:
             self.observer.on_evaluating(whose, share)
 
         seeds = evaluation_seeds(self.config.seed, count)
-        return evaluate(task, policy, seeds, self.problem.horizon, tell)
+        problem = self.problem
+        return evaluate(problem.evaluation_task, policy, seeds, problem.horizon, tell, base)

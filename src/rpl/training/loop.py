@@ -19,7 +19,7 @@ from rpl.problem import Problem
 from rpl.replay.buffer import Replay
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
-from rpl.rollout.policies import exploring_policy, quiet_exploration
+from rpl.rollout.policies import ExploringPolicy, quiet_exploration
 from rpl.rollout.seeds import training_seeds
 from rpl.training.burn_in import is_burning_in, is_quiet
 from rpl.training.epoch import EpochEnd, Keeper, Observer
@@ -123,8 +123,9 @@ def explore(config: Config, problem: Problem, state: LearnerState, progress: Pro
     while missing > 0:
         count = math.ceil(missing / problem.horizon)
         seeds = training_seeds(config.seed, progress.episodes, count)
-        policy = exploring_policy(state, problem, exploration, generator, count)
-        rounds.append(collect(problem.task, policy, seeds, problem.horizon))
+        policy = ExploringPolicy(state, problem, exploration, generator, count)
+        base = problem.exploring_base()
+        rounds.append(collect(problem.task, policy, seeds, problem.horizon, base))
         progress.episodes += count
         missing -= _steps_of(rounds[-1], problem)
     return join(rounds)
@@ -155,21 +156,23 @@ def learn(
 
     if len(episodes):
         fresh = sample((steps,), newest=len(episodes))
-        state = learner.observe(state, fresh.observation, fresh.goal)
+        state = learner.observe(state, fresh.observation)
     batches = sample(
         (config.learner.updates(steps), config.learner.batch_size),
         n_step=config.replay.n_step,
         discount=discount,
-        beneath=problem.beneath,
     )
     state, losses = learner.update(
         config.learner,
         state,
         jax.tree.map(jnp.asarray, batches),
-        discount,
-        problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
+        learner.Setting(
+            discount,
+            problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
+            np.asarray(problem.scale, np.float32),
+            config.residual.critic_input == "sum",
+        ),
         not progress.burning_in,
         jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),
-        np.asarray(config.residual.scale, np.float32),
     )
     return state, {name: float(value) for name, value in losses.items()}

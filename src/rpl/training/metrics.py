@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rpl.problem import Problem
 from rpl.replay.episodes import Episodes
 from rpl.rollout.evaluate import Outcome
@@ -28,6 +30,14 @@ def exploring_metrics(problem: Problem, episodes: Episodes) -> dict[str, float]:
     return metrics
 
 
+def residual_size(problem: Problem, policy: Outcome) -> float:
+    """Mean absolute residual that took effect; 0 without a base policy."""
+    scale = problem.scale[problem.scale > 0.0]
+    if not policy.mean_deviation or not scale.size:
+        return 0.0
+    return float((np.array(policy.mean_deviation)[problem.scale > 0.0] / scale).mean())
+
+
 def metrics_row(
     problem: Problem, progress: Progress, policy: Outcome, controller: Outcome
 ) -> dict[str, Any]:
@@ -49,7 +59,7 @@ def metrics_row(
         "actor_loss": means.get("actor_loss"),
         "action_l2": means.get("action_l2"),
         "mean_q": means.get("mean_q"),
-        "residual_size": policy.residual_size,
+        "residual_size": residual_size(problem, policy),
         "clipped_share": policy.clipped_share,
         "exploring_success": means.get("exploring_success"),
         "burning_in": int(progress.burning_in),

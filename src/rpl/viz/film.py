@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
-from rpl.rollout.collect import ActingPolicy
+from rpl.controllers.contract import Policy
 
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
 BAR = 40  # pixels of caption under each frame
@@ -45,7 +45,7 @@ class Recording:
 
 def record(
     task: VectorEnv,
-    policy: ActingPolicy,
+    policy: Policy,
     seed: int,
     horizon: int,
     label: str,
@@ -57,7 +57,7 @@ def record(
     Args:
         task: a task of one simulation, bare or wrapped, whose ``unwrapped`` has
             ``frame(simulation, size)`` as ``rpl.tasks.GoalTask`` does.
-        policy: see ``rpl.rollout.collect.ActingPolicy``.
+        policy: see ``rpl.controllers.contract.Policy``.
         seed: the episode's; the same seed starts the same episode for any policy.
         horizon: the largest number of steps.
         label: who acts, for the caption.
@@ -74,9 +74,10 @@ def record(
     draw = scene.frame  # type: ignore[attr-defined]
     observation, _ = task.reset(seed=[seed])  # type: ignore[arg-type]
     frames = [draw(0, size)]
-    success, earned, episodes = False, 0.0, np.zeros(1, int)
-    for t in range(horizon):
-        action = policy(observation, episodes, t)
+    success, earned = False, 0.0
+    policy.reset(np.ones(1, bool))
+    for _ in range(horizon):
+        action = policy(observation, None)
         observation, reward, terminated, truncated, info = task.step(action)
         frames.append(draw(0, size))
         earned += float(reward[0])

@@ -58,7 +58,6 @@ class PusherTask(GoalTask):
         keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
     """
 
-    reward_needs_action = True
     camera = Camera(distance=2.0, azimuth=150.0, elevation=-40.0, lookat=(0.4, -0.2, -0.2))
 
     def __init__(

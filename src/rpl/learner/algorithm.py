@@ -1,0 +1,124 @@
+"""What tells one algorithm from another; each is a file that has all of these names.
+
+A new one is its file and a row in ``rpl.learner.ALGORITHMS``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from rpl.config import LearnerConfig
+from rpl.learner.networks import Actor, Critic, Critics, Frames, GaussianActor
+from rpl.learner.state import LearnerState
+
+Metrics = dict[str, Array]
+
+
+class Judge(NamedTuple):
+    """Critics asked about what the actor says: Q(s, g, a) of the action a that takes effect.
+
+    a is what is executed, clip(b + scale f), where the critics judge sums, and else the residual
+    of it, (clip(b + scale f) - clip(b)) / scale. Without a base action b it is f itself.
+    """
+
+    critic: Critic | Critics
+    base_action: Array | None
+    """b, (batch, action_size)."""
+    scale: ArrayLike
+    """What a residual of 1 adds, (action_size,)."""
+    of_sums: bool
+
+    @property
+    def first(self) -> Judge:
+        """Of several critics the one that the actor climbs."""
+        assert isinstance(self.critic, Critics)
+        return self._replace(critic=self.critic.first)
+
+    def __call__(self, x: Array, said: Array) -> Array:
+        """Values (batch,) for normalised inputs and what the actor says."""
+        if self.base_action is not None:
+            said = self.judged(jnp.clip(self.base_action + self.scale * said, -1.0, 1.0))
+        return self.critic(x, said)
+
+    def judged(self, executed: Array) -> Array:
+        """What the critics are shown of an executed action."""
+        if self.base_action is None or self.of_sums:
+            return executed
+        scale = jnp.asarray(self.scale)
+        effect = executed - jnp.clip(self.base_action, -1.0, 1.0)
+        return jnp.where(scale > 0.0, effect / jnp.where(scale > 0.0, scale, 1.0), 0.0)
+
+
+class ActorStep(NamedTuple):
+    """What a step of the actor goes by."""
+
+    judge: Judge
+    x: Array
+    """Normalised inputs, (batch, width)."""
+    action_l2: ArrayLike
+    """The penalty's weight as of now."""
+    key: Array
+    """For the noise of SAC's actions."""
+
+
+class Graph(Protocol):
+    """A graph that a policy is exported to; see ``rpl.deploy.export``."""
+
+    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str: ...
+
+    def mean(self, parts: list[str]) -> str: ...
+
+
+class Algorithm(Protocol):
+    """A way to improve an actor by critics."""
+
+    @property
+    def METRICS(self) -> tuple[str, ...]:
+        """What ``improve_actor`` reports besides ``actor_loss``: columns of ``metrics.csv``."""
+        ...
+
+    def make_actor(
+        self, key: Array, input_size: int, action_size: int, config: LearnerConfig, frames: Frames
+    ) -> Actor | GaussianActor:
+        """A fresh actor."""
+        ...
+
+    def make_extra(self, config: LearnerConfig) -> Any:
+        """What is learned besides, at the start; None if nothing is."""
+        ...
+
+    def next_value(
+        self, config: LearnerConfig, state: LearnerState, judge: Judge, next_x: Array, key: Array
+    ) -> Array:
+        """Q'(s', g, a') of the algorithm's own a', (batch,)."""
+        ...
+
+    def is_bounded(self, config: LearnerConfig) -> bool:
+        """Whether values are returns, which have the task's bounds."""
+        ...
+
+    def improve_actor(
+        self, config: LearnerConfig, state: LearnerState, step: ActorStep
+    ) -> tuple[LearnerState, Metrics]:
+        """One gradient step of the actor, and of what is learned besides."""
+        ...
+
+    def to_onnx(self, graph: Graph, outputs: list[str]) -> str:
+        """The greedy action of the last layers' outputs, one for each frame of a history."""
+        ...
+
+
+def arrays(module: Any) -> Any:
+    """What an optimiser sees of a module."""
+    return eqx.filter(module, eqx.is_array)
+
+
+def polyak(target: Any, learned: Any, old: float) -> Any:
+    """A target network, one step nearer to what it follows."""
+    return jax.tree.map(lambda slow, fast: old * slow + (1.0 - old) * fast, target, learned)
