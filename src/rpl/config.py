@@ -147,9 +147,9 @@ class ResidualConfig:
     """Show the learner what the controller is about to do, at the end of its observation: for
     controllers whose next move cannot be told from the state."""
     critic_input: CriticInput = "residual"
-    """What the critic judges: the residual, as in the paper's code, or its sum with what the
-    controller proposes. One without memory is asked again where goals are relabelled; one that is
-    observed need not be asked."""
+    """What the critic judges: the residual that took effect, as in the paper's code, or its sum
+    with the base action, which is what was executed. Where goals are relabelled, the base action
+    stays that for the episode's own goal."""
 
 
 @dataclass(frozen=True)

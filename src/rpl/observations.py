@@ -57,14 +57,12 @@ class Seen:
     """What a learner is shown of a task's observations: named parts, side by side in their order.
 
     A plain observation is the one part ``observation``; of a task with goals the desired goal
-    comes last. Every other part that is an array of numbers is shown too, the achieved goal
-    excepted; images and the simulator's state are not.
+    comes last. Every other vector of numbers is shown too, but the achieved goal, which says
+    nothing that the observation does not, and the simulator's state, which planners ask for.
     """
 
     sizes: Mapping[str, int]
     """The width of each part, in their order."""
-    left_out: tuple[str, ...] = ()
-    """Parts of the task's observations that are not shown."""
 
     @staticmethod
     def of(space: gymnasium.Space, base_action_size: int = 0) -> Seen:
@@ -85,8 +83,7 @@ class Seen:
             shown[BASE_ACTION] = base_action_size
         if DESIRED_GOAL in parts:
             shown[DESIRED_GOAL] = parts[DESIRED_GOAL].shape[0]  # type: ignore[index]
-        hidden = [name for name in others if name not in shown]
-        return Seen(shown, tuple(hidden))
+        return Seen(shown)
 
     @property
     def width(self) -> int:
