@@ -1,5 +1,6 @@
 """A cycle's gradient steps: what moves, by how much, and what must not."""
 
+import inspect
 from dataclasses import replace
 from functools import cache
 
@@ -12,10 +13,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from rpl import learner as learners
 from rpl.config import LearnerConfig
-from rpl.learner import Batch, LearnerState, ddpg, sac
+from rpl.learner import Batch, LearnerState, Setting, algorithm, ddpg, sac
+from rpl.learner.algorithm import Judge
 from rpl.learner.optimizers import step_size_factor
-from rpl.learner.state import network_input
-from rpl.learner.update import judge
 from rpl.presets import LEARNERS
 
 TINY = LearnerConfig(
@@ -31,6 +31,8 @@ CONFIGS = {name: replace(TINY, **changes) for name, changes in LEARNERS.items()}
 KEY = jax.random.key(7)
 every_learner = pytest.mark.parametrize("name", CONFIGS)
 DISCOUNT, BOUNDS = 0.9, (-10.0, 0.0)
+SETTING = Setting(DISCOUNT, BOUNDS)
+SIZES = {"observation": 3, "desired_goal": 2}
 YES, NO = True, False
 
 
@@ -46,9 +48,13 @@ def assert_same(tree, copies) -> None:
 
 @cache
 def template(name: str) -> LearnerState:
-    state = learners.create(jax.random.key(1), 3, 2, 2, CONFIGS[name])
+    state = learners.create(jax.random.key(1), SIZES, 2, CONFIGS[name])
     data = np.random.default_rng(0).normal(2.0, 3.0, (50, 5)).astype(np.float32)
-    return learners.observe(state, data[:, :3], data[:, 3:])
+    return learners.observe(state, shown(data[:, :3], data[:, 3:]))
+
+
+def shown(observation, goal) -> dict:
+    return {"observation": observation, "desired_goal": goal}
 
 
 def learner(name: str = "ddpg") -> LearnerState:
@@ -65,11 +71,12 @@ def batches(steps: int, size: int = 16, seed: int = 0) -> Batch:
     reward = jnp.asarray(rng.integers(-1, 1, (steps, size)), jnp.float32)
     ended = jnp.asarray(rng.random((steps, size)) < 0.2, jnp.float32)
     tail = jnp.full((steps, size), DISCOUNT)
-    return Batch(draw(3), draw(2), jnp.tanh(draw(2)), reward, draw(3), ended, tail)
+    now, goal, action, later = draw(3), draw(2), jnp.tanh(draw(2)), draw(3)
+    return Batch(shown(now, goal), None, action, reward, shown(later, goal), None, ended, tail)
 
 
-def update(state, batch, config=TINY, train_actor=YES):
-    return learners.update(config, state, batch, DISCOUNT, BOUNDS, train_actor, KEY)
+def update(state, batch, config=TINY, train_actor=YES, setting=SETTING):
+    return learners.update(config, state, batch, setting, train_actor, KEY)
 
 
 def constant_critics(critics, *values: float):
@@ -102,9 +109,8 @@ def test_a_penalty_by_the_critics_error_is_its_mean_square_over_the_spread_of_ta
     state = eqx.tree_at(lambda s: (s.critic, s.target_critic), state, (critics, critics))
 
     def losses(**changes) -> tuple[float, float]:
-        bounds = (unit * BOUNDS[0], unit * BOUNDS[1])
-        config = replace(still, **changes)
-        _, metrics = learners.update(config, state, batch, DISCOUNT, bounds, YES, KEY)
+        setting = Setting(DISCOUNT, (unit * BOUNDS[0], unit * BOUNDS[1]))
+        _, metrics = update(state, batch, replace(still, **changes), setting=setting)
         return float(metrics["actor_loss"]), float(metrics["action_l2"])
 
     (bare, _), (plain, given) = losses(action_l2=0.0), losses()
@@ -120,25 +126,51 @@ def test_a_penalty_by_the_critics_error_is_its_mean_square_over_the_spread_of_ta
 def test_an_actor_with_a_zero_last_layer_outputs_exactly_zero(name) -> None:
     inputs = np.random.default_rng(0).normal(0, 100, (64, 3)).astype(np.float32)
     starts_at_zero = replace(CONFIGS[name], zero_last=True)
-    zero = learners.create(jax.random.key(0), 3, 2, 2, starts_at_zero)
-    assert not np.any(learners.act(zero, inputs, inputs[:, :2]))
-    other = learners.create(jax.random.key(0), 3, 2, 2, CONFIGS[name])
-    assert np.any(learners.act(other, inputs, inputs[:, :2]))
+    seen = shown(inputs, inputs[:, :2])
+    zero = learners.create(jax.random.key(0), SIZES, 2, starts_at_zero)
+    assert not np.any(learners.act(zero, seen))
+    other = learners.create(jax.random.key(0), SIZES, 2, CONFIGS[name])
+    assert np.any(learners.act(other, seen))
 
 
-def test_networks_see_normalised_observation_then_goal() -> None:
+def test_networks_see_the_normalised_parts_in_the_order_they_were_made_for() -> None:
     state = learner()
     observation, goal = np.ones((1, 3), np.float32), np.zeros((1, 2), np.float32)
-    seen = network_input(observation, goal, *state.normalizers)[0]
-    assert_allclose(seen[:3], state.observation_normalizer(observation)[0])
-    assert_allclose(seen[3:], state.goal_normalizer(goal)[0])
+    # By hand from the data of ``template``, in whatever order the parts are given, with others.
+    data = np.random.default_rng(0).normal(2.0, 3.0, (50, 5)).astype(np.float32)
+    by_hand = (np.array([[1, 1, 1, 0, 0]]) - data.mean(axis=0)) / data.std(axis=0)
+    given = {"unseen": goal, "desired_goal": goal, "observation": observation}
+    assert_allclose(state.network_input(given), by_hand, rtol=1e-4)
+    swapped = {"desired_goal": 2, "observation": 3}
+    other = learners.create(jax.random.key(1), swapped, 2, TINY)
+    assert_array_equal(other.network_input(given), [[0, 0, 1, 1, 1]])
+    assert_array_equal(learners.act(state, given), learners.act(state, shown(observation, goal)))
+    with pytest.raises(KeyError):
+        learners.act(state, {"observation": observation})
+
+
+def test_a_part_of_its_own_is_normalised_and_reaches_actor_and_critic() -> None:
+    sizes = {"observation": 3, "wind": 1, "desired_goal": 2}
+    state = learners.create(jax.random.key(1), sizes, 2, TINY)
+    data = np.random.default_rng(0).normal(2.0, 3.0, (50, 6)).astype(np.float32)
+    still, windy = (
+        {"observation": data[:, :3], "wind": wind, "desired_goal": data[:, 4:]}
+        for wind in (data[:, 3:4], data[:, 3:4] + 3.0)
+    )
+    state = learners.observe(state, still)
+    assert_allclose(state.normalizer.mean, data.mean(axis=0), rtol=1e-5)
+    assert np.abs(learners.act(state, still) - learners.act(state, windy)).max() > 0.01
+    x, other = state.network_input(still), state.network_input(windy)
+    action = jnp.zeros((50, 2))
+    assert np.abs(state.critic(x, action) - state.critic(other, action)).max() > 0.01
+    assert_allclose(other[:, 3] - x[:, 3], 3.0 / data[:, 3].std(), rtol=1e-4)
 
 
 @jax.jit
 def losses_and_gradients(state: LearnerState, one: Batch):
     """Gradients of both losses, and the critic's loss and value, put together from the pieces."""
-    x = network_input(one.observation, one.goal, *state.normalizers)
-    next_x = network_input(one.next_observation, one.goal, *state.normalizers)
+    x = state.network_input(one.observation)
+    next_x = state.network_input(one.next_observation)
     value = state.target_critic(next_x, state.target_actor(next_x))
     target = ddpg.td_target(one.reward, one.terminated, value, DISCOUNT, BOUNDS)
     critic = jax.grad(lambda c: ddpg.critic_loss(c, x, one.action, target)[0])(state.critic)
@@ -206,12 +238,7 @@ def test_reported_losses_are_means_over_the_steps() -> None:
 
 def acting_part(state: LearnerState):
     """The actor, the temperature and their optimisers."""
-    return (
-        state.actor,
-        state.actor_optimizer,
-        state.log_temperature,
-        state.temperature_optimizer,
-    )
+    return state.actor, state.actor_optimizer, state.extra
 
 
 @every_learner
@@ -247,7 +274,7 @@ def test_sac_adds_the_entropy_of_the_next_action_to_the_target_without_bounds() 
     config = replace(CONFIGS["sac"], initial_temperature=0.5)
     state, batch = learner("sac"), batches(1)
     state = eqx.tree_at(
-        lambda s: (s.critic, s.target_critic, s.log_temperature),
+        lambda s: (s.critic, s.target_critic, s.extra.log_value),
         state,
         (
             constant_critics(state.critic, -1.0, -1.0),
@@ -256,7 +283,8 @@ def test_sac_adds_the_entropy_of_the_next_action_to_the_target_without_bounds() 
         ),
     )
     step_key = jax.random.split(jax.random.split(KEY, 1)[0])[0]
-    next_x = network_input(batch.next_observation[0], batch.goal[0], *state.normalizers)
+    one = jax.tree.map(lambda part: part[0], batch)
+    next_x = state.network_input(one.next_observation)
     _, log_density = sac.draw(state.actor, next_x, step_key)
     alive = 1 - batch.terminated[0]
     target = batch.reward[0] + DISCOUNT * alive * (-30.0 - 0.5 * log_density)
@@ -279,7 +307,7 @@ def test_the_delayed_actor_takes_every_second_step_and_reports_the_mean_of_those
 def test_the_temperature_falls_while_there_is_more_entropy_than_asked_for() -> None:
     before = learner("sac")
     after, metrics = update(before, batches(1), replace(CONFIGS["sac"], target_entropy=-30.0))
-    assert float(after.log_temperature) < float(before.log_temperature)
+    assert float(after.extra.log_value) < float(before.extra.log_value)
     assert float(metrics["temperature"]) == pytest.approx(0.01)
     assert np.isfinite(float(metrics["entropy"]))
 
@@ -302,7 +330,7 @@ def test_n_step_batches_discount_their_tails_by_their_own_length() -> None:
 def test_terminations_cut_the_tail_inside_an_update() -> None:
     batch = batches(1)
     ended = batch._replace(terminated=jnp.ones_like(batch.terminated))
-    far = ended._replace(next_observation=ended.next_observation + 3.0)
+    far = ended._replace(next_observation=jax.tree.map(lambda p: p + 3.0, ended.next_observation))
     same, _ = update(learner(), ended)
     also, _ = update(learner(), far)
     assert_same(same, arrays(also))
@@ -317,37 +345,174 @@ def test_the_learner_solves_a_one_step_problem(name) -> None:
     # The reward is -1 unless the action has the goal's sign, and every episode ends at once.
     config = LearnerConfig(hidden=(32,), action_l2=0.0, actor_learning_rate=3e-3)
     config = replace(config, **LEARNERS[name])
-    state, rng = learners.create(jax.random.key(0), 1, 1, 1, config), np.random.default_rng(0)
+    sizes = {"observation": 1, "desired_goal": 1}
+    state, rng = learners.create(jax.random.key(0), sizes, 1, config), np.random.default_rng(0)
     for _ in range(10):
         goal, action = rng.uniform(-1, 1, (2, 40, 64, 1)).astype(np.float32)
         reward = np.where(goal[..., 0] * action[..., 0] > 0, 0, -1).astype(np.float32)
         zero, ones = np.zeros_like(goal), np.ones_like(reward)
-        batch = jax.tree.map(jnp.asarray, Batch(zero, goal, action, reward, zero, ones, ones))
+        seen = shown(zero, goal)
+        batch = Batch(seen, None, action, reward, seen, None, ones, ones)
+        batch = jax.tree.map(jnp.asarray, batch)
         state, _ = update(state, batch, config)
     goal = np.array([[-0.8], [-0.4], [0.4], [0.8]], np.float32)
-    chosen = np.asarray(learners.act(state, np.zeros_like(goal), goal))
+    chosen = np.asarray(learners.act(state, shown(np.zeros_like(goal), goal)))
     assert_array_equal(np.sign(chosen), np.sign(goal))
 
 
+def with_base(batch: Batch, base, next_base) -> Batch:
+    return batch._replace(base_action=base, next_base_action=next_base)
+
+
 @every_learner
-def test_a_critic_of_sums_beneath_an_idle_controller_judges_the_residual(name) -> None:
+@pytest.mark.parametrize("sums", [True, False])
+def test_over_an_idle_controller_sum_and_residual_are_the_action_itself(name, sums) -> None:
     batch = batches(2)
-    idle = batch._replace(
-        proposed=jnp.zeros_like(batch.action), next_proposed=jnp.zeros_like(batch.action)
-    )
-    (plain, _), (summed, _) = (update(learner(name), b, CONFIGS[name]) for b in (batch, idle))
-    for ours, theirs in zip(arrays(plain), arrays(summed), strict=True):
+    idle = with_base(batch, jnp.zeros_like(batch.action), jnp.zeros_like(batch.action))
+    setting = SETTING._replace(judges_sums=sums)
+    plain, _ = update(learner(name), batch, CONFIGS[name])
+    over_idle, _ = update(learner(name), idle, CONFIGS[name], setting=setting)
+    for ours, theirs in zip(arrays(plain), arrays(over_idle), strict=True):
         assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+BASE = jnp.array([[0.5, 0.5], [0.8, -0.3], [-0.9, 1.4]])
+SAID = jnp.array([[0.4, -0.2], [1.0, 0.1], [-1.0, 0.0]])
+
+
 def test_a_critic_of_sums_is_asked_about_what_would_be_executed() -> None:
-    state = learner()
-    x, residual = jnp.ones((3, 5)), jnp.array([[0.4, -0.2], [1.0, 0.1], [-1.0, 0.0]])
-    proposed = jnp.array([[0.5, 0.5], [0.8, -0.3], [-0.9, 1.0]])
-    by_hand = jnp.array([[0.7, 0.4], [1.0, -0.25], [-1.0, 1.0]])
-    asked = judge(state.critic, proposed, 0.5)
-    assert_allclose(asked(x, residual), state.critic(x, by_hand), rtol=1e-6)
-    assert_allclose(asked.first(x, residual), state.critic.first(x, by_hand), rtol=1e-6)
+    state, x = learner(), jnp.ones((3, 5))
+    executed = jnp.array([[0.7, 0.4], [1.0, -0.25], [-1.0, 1.0]])
+    asked = Judge(state.critic, BASE, 0.5, of_sums=True)
+    assert_allclose(asked(x, SAID), state.critic(x, executed), rtol=1e-6)
+    assert_allclose(asked.first(x, SAID), state.critic.first(x, executed), rtol=1e-6)
+    assert_array_equal(asked.judged(executed), executed)
+
+
+def test_a_critic_of_residuals_is_asked_about_those_that_would_take_effect() -> None:
+    """(clip(b + scale f) - clip(b)) / scale by hand: a clip takes from it, and adds nothing."""
+    state, x = learner(), jnp.ones((3, 5))
+    scale = jnp.array([0.5, 2.0])
+    #  0.5 + 0.2, 0.5 - 0.4;    0.8 + 0.5 cut to 1, -0.3 + 0.2;   -0.9 - 0.5 cut to -1, 1.4 cut to 1
+    executed = jnp.array([[0.7, 0.1], [1.0, -0.1], [-1.0, 1.0]])
+    effect = jnp.array([[0.4, -0.2], [0.4, 0.1], [-0.2, 0.0]])
+    asked = Judge(state.critic, BASE, scale, of_sums=False)
+    assert_allclose(asked(x, SAID), state.critic(x, effect), rtol=1e-5)
+    assert_allclose(asked.first(x, SAID), state.critic.first(x, effect), rtol=1e-5)
+    assert_allclose(asked.judged(executed), effect, atol=1e-6)
+    # A base action beyond the bounds, which a residual against it must first come back from.
+    beyond = Judge(state.critic, jnp.array([[1.4, -1.4]]), scale, of_sums=False)
+    effect = jnp.array([[0.0, 0.8]])  # 1.4 - 0.3 is 1 still; -1.4 + 2 is 0.6, from -1
+    assert_allclose(
+        beyond(x[:1], jnp.array([[-0.6, 1.0]])), state.critic(x[:1], effect), rtol=1e-5
+    )
+    # What has no say is judged, and climbed, as nothing; without NaN in any gradient.
+    silent = Judge(state.critic, BASE, jnp.array([0.5, 0.0]), of_sums=False)
+    assert_array_equal(silent.judged(executed)[:, 1], [0.0, 0.0, 0.0])
+    slope = jax.grad(lambda said: silent(x, said).sum())(SAID)
+    assert_array_equal(slope[:, 1], [0.0, 0.0, 0.0])
+    assert float(slope[0, 0]) != 0.0
+    assert float(slope[1, 0]) == 0.0  # already beyond the bound: more of it changes nothing
+
+
+def test_without_a_base_action_the_action_itself_is_judged() -> None:
+    state, x = learner(), jnp.ones((3, 5))
+    for sums in (True, False):
+        alone = Judge(state.critic, None, 0.5, of_sums=sums)
+        assert_array_equal(alone(x, SAID), state.critic(x, SAID))
+        assert_array_equal(alone.judged(SAID), SAID)
+
+
+@pytest.mark.parametrize("sums", [True, False])
+@every_learner
+def test_an_update_judges_base_and_executed_actions_as_it_was_told(name, sums) -> None:
+    """The same update without base actions, on what the critics are to be shown.
+
+    Where a base action of 0 is added to at a scale of 0.5, and its critics judge sums, the actor's
+    word counts half; so only the critics are compared, and their targets by constant ones.
+    """
+    config = replace(CONFIGS[name], actor_every=1, entropy_in_value=False)
+    rng = np.random.default_rng(3)
+    base = jnp.asarray(rng.uniform(-1.5, 1.5, (1, 16, 2)), jnp.float32)
+    scale = np.array([0.5, 2.0], np.float32)
+    executed = jnp.clip(base + scale * rng.uniform(-1, 1, (1, 16, 2)), -1.0, 1.0)
+    effect = (executed - jnp.clip(base, -1.0, 1.0)) / scale
+    state = learner(name)
+    targets = constant_critics(state.critic, *[-4.0] * config.critics)
+    state = eqx.tree_at(lambda s: s.target_critic, state, targets)
+    batch = batches(1)._replace(action=executed)
+    setting = SETTING._replace(scale=scale, judges_sums=sums)
+    based, _ = update(state, with_base(batch, base, base), config, NO, setting)
+    shown_by_hand = batch._replace(action=executed if sums else effect)
+    plain, _ = update(state, shown_by_hand, config, NO)
+    for ours, theirs in zip(arrays(based.critic), arrays(plain.critic), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    other, _ = update(state, batch._replace(action=effect if sums else executed), config, NO)
+    assert not np.allclose(arrays(other.critic)[0], arrays(plain.critic)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_the_target_judges_the_next_action_on_the_next_base_action(sums) -> None:
+    """Critics that say the first component of what they are shown; an actor that says nothing."""
+    config = replace(TINY, zero_last=True)
+    state = learners.create(jax.random.key(1), SIZES, 2, config)
+    bias = jnp.arctanh(jnp.array([0.5, 0.0]))
+    state = eqx.tree_at(
+        lambda s: (s.target_actor.network.biases[-1], s.target_critic),
+        state,
+        (bias, first_component(state.target_critic)),
+    )
+    batch = batches(1)
+    shape = batch.action.shape
+    low, high = jnp.full(shape, -0.75), jnp.full(shape, -0.1)
+    setting = SETTING._replace(scale=jnp.array([0.4, 1.0]), judges_sums=sums)
+    _, metrics = update(state, with_base(batch, high, low), config, NO, setting)
+    next_value = -0.75 + 0.4 * 0.5 if sums else 0.5
+    target = batch.reward + DISCOUNT * (1 - batch.terminated) * next_value
+    target = np.clip(target, *BOUNDS)
+    x = jnp.concatenate([batch.observation["observation"], batch.observation["desired_goal"]], -1)
+    judged = batch.action
+    if not sums:
+        judged = (batch.action - high) / jnp.array([0.4, 1.0])
+    values = state.critic.first(x, judged)
+    loss = float(np.mean((values - target) ** 2))
+    assert float(metrics["critic_loss"]) == pytest.approx(loss, rel=1e-4)
+
+
+def first_component(critics):
+    """Critics that say relu(2 + a_1) - 2, the action's first component where it is above -2."""
+    member = critics.first.network
+    layers = [jnp.zeros_like(member.weights[0]).at[5, 0].set(1.0)]
+    layers += [jnp.zeros_like(member.weights[1]).at[0, 0].set(1.0)]
+    biases = [jnp.full_like(member.biases[0], 2.0), jnp.full_like(member.biases[1], -2.0)]
+    return eqx.tree_at(
+        lambda c: (c.first.network.weights, c.first.network.biases), critics, (layers, biases)
+    )
+
+
+@pytest.mark.parametrize("name", learners.ALGORITHMS)
+def test_every_algorithm_has_all_that_the_protocol_names(name) -> None:
+    made, protocol = learners.ALGORITHMS[name], algorithm.Algorithm
+    names = [n for n in vars(protocol) if not n.startswith("_")]
+    assert {"METRICS", "make_actor", "next_value", "improve_actor", "to_onnx"} <= set(names)
+    for each in names:
+        if each == "METRICS":
+            assert all(isinstance(metric, str) for metric in made.METRICS)
+            continue
+        asked = list(inspect.signature(getattr(protocol, each)).parameters)[1:]  # without self
+        assert list(inspect.signature(getattr(made, each)).parameters) == asked, each
+
+
+@every_learner
+def test_an_algorithm_reports_the_metrics_that_it_names_and_no_others(name) -> None:
+    config = CONFIGS[name]
+    own = learners.algorithm_of(config)
+    assert own is learners.ALGORITHMS["sac" if name == "sac" else "ddpg"]
+    _, metrics = update(learner(name), batches(2), config)
+    everybodys = {"critic_loss", "mean_q", "action_l2", "actor_loss"}
+    assert metrics.keys() - everybodys == set(own.METRICS)
+    assert everybodys <= metrics.keys()
+    assert (own.make_extra(config) is None) == (learner(name).extra is None)
 
 
 def test_the_step_size_decays() -> None:

@@ -1,22 +1,27 @@
 """Replay on data one can recognise: every number says its episode and its time."""
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from rpl.observations import Seen
 from rpl.replay.buffer import Replay
 from rpl.replay.episodes import Episodes
 from rpl.replay.hindsight import GoalRules
 
 HORIZON, LEAK = 6, -777.0
 OWN_GOAL = 1000.0  # added to the episode's number in the goals that episodes were run with
-FIELDS = ("observation", "goal", "action", "reward", "next_observation", "terminated", "discount")
+SEEN = Seen({"observation": 2, "desired_goal": 2})
 
 
 def make_episodes(first: int, lengths: list[int], terminated=None) -> Episodes:
-    """Episodes numbered from ``first``: observations and achieved goals are (episode, time)."""
+    """Episodes numbered from ``first``: observations and achieved goals are (episode, time).
+
+    Base actions are 7 * episode + time / 10, actions 10 * episode + time / 10.
+    """
     n = len(lengths)
     number = np.arange(first, first + n, dtype=np.float32)
     steps = np.arange(HORIZON + 1)
@@ -26,24 +31,24 @@ def make_episodes(first: int, lengths: list[int], terminated=None) -> Episodes:
     goal = np.stack([number + OWN_GOAL] * 2, axis=-1)[:, None].repeat(HORIZON + 1, axis=1)
     reward = -number[:, None] - steps[:-1] / 100
     reward[beyond[:, 1:]] = LEAK
+    base_action = np.float32(7 * number[:, None] + steps / 10)
+    action = np.float32(10 * number[:, None] + steps[:-1] / 10)
+    base_action[beyond], action[beyond[:, 1:]] = LEAK, LEAK
     return Episodes(
-        observation=state,
+        observation={"observation": state, "desired_goal": goal},
         achieved_goal=state.copy(),
-        desired_goal=goal,
-        action=state[:, :-1, :1] * 10,
+        base_action=base_action[..., None],
+        action=action[..., None],
         reward=reward,
         length=np.asarray(lengths, np.int32),
         terminated=np.zeros(n, bool) if terminated is None else np.asarray(terminated),
         success=np.zeros(n, bool),
         index=np.arange(n),
-        residual_size=np.zeros(n),
-        clipped_share=np.zeros(n),
-        largest_deviation=np.zeros((n, 1)),
     )
 
 
 def make_replay(capacity: int, slack: int = 0, folder=None) -> Replay:
-    return Replay(capacity, HORIZON, 2, 2, 1, slack, folder)
+    return Replay(capacity, HORIZON, SEEN, 1, 1, slack, folder)
 
 
 def room_for(lengths: list[int], capacity: int) -> int:
@@ -66,9 +71,17 @@ def draw(replay: Replay, count: int = 500, hindsight: float = 0.8, seed: int = 0
     return replay.sample((count,), generator, hindsight, RULES, **keywords)
 
 
+def state_of(batch) -> np.ndarray:
+    return batch.observation["observation"]
+
+
+def goal_of(batch) -> np.ndarray:
+    return batch.observation["desired_goal"]
+
+
 def assert_same_batch(ours, theirs) -> None:
-    for name in FIELDS:
-        assert_array_equal(getattr(ours, name), getattr(theirs, name))
+    for mine, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert_array_equal(mine, other)
 
 
 lengths_of_episodes = st.lists(st.integers(1, HORIZON), min_size=1, max_size=12)
@@ -85,22 +98,26 @@ def test_samples_never_cross_episodes_and_goals_come_from_the_future(
     for i, length in enumerate(lengths):
         replay.store(make_episodes(i, [length]))
     batch = draw(replay, 200, hindsight, seed)
-    episode, t = batch.observation.T
+    episode, t = state_of(batch).T
     length = np.asarray(lengths)[episode.astype(int)]
     assert (episode >= len(lengths) - room_for(lengths, capacity)).all()
     assert ((t >= 0) & (t < length)).all()
-    assert_array_equal(batch.next_observation, np.stack([episode, t + 1], axis=1))
-    assert_array_equal(batch.action[:, 0], 10 * episode)
+    assert_array_equal(batch.next_observation["observation"], np.stack([episode, t + 1], axis=1))
+    assert_array_equal(batch.next_observation["desired_goal"], goal_of(batch))
+    # Whatever goal they are for: what was done, and what the base policy would do, then and next.
+    assert_array_equal(batch.action[:, 0], np.float32(10 * episode + t / 10))
+    assert_array_equal(batch.base_action[:, 0], np.float32(7 * episode + t / 10))
+    assert_array_equal(batch.next_base_action[:, 0], np.float32(7 * episode + (t + 1) / 10))
 
-    relabelled = batch.goal[:, 0] < OWN_GOAL
-    goal_episode, future = batch.goal[relabelled].T
+    relabelled = goal_of(batch)[:, 0] < OWN_GOAL
+    goal_episode, future = goal_of(batch)[relabelled].T
     assert_array_equal(goal_episode, episode[relabelled])
     assert (future > t[relabelled]).all()
     assert (future <= length[relabelled]).all()
     assert_array_equal(batch.reward[relabelled], 100 + future - (t[relabelled] + 1))
 
     kept = ~relabelled
-    assert_array_equal(batch.goal[kept, 0], episode[kept] + OWN_GOAL)
+    assert_array_equal(goal_of(batch)[kept, 0], episode[kept] + OWN_GOAL)
     np.testing.assert_allclose(batch.reward[kept], -episode[kept] - t[kept] / 100, rtol=1e-6)
 
 
@@ -113,14 +130,16 @@ def test_n_steps_are_rewarded_for_one_goal_and_stop_where_the_episode_does(
     ends = np.arange(len(lengths)) % 2 == 0
     replay.store(make_episodes(0, lengths, terminated=ends))
     batch = draw(replay, 100, hindsight, seed, n_step=n, discount=0.5)
-    for i, (episode, t) in enumerate(batch.observation.astype(int)):
+    for i, (episode, t) in enumerate(state_of(batch).astype(int)):
         left = lengths[episode] - t
         taken = min(n, left)
-        assert_array_equal(batch.next_observation[i], [episode, t + taken])
+        assert_array_equal(batch.next_observation["observation"][i], [episode, t + taken])
+        assert batch.base_action[i] == np.float32(7 * episode + t / 10)
+        assert batch.next_base_action[i] == np.float32(7 * episode + (t + taken) / 10)
         assert batch.discount[i] == 0.5**taken
         assert batch.terminated[i] == (taken == left and ends[episode])
-        future = batch.goal[i, 1]
-        relabelled = batch.goal[i, 0] < OWN_GOAL
+        future = goal_of(batch)[i, 1]
+        relabelled = goal_of(batch)[i, 0] < OWN_GOAL
         rewards = [
             100 + future - (t + k + 1) if relabelled else -episode - (t + k) / 100
             for k in range(taken)
@@ -142,11 +161,11 @@ def test_a_task_that_ends_at_its_goal_ends_at_a_relabelled_one(lengths, n, seed)
     replay.store(make_episodes(0, lengths, terminated=crashed))
     rules = GoalRules(time_to_goal, reached)
     batch = replay.sample((100,), np.random.default_rng(seed), 0.8, rules, n_step=n, discount=0.5)
-    for i, (episode, t) in enumerate(batch.observation.astype(int)):
-        relabelled = batch.goal[i, 0] < OWN_GOAL
-        end = int(batch.goal[i, 1]) if relabelled else lengths[episode]
+    for i, (episode, t) in enumerate(state_of(batch).astype(int)):
+        relabelled = goal_of(batch)[i, 0] < OWN_GOAL
+        end = int(goal_of(batch)[i, 1]) if relabelled else lengths[episode]
         taken = min(n, end - t)
-        assert_array_equal(batch.next_observation[i], [episode, t + taken])
+        assert_array_equal(batch.next_observation["observation"][i], [episode, t + taken])
         assert batch.discount[i] == 0.5**taken
         assert batch.terminated[i] == (taken == end - t and (relabelled or crashed[episode]))
         if relabelled:  # the reward says how many steps later the goal is reached
@@ -158,8 +177,8 @@ def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -
     replay = make_replay(3)
     replay.store(make_episodes(0, [5, 6, 2]))
     one, three = draw(replay, discount=0.9), draw(replay, n_step=3, discount=0.9)
-    for name in ("observation", "goal", "action"):
-        assert_array_equal(getattr(one, name), getattr(three, name))
+    for name in ("observation", "base_action", "action"):
+        assert_same_batch(getattr(one, name), getattr(three, name))
     assert (one.discount == np.float32(0.9)).all()
 
 
@@ -168,7 +187,7 @@ def test_every_later_time_is_equally_likely_up_to_the_very_last() -> None:
     replay.store(make_episodes(0, [4]))
     batch = draw(replay, 20_000, hindsight=1.0)
     for t in range(4):
-        future = batch.goal[batch.observation[:, 1] == t, 1]
+        future = goal_of(batch)[state_of(batch)[:, 1] == t, 1]
         times, counts = np.unique(future, return_counts=True)
         assert_array_equal(times, np.arange(t + 1, 5))
         np.testing.assert_allclose(counts / counts.sum(), 1 / (4 - t), atol=0.03)
@@ -178,7 +197,7 @@ def test_the_share_of_hindsight_is_the_one_asked_for() -> None:
     replay = make_replay(3)
     replay.store(make_episodes(0, [5, 6, 2]))
     for share in (0.0, 0.3, 0.8, 1.0):
-        relabelled = (draw(replay, 20_000, share).goal[:, 0] < OWN_GOAL).mean()
+        relabelled = (goal_of(draw(replay, 20_000, share))[:, 0] < OWN_GOAL).mean()
         assert relabelled == pytest.approx(share, abs=0.015 if 0 < share < 1 else 0)
 
 
@@ -186,10 +205,13 @@ def test_hindsight_changes_goals_and_rewards_and_nothing_else() -> None:
     replay = make_replay(3)
     replay.store(make_episodes(0, [5, 6, 2], terminated=[True, False, True]))
     without, with_it = draw(replay, hindsight=0.0), draw(replay, hindsight=0.8)
-    assert (without.goal >= OWN_GOAL).all()
-    for name in ("observation", "action", "next_observation", "terminated"):
+    assert (goal_of(without) >= OWN_GOAL).all()
+    for name in ("base_action", "action", "next_base_action", "terminated"):
         assert_array_equal(getattr(without, name), getattr(with_it, name))
-    assert np.any(without.goal != with_it.goal)
+    for name in ("observation", "next_observation"):
+        ours, theirs = (getattr(batch, name)["observation"] for batch in (without, with_it))
+        assert_array_equal(ours, theirs)
+    assert np.any(goal_of(without) != goal_of(with_it))
 
 
 @settings(max_examples=40, deadline=None)
@@ -205,7 +227,7 @@ def test_the_ring_shows_exactly_the_newest_episodes_there_is_room_for(
     for more in rounds:
         replay.store(make_episodes(len(lengths), more))
         lengths += more
-        seen = {int(e) for e in draw(replay, 800).observation[:, 0]}
+        seen = {int(e) for e in state_of(draw(replay, 800))[:, 0]}
         assert seen == set(range(len(lengths) - room_for(lengths, capacity), len(lengths)))
         assert len(replay) == len(seen)
 
@@ -222,15 +244,15 @@ def test_of_short_episodes_as_many_more_are_shown() -> None:
 def test_newest_draws_from_the_last_episodes_only() -> None:
     replay = make_replay(5, slack=1)
     replay.store(make_episodes(0, [HORIZON] * 8))
-    assert {int(e) for e in draw(replay, newest=2).observation[:, 0]} == {6, 7}
-    assert {int(e) for e in draw(replay, newest=99).observation[:, 0]} == {3, 4, 5, 6, 7}
+    assert {int(e) for e in state_of(draw(replay, newest=2))[:, 0]} == {6, 7}
+    assert {int(e) for e in state_of(draw(replay, newest=99))[:, 0]} == {3, 4, 5, 6, 7}
 
 
 def test_every_step_is_equally_likely_whatever_its_episodes_length() -> None:
     replay = make_replay(3)
     replay.store(make_episodes(0, [1, 6, 3]))
     batch = draw(replay, 50_000)
-    _, counts = np.unique(batch.observation, axis=0, return_counts=True)
+    _, counts = np.unique(state_of(batch), axis=0, return_counts=True)
     assert len(counts) == 10
     np.testing.assert_allclose(counts / counts.sum(), 0.1, atol=0.006)
 
@@ -240,7 +262,7 @@ def test_terminated_is_said_of_the_last_step_of_terminated_episodes_only() -> No
     replay.store(make_episodes(0, [3, 3, 6, 1], terminated=[True, False, True, True]))
     batch = draw(replay, 2000)
     last = {(0, 2), (2, 5), (3, 0)}
-    for (episode, t), terminated in zip(batch.observation, batch.terminated, strict=True):
+    for (episode, t), terminated in zip(state_of(batch), batch.terminated, strict=True):
         assert terminated == ((int(episode), int(t)) in last)
     assert 0 < batch.terminated.mean() < 1
 
@@ -250,20 +272,23 @@ def test_the_leading_shape_is_the_one_asked_for() -> None:
     replay.store(make_episodes(0, [6, 6]))
     batch = replay.sample((3, 5), np.random.default_rng(0), 0.8, RULES)
     flat = draw(replay, 15)
-    assert batch.observation.shape == (3, 5, 2)
+    assert state_of(batch).shape == (3, 5, 2)
+    assert batch.base_action.shape == batch.action.shape == (3, 5, 1)
     assert batch.reward.shape == batch.terminated.shape == (3, 5)
-    assert_array_equal(batch.observation.reshape(15, 2), flat.observation)
-    assert all(getattr(batch, name).dtype == np.float32 for name in FIELDS)
+    assert_array_equal(state_of(batch).reshape(15, 2), state_of(flat))
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(batch))
 
 
 def test_tasks_without_goals_keep_their_rewards() -> None:
-    replay = Replay(2, HORIZON, 2, 0, 1)
+    replay = Replay(2, HORIZON, Seen({"observation": 2}), 1)
     episodes = make_episodes(0, [4, 4])
-    episodes.achieved_goal = episodes.desired_goal = np.zeros((2, HORIZON + 1, 0), np.float32)
+    episodes.achieved_goal = episodes.base_action = np.zeros((2, HORIZON + 1, 0), np.float32)
+    del episodes.observation["desired_goal"]
     replay.store(episodes)
     batch = draw(replay, hindsight=0.8)
-    assert batch.goal.shape == (500, 0)
-    episode, t = batch.observation.T
+    assert batch.observation.keys() == batch.next_observation.keys() == {"observation"}
+    assert batch.base_action is batch.next_base_action is None
+    episode, t = state_of(batch).T
     np.testing.assert_allclose(batch.reward, -episode - t / 100, rtol=1e-6)
 
 
@@ -278,7 +303,7 @@ def test_up_to_slack_episodes_after_a_checkpoint_leave_it_as_it_was(more) -> Non
     replay.store(make_episodes(0, [6] * 10))
     checkpoint, at_checkpoint = replay.stored, draw(replay)
     replay.store(make_episodes(10, [6] * more))
-    assert draw(replay).observation[:, 0].max() == 9 + more
+    assert state_of(draw(replay))[:, 0].max() == 9 + more
     replay.restore(checkpoint)
     assert_same_batch(draw(replay), at_checkpoint)
 
@@ -288,7 +313,7 @@ def test_more_than_slack_episodes_would_overwrite_the_checkpoint() -> None:
     replay.store(make_episodes(0, [6] * 10))
     replay.store(make_episodes(10, [6] * 4))
     replay.restore(10)
-    assert draw(replay).observation[:, 0].max() == 13
+    assert state_of(draw(replay))[:, 0].max() == 13
 
 
 def test_a_reopened_folder_gives_the_same_samples(tmp_path) -> None:
@@ -313,29 +338,79 @@ def test_a_folder_of_another_shape_is_refused_and_kept(tmp_path) -> None:
     assert (tmp_path / "observation.npy").read_bytes() == before
 
 
-class Recognisable:
-    """A controller that says what it was asked: 1 + episode of the goal + time / 100."""
+def with_parts(sizes: dict[str, int], lengths: list[int]) -> Episodes:
+    """Episodes with further parts, part i of which is 100 * i + episode + time / 10."""
+    episodes = make_episodes(0, lengths)
+    n, steps = np.arange(len(lengths))[:, None, None], np.arange(HORIZON + 1)[:, None]
+    others = [name for name in sizes if name not in episodes.observation]
+    for i, name in enumerate(others):
+        part = np.float32(100 * i + n + steps / 10)
+        episodes.observation[name] = np.repeat(part, sizes[name], axis=2)
+    return episodes
 
-    def proposed(self, observation, achieved_goal, desired_goal):
-        assert_array_equal(observation, achieved_goal)
-        return (1 + desired_goal[:, :1] + observation[:, 1:] / 100).astype(np.float32)
 
-    def executed(self, proposed, residual):
-        return proposed + residual
+NAMES = ("action", "reward", "start", "length", "terminated", "achieved_goal", "part1", "../wind/x")
 
 
-def test_sums_count_what_was_proposed_for_the_goal_that_was_acted_on() -> None:
-    replay = make_replay(3)
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_parts_may_have_any_name_and_come_back_as_they_were_seen(on_disk, tmp_path) -> None:
+    """Those of our own arrays, and those that are no file's name, among them."""
+    sizes = {"observation": 2, **{name: 1 + i % 3 for i, name in enumerate(NAMES)}}
+    sizes["desired_goal"] = 2
+    folder = tmp_path / "replay" / "here" if on_disk else None
+    replay = Replay(3, HORIZON, Seen(sizes), 1, 1, folder=folder)
+    replay.store(with_parts(sizes, [5, 6, 2]))
+    batch = draw(replay)
+    assert list(batch.observation) == list(batch.next_observation) == list(sizes)
+    episode, t = state_of(batch).T
+    for i, name in enumerate(NAMES):
+        for seen, at in ((batch.observation, t), (batch.next_observation, t + 1)):
+            expected = np.float32(100 * i + episode + at / 10)
+            assert_array_equal(seen[name], np.repeat(expected[:, None], sizes[name], axis=1))
+    assert_array_equal(batch.action[:, 0], np.float32(10 * episode + t / 10))
+    if on_disk:
+        replay.flush()
+        again = Replay(3, HORIZON, Seen(sizes), 1, 1, folder=folder)
+        again.restore(replay.stored)
+        assert_same_batch(draw(again), batch)
+        assert {path.parent for path in tmp_path.rglob("*.npy")} == {folder}
+
+
+def test_parts_beside_the_goal_change_nothing_of_what_is_drawn() -> None:
+    sizes = {"observation": 2, "wind": 1, "desired_goal": 2}
+    plain, windy = make_replay(3), Replay(3, HORIZON, Seen(sizes), 1, 1)
+    plain.store(make_episodes(0, [5, 6, 2]))
+    windy.store(with_parts(sizes, [5, 6, 2]))
+    ours, theirs = draw(plain, n_step=2), draw(windy, n_step=2)
+    for seen in (theirs.observation, theirs.next_observation):
+        del seen["wind"]
+    assert_same_batch(ours, theirs)
+
+
+def test_a_base_action_that_is_shown_is_the_one_of_the_episodes_own_goal() -> None:
+    """What the learner sees of it, and what it is added to, are the same numbers."""
+    shown = Seen({"observation": 2, "base_action": 1, "desired_goal": 2})
+    replay = Replay(3, HORIZON, shown, 1, 1)
     replay.store(make_episodes(0, [5, 6, 2]))
-    batch = draw(replay, n_step=2, beneath=Recognisable())
-    episode, t = batch.observation.T
-    left = np.array([5, 6, 2])[episode.astype(int)] - t
-    np.testing.assert_allclose(batch.proposed[:, 0], 1 + batch.goal[:, 0] + t / 100)
-    end = t + np.minimum(2, left)
-    np.testing.assert_allclose(batch.next_proposed[:, 0], 1 + batch.goal[:, 0] + end / 100)
-    # Whatever the batch's goal, the executed action was for the episode's own.
-    executed = 1 + episode + OWN_GOAL + t / 100 + 10 * episode
-    np.testing.assert_allclose(batch.action[:, 0], executed, rtol=1e-6)
-    plain = draw(replay, n_step=2)
-    assert plain.proposed is None
-    assert_array_equal(plain.goal, batch.goal)
+    batch = draw(replay, n_step=2)
+    assert (goal_of(batch)[:, 0] < OWN_GOAL).mean() > 0.5
+    assert list(batch.observation) == ["observation", "base_action", "desired_goal"]
+    assert_array_equal(batch.observation["base_action"], batch.base_action)
+    assert_array_equal(batch.next_observation["base_action"], batch.next_base_action)
+    episode, t = state_of(batch).T
+    assert_array_equal(batch.base_action[:, 0], np.float32(7 * episode + t / 10))
+
+
+def test_rules_are_asked_with_the_executed_action() -> None:
+    replay, asked = make_replay(3), []
+
+    def watching(achieved_goal, desired_goal, info):
+        episode, t = achieved_goal.T
+        asked.append(len(episode))
+        assert_array_equal(info["action"][:, 0], np.float32(10 * episode + (t - 1) / 10))
+        return np.zeros(len(episode))
+
+    replay.store(make_episodes(0, [5, 6, 2]))
+    rules = GoalRules(watching, lambda *asked: watching(*asked) > 0)
+    replay.sample((300,), np.random.default_rng(0), 0.8, rules)
+    assert sum(asked) > 300

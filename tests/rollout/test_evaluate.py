@@ -1,11 +1,14 @@
 """Intervals by hand, pairs that belong together, seeds that never meet."""
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict, watched
+from acting import Adding, Scripted
+from rpl.controllers.contract import ControllerPolicy
+from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds, training_seeds
 
 
@@ -83,10 +86,14 @@ def test_seeds_are_a_fixed_list_that_is_continued() -> None:
     assert training_seeds(3, 0, 5) != training_seeds(4, 0, 5)
 
 
+def still(num_envs: int) -> Scripted:
+    return Scripted(lambda observation, episodes, step: np.zeros((num_envs, 4)))
+
+
 def test_an_evaluation_runs_every_seed_once(make_task) -> None:
     task = make_task(2, max_episode_steps=3)
     seeds = evaluation_seeds(0, 3)
-    result = evaluate(task, lambda observation, episodes, step: np.zeros((2, 4)), seeds, 3)
+    result = evaluate(task, still(2), seeds, 3)
     assert len(result.success) == len(result.returns) == 3
     np.testing.assert_array_equal(result.returns, np.where(result.success, 0, -3))
 
@@ -100,7 +107,7 @@ def test_a_diverged_episode_counts_as_a_failure(make_task) -> None:
             velocity[1] = np.nan
         return np.zeros((3, 4))
 
-    result = evaluate(task, diverging, [1, 3, 5], 3)
+    result = evaluate(task, Scripted(diverging), [1, 3, 5], 3)
     assert len(result.success) == 3
     assert result.returns.tolist().count(-3.0) >= 1
     assert not result.success.all()
@@ -116,32 +123,84 @@ def test_a_diverged_episode_earns_no_more_than_the_worst(make_task, monkeypatch)
         velocity[1] = np.nan
         return np.zeros((3, 4))
 
-    assert evaluate(task, diverging, [1, 3, 5], 3).returns.tolist() == [-300.0] * 3
+    assert evaluate(task, Scripted(diverging), [1, 3, 5], 3).returns.tolist() == [-300.0] * 3
 
 
 def test_outcomes_stay_with_their_seeds_when_an_episode_diverges(make_task) -> None:
     task = make_task(3, max_episode_steps=3)
     velocity = task.batch.bind("qvel")
 
-    def still(observation, episodes, step):
-        return np.zeros((3, 4))
-
     def diverging(observation, episodes, step):
         velocity[1] = np.nan
-        return still(observation, episodes, step)
+        return np.zeros((3, 4))
 
-    whole = evaluate(task, still, [1, 3, 5], 3)
-    broken = evaluate(task, diverging, [1, 3, 5], 3)
+    whole = evaluate(task, still(3), [1, 3, 5], 3)
+    broken = evaluate(task, Scripted(diverging), [1, 3, 5], 3)
     assert (broken.returns[1], broken.success[1]) == (-3.0, False)
     np.testing.assert_array_equal(broken.returns[[0, 2]], whole.returns[[0, 2]])
 
 
-def test_a_watched_policy_tells_the_share_of_episodes_that_is_done() -> None:
+def test_an_evaluation_tells_the_share_of_episodes_that_is_done(make_task) -> None:
     told: list[float] = []
-    policy = watched(lambda observation, episodes, step: episodes, 5, 10, told.append)
+    task = make_task(2, max_episode_steps=10)
     # Two environments: rounds of two, two, and one beside a repetition.
-    for episodes in ([0, 1], [2, 3], [4, 4]):
-        for step in range(10):
-            assert policy(None, np.array(episodes), step).tolist() == episodes
+    evaluate(task, still(2), [1, 3, 5, 7, 9], 10, told.append)
     np.testing.assert_allclose(told[:10], np.arange(10) * 2 / 50)
+    np.testing.assert_allclose(told[10:20], 0.4 + np.arange(10) * 2 / 50)
     np.testing.assert_allclose(told[20:], 0.8 + np.arange(10) / 50)
+
+
+def test_how_far_from_the_base_action_an_episode_is_is_told_by_component(make_task) -> None:
+    """By hand: base actions of 0.9 and 0, to which each step adds its own residuals."""
+    task = make_task(2, max_episode_steps=2)
+    residuals = iter(
+        np.array(  # (t, env, dim)
+            [
+                [[0.2, 0.0, 0, 0], [-1.0, 0.1, 0, 0]],
+                [[0.5, -0.5, 0, 0], [0.3, 0.3, 0, 0]],
+            ]
+        )
+    )
+    base = ControllerPolicy(lambda observation: np.tile([0.9, 0.0, 0, 0], (2, 1)), 4)
+    adding = Adding(lambda observation, base_action: next(residuals))
+    outcome = evaluate(task, adding, [1, 3], 2, base=base)
+    # The first goes from 0.9 to the bound of 1: by 0.1 (t 0: 1.1), 0.1, -1 and 0.1.
+    assert outcome.largest_deviation == pytest.approx((1.0, 0.5, 0.0, 0.0), abs=1e-6)
+    assert outcome.mean_deviation == pytest.approx((1.3 / 4, 0.9 / 4, 0.0, 0.0), abs=1e-6)
+    assert outcome.clipped_share == 3 / 16
+
+
+def test_each_episode_counts_alike_however_long_it_was() -> None:
+    """The first is over after one step at a bound, the second takes four without any residual."""
+    task = Slides(2)
+    base = ControllerPolicy(lambda observation: np.zeros((2, 1)), 1)
+    adding = Adding(lambda observation, base_action: observation[:, :1])
+    outcome = evaluate(task, adding, [1, 0], 4, base=base)
+    assert outcome.mean_deviation == (0.5,)
+    assert outcome.clipped_share == 0.5
+    assert outcome.largest_deviation == (1.0,)
+
+
+def test_without_a_base_policy_nothing_is_said_of_deviations(make_task) -> None:
+    outcome = evaluate(make_task(2, max_episode_steps=3), still(2), [1, 3], 3)
+    assert outcome.mean_deviation == outcome.largest_deviation == ()
+    assert outcome.clipped_share == 0.0
+
+
+class Slides(gymnasium.vector.VectorEnv):
+    """Observes its seed, 1 or 0, which ends an episode of 1 after its first step."""
+
+    metadata = {"autoreset_mode": gymnasium.vector.AutoresetMode.DISABLED}  # noqa: RUF012
+    single_observation_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+    single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
+
+    def __init__(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+
+    def reset(self, *, seed=None, options=None):
+        self.seeds = np.array(seed, float)
+        return self.seeds[:, None], {}
+
+    def step(self, actions):
+        ended = self.seeds == 1
+        return self.seeds[:, None], np.zeros(self.num_envs), ended, np.zeros_like(ended), {}
