@@ -1,8 +1,5 @@
 """Lean physics: the published scene without what cannot take part in the task."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,8 +1,5 @@
 """The objects of the complex hook task: the stored library, or a folder of the user's."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence

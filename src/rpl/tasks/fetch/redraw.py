@@ -5,9 +5,6 @@ simulation shows of them is a matter of numbers in the model, which ``Batch.expa
 keeps per simulation. The result is bit for bit the separately compiled scene.
 """
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,6 +26,8 @@ GEOM_FIELDS = (
     *("geom_size", "geom_pos", "geom_quat", "geom_sameframe", "geom_aabb", "geom_rbound"),
     "geom_friction",
 )
+DrawnBumps = tuple[np.ndarray, np.ndarray]
+"""Positions and half-sizes, (most, 3) each."""
 BUMP_COLOUR = (0.55, 0.7, 0.55, 1.0)
 DOF_FIELDS = ("dof_damping", "dof_invweight0", "dof_M0", "dof_length")
 
@@ -117,7 +116,7 @@ class Bumps:
         """The names of the bodies."""
         return [f"bump{i}" for i in range(self.most)]
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> DrawnBumps:
         """Positions and half-sizes, each (most, 3), of an episode's bumps."""
         count = int(generator.integers(self.fewest, self.most + 1))
         half_sizes = np.full((self.most, 3), self.smallest)
@@ -128,7 +127,7 @@ class Bumps:
         positions[:count, 2] = self.centre[2] + half_sizes[:count, 2]
         return positions, half_sizes
 
-    def add_to(self, spec: mujoco.MjSpec, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    def add_to(self, spec: mujoco.MjSpec, drawn: DrawnBumps) -> None:
         """Adds the bodies to a scene."""
         for name, position, half_size in zip(self.names(), *drawn, strict=True):
             # With inertia given, nothing but its place and its size depends on the draw.
@@ -167,7 +166,7 @@ class BumpSwitch:
             self._volumes = model.body_bvhadr[bodies]
             self._volume = batch.expand("bvh_aabb")
 
-    def put(self, simulation: int, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    def put(self, simulation: int, drawn: DrawnBumps) -> None:
         """Gives a simulation the drawn bumps."""
         positions, half_sizes = drawn
         self._position[simulation, self._places] = positions

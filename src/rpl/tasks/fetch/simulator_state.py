@@ -1,8 +1,5 @@
 """The simulator state of one scene in another scene with some joints more or fewer."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import mujoco
