@@ -37,7 +37,7 @@ class Results:
             folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
             there = [f for f in folders if all((f / name).is_file() for name in KEPT)]
             rows = [read_run(f) for f in there if f not in self._left_out]
-            self._runs[cell.folder] = [run for run in rows if run.own_steps[-1] >= cell.steps]
+            self._runs[cell.folder] = [run for run in rows if run.run_steps[-1] >= cell.steps]
         return self._runs[cell.folder]
 
     def summary(self, cell: Cell) -> Summary:
