@@ -56,11 +56,6 @@ class Results:
         return None
 
 
-def cells_of(task: str) -> list[Cell]:
-    """The matrix's cells of a task, in its order."""
-    return [cell for cell in MATRIX if cell.task == task]
-
-
 def cell_of(task: str, label: str) -> Cell | None:
     """A task's cell by its label."""
-    return next((cell for cell in cells_of(task) if cell.label == label), None)
+    return next((cell for cell in MATRIX if (cell.task, cell.label) == (task, label)), None)
