@@ -147,7 +147,7 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     rows = [
         [
             label,
-            f"`{' '.join(words)}`" if words else NOTHING,
+            f"`{words}`" if words else NOTHING,
             *_ablation_numbers(cell, runs, ablation.steps),
         ]
         for label, words, cell, runs in entries
@@ -162,14 +162,14 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     )
 
 
-Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
+Entry = tuple[str, str, Cell, list[RunData]]
 
 
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
     reference = results.runs(ablation.reference)[: ablation.seeds]
     whole = [shortened(run, ablation.steps) for run in reference]
     label = ablation.reference_label + AS_IT_IS
-    rows: list[Entry] = [(label, (), ablation.reference, whole)]
+    rows: list[Entry] = [(label, "", ablation.reference, whole)]
     for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
         rows.append((label, words, cell, results.runs(cell)))
     return rows

@@ -194,18 +194,13 @@ class HookTask(FetchArmTask):
             self._bump_switch = BumpSwitch(self.batch, BUMPS)
 
     def _reset_simulations(self, ids: np.ndarray) -> None:
-        if self._object_switch is not None or self._bump_switch is not None:
-            for i in map(int, ids):
-                self._redraw(self._generators[i], i)
+        for i in map(int, ids):
+            if self._object_switch is not None:
+                self.object_index[i] = self._generators[i].integers(len(self.objects))
+                self._object_switch.put(i, self.object_index[i])
+            if self._bump_switch is not None:
+                self._bump_switch.put(i, BUMPS.draw(self._generators[i]))
         super()._reset_simulations(ids)
-
-    def _redraw(self, generator: np.random.Generator, simulation: int) -> None:
-        if self._object_switch is not None:
-            index = int(generator.integers(len(self.objects)))
-            self.object_index[simulation] = index
-            self._object_switch.put(simulation, index)
-        if self._bump_switch is not None:
-            self._bump_switch.put(simulation, BUMPS.draw(generator))
 
     def episode_object(self, seed: int) -> RigidObject:
         """The object of the episode with this seed: of the first episode after such a reset."""
@@ -246,8 +241,7 @@ class HookTask(FetchArmTask):
     def _observables(self) -> dict[str, np.ndarray]:
         seconds = SUBSTEPS * self.model.opt.timestep
         parts = super()._observables()
-        gripper_position = parts["gripper_position"]
-        gripper_velocity, _ = self._gripper_velocity()
+        gripper_position, gripper_velocity = parts["gripper_position"], self._gripper_velocity()[0]
         hook_velocity, hook_angular_velocity = self._hook_velocity()
         object_position = parts["object_position"].copy()
         object_position[:, :2] += self._noise["object_xy"]

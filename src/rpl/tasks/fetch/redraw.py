@@ -47,14 +47,10 @@ class ObjectSwitch:
         # Where the body is when at rest decides how its constants are rounded.
         place = model.qpos0[int(model.jnt_qposadr[model.body_jntadr[model.body(body).id]]) :][:7]
         alone = [_compile_alone(rigid, place) for rigid in objects]
-        self._fields: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = [
-            (
-                batch.expand(name),
-                row,
-                np.stack([getattr(m, name)[_rows(m, 1)[name]] for m in alone]),
-            )
-            for name, row in rows.items()
-        ]
+        self._fields: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = []
+        for name, row in rows.items():
+            table = np.stack([getattr(m, name)[_rows(m, 1)[name]] for m in alone])
+            self._fields.append((batch.expand(name), row, table))
         geom = int(model.body_geomadr[model.body(body).id])
         mesh_ids = np.array([[model.mesh(rigid.name).id] for rigid in objects], np.int32)
         self._fields.append((batch.expand("geom_dataid"), slice(geom, geom + 1), mesh_ids))
@@ -131,17 +127,11 @@ class Bumps:
         """Adds the bodies to a scene."""
         for name, position, half_size in zip(self.names(), *drawn, strict=True):
             # With inertia given, nothing but its place and its size depends on the draw.
-            body = spec.worldbody.add_body(
-                name=name,
-                pos=position,
-                explicitinertial=True,
-                ipos=(0.0, 0.0, 0.0),
-                mass=1.0,
-                inertia=(1.0, 1.0, 1.0),
-            )
-            body.add_geom(
-                name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, rgba=BUMP_COLOUR
-            )
+            body = spec.worldbody.add_body(name=name, pos=position)
+            body.explicitinertial, body.mass, body.inertia = True, 1.0, (1.0, 1.0, 1.0)
+            body.ipos = (0.0, 0.0, 0.0)
+            geom = body.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX)
+            geom.size, geom.rgba = half_size, BUMP_COLOUR
 
 
 class BumpSwitch:
