@@ -403,9 +403,7 @@ def test_a_critic_of_residuals_is_asked_about_those_that_would_take_effect() -> 
     # A base action beyond the bounds, which a residual against it must first come back from.
     beyond = Judge(state.critic, jnp.array([[1.4, -1.4]]), scale, of_sums=False)
     effect = jnp.array([[0.0, 0.8]])  # 1.4 - 0.3 is 1 still; -1.4 + 2 is 0.6, from -1
-    assert_allclose(
-        beyond(x[:1], jnp.array([[-0.6, 1.0]])), state.critic(x[:1], effect), rtol=1e-5
-    )
+    assert_allclose(beyond(x[:1], jnp.array([[-0.6, 1.0]])), state.critic(x[:1], effect), rtol=1e-5)
     # What has no say is judged, and climbed, as nothing; without NaN in any gradient.
     silent = Judge(state.critic, BASE, jnp.array([0.5, 0.0]), of_sums=False)
     assert_array_equal(silent.judged(executed)[:, 1], [0.0, 0.0, 0.0])

@@ -239,7 +239,9 @@ def test_exploration_repeats_no_disturbance_and_begins_anew_with_a_new_policy() 
 def test_an_expert_with_a_memory_is_reset_and_sees_each_step_of_exploration() -> None:
     expert = Remembering()
     config = METHODS["expert-explore"].configure(CONFIG)
-    problem = own_problem(toys.Slide, toys.batch, config, OwnOptions(judged_by="return"), residual=False)
+    problem = own_problem(
+        toys.Slide, toys.batch, config, OwnOptions(judged_by="return"), residual=False
+    )
     problem = replace(problem, controller=expert, exploring_controller=None)
     policy = ExploringPolicy(
         new_learner(config, problem),

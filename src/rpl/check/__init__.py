@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gymnasium
 
 from rpl.check.controller import check_controller
@@ -16,7 +14,7 @@ __all__ = ["Finding", "check"]
 
 
 def check(
-    make_env: MakeEnv, controller: Any = None, max_episode_steps: int | None = None
+    make_env: MakeEnv, controller: object = None, max_episode_steps: int | None = None
 ) -> list[Finding]:
     """Runs an environment, and a controller in it, and says what is wrong with them.
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+import timeit
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
 from rpl.check.episode import alike
 from rpl.check.finding import Findings
-from rpl.controllers.adapt import PerEnvironment, adapt, resets_by_mask
+from rpl.controllers.adapt import Guarded, PerEnvironment, adapt, resets_by_mask
 from rpl.controllers.contract import Controller, ControllerError, Remembers, controller_action
-from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
+from rpl.tasks.gym.task import GymnasiumTask, MakeEnv, Observation
 
 NUM_ENVS = 3
 MOST_STEPS = 200
@@ -21,34 +23,44 @@ SLOW = 20.0  # times an environment's step
 MOSTLY = 0.5
 
 
+@dataclass(frozen=True)
+class Acted:
+    """An episode in several environments side by side."""
+
+    task: GymnasiumTask
+    controller: Controller
+    seen: list[Observation]
+    actions: np.ndarray
+    """(steps, num_envs, action_dim), for what was seen"""
+
+
 def check_controller(
-    make_env: MakeEnv, source: Any, max_episode_steps: int | None = None
+    make_env: MakeEnv, source: object, max_episode_steps: int | None = None
 ) -> Findings:
     """Lets a controller act in three environments and in one, and asks it everything twice."""
     findings = Findings("controller")
     task = GymnasiumTask(make_env, NUM_ENVS, max_episode_steps=max_episode_steps)
     try:
-        controller = adapt(source, task)
-        seen, actions = _act(controller, task)
+        acted = _act(adapt(source, task), task)
     except ControllerError as error:
         findings.error("contract", str(error))
         return findings
     except Exception as error:
         findings.error("raises", f"it raises {type(error).__name__} as it acts: {error}")
         return findings
-    _check_range(findings, task, actions)
-    if _check_memory(findings, controller, task, seen, actions):
-        _check_rows(findings, controller, seen, actions)
-        _check_alone(findings, make_env, source, max_episode_steps, seen, actions)
-    _check_time(findings, controller, task, seen[0])
+    _check_range(findings, acted)
+    if _check_memory(findings, acted):
+        _check_rows(findings, acted)
+        single = GymnasiumTask(make_env, 1, max_episode_steps=max_episode_steps)
+        with closing(single):
+            _check_alone(findings, source, single, acted.actions)
+    _check_time(findings, acted)
     task.close()
     return findings
 
 
-def _act(
-    controller: Controller, task: GymnasiumTask, steps: int | None = None
-) -> tuple[list[Any], np.ndarray]:
-    """Observations of an episode and the actions for them, (steps, num_envs, action_dim)."""
+def _act(controller: Controller, task: GymnasiumTask, steps: int | None = None) -> Acted:
+    """Plays an episode, or so many steps of it."""
     shape = task.action_space.shape or ()
     observation, _ = task.reset(seed=0)
     _reset(controller, task.num_envs)
@@ -62,7 +74,7 @@ def _act(
         late = steps is None and time.monotonic() - started > MOST_SECONDS
         if late or (terminated | truncated).all():
             break
-    return seen, np.array(actions)
+    return Acted(task, controller, seen, np.array(actions))
 
 
 def _reset(controller: Controller, count: int) -> None:
@@ -70,15 +82,17 @@ def _reset(controller: Controller, count: int) -> None:
         controller.reset(np.ones(count, bool))
 
 
-def _check_range(findings: Findings, task: GymnasiumTask, actions: np.ndarray) -> None:
+def _check_range(findings: Findings, acted: Acted) -> None:
+    task, actions = acted.task, acted.actions
     beyond = np.abs(actions) > 1.0 + 1e-6
     if beyond.any():
         step, row, component = np.unravel_index(np.argmax(np.abs(actions)), actions.shape)
         value = task.action_middle + task.action_reach * actions[step, row]
+        share = "less than 1 %" if beyond.mean() < 0.01 else f"{beyond.mean():.0%}"
         findings.add(
             "warning" if beyond.mean() > MOSTLY else "note",
             "beyond-bounds",
-            f"{_share(beyond)} of its action components are beyond the bounds and are clipped, "
+            f"{share} of its action components are beyond the bounds and are clipped, "
             f"such as {value[component]:.4g} in component {component}, where the bounds are "
             f"[{task.action_low[component]:.4g}, {task.action_high[component]:.4g}]: are they in "
             "the environment's units?",
@@ -87,25 +101,25 @@ def _check_range(findings: Findings, task: GymnasiumTask, actions: np.ndarray) -
         findings.warning("constant", "its action never changes: does it look at the observation?")
 
 
-def _check_memory(
-    findings: Findings, controller: Any, task: GymnasiumTask, seen: list[Any], actions: np.ndarray
-) -> bool:
+def _check_memory(findings: Findings, acted: Acted) -> bool:
     """Whether the same episode earns the same actions again."""
-    seen_again, again = _act(controller, task, len(actions))
-    if again.shape == actions.shape and np.allclose(again, actions, rtol=1e-6, atol=1e-9):
+    actions = acted.actions
+    again = _act(acted.controller, acted.task, len(actions))
+    if again.actions.shape == actions.shape and np.allclose(
+        again.actions, actions, rtol=1e-6, atol=1e-9
+    ):
         return True
-    steps = min(len(again), len(actions))
-    acted_otherwise = np.abs(again[:steps] - actions[:steps]).max(axis=(1, 2)) > 1e-9
+    steps = min(len(again.actions), len(actions))
+    acted_otherwise = np.abs(again.actions[:steps] - actions[:steps]).max(axis=(1, 2)) > 1e-9
     t = int(np.argmax(acted_otherwise))
-    if not acted_otherwise.any() or not alike(seen[t], seen_again[t]):
+    if not acted_otherwise.any() or not alike(acted.seen[t], again.seen[t]):
         findings.warning(
             "environment-differs",
             "the same seed and actions led to another episode, so its memory and its batches "
             "could not be judged: let the environment's reset() set everything back, or expect "
             "runs that cannot be repeated exactly",
         )
-        return False
-    if _has_reset(controller):
+    elif _has_reset(acted.controller):
         findings.error(
             "reset-forgets-too-little",
             f"after reset() it acted otherwise in the same episode, first at step {t}: let "
@@ -121,21 +135,24 @@ def _check_memory(
     return False
 
 
-def _has_reset(controller: Any) -> bool:
-    inner = getattr(controller, "controller", controller)
+def _has_reset(controller: Controller) -> bool:
+    inner = _unguarded(controller)
     if isinstance(inner, PerEnvironment):
         return any(isinstance(one, Remembers) for one in inner.controllers)
     return resets_by_mask(inner)
 
 
-def _check_rows(findings: Findings, controller: Any, seen: list[Any], actions: np.ndarray) -> None:
+def _unguarded(controller: Controller) -> Controller:
+    return controller.controller if isinstance(controller, Guarded) else controller
+
+
+def _check_rows(findings: Findings, acted: Acted) -> None:
     """A batch is answered row by row: turned around, the answers turn around."""
-    inner = getattr(controller, "controller", controller)
-    if isinstance(inner, PerEnvironment):
+    if isinstance(_unguarded(acted.controller), PerEnvironment):
         return
-    _reset(controller, actions.shape[1])
-    turned = np.array([controller(_turned(observation)) for observation in seen])
-    if not np.allclose(turned[:, ::-1], actions, rtol=1e-5, atol=1e-7):
+    _reset(acted.controller, acted.task.num_envs)
+    turned = np.array([acted.controller(_turned(observation)) for observation in acted.seen])
+    if not np.allclose(turned[:, ::-1], acted.actions, rtol=1e-5, atol=1e-7):
         findings.error(
             "mixes-environments",
             "what it does in one environment depends on the others in the batch: compute row by "
@@ -143,24 +160,18 @@ def _check_rows(findings: Findings, controller: Any, seen: list[Any], actions: n
         )
 
 
-def _turned(observation: Any) -> Any:
+def _turned(observation: Observation) -> Observation:
     if isinstance(observation, Mapping):
         return {name: part[::-1].copy() for name, part in observation.items()}
     return observation[::-1].copy()
 
 
 def _check_alone(
-    findings: Findings,
-    make_env: MakeEnv,
-    source: Any,
-    max_episode_steps: int | None,
-    seen: list[Any],
-    actions: np.ndarray,
+    findings: Findings, source: object, task: GymnasiumTask, actions: np.ndarray
 ) -> None:
     """One environment gets the actions that it gets among several."""
-    task = GymnasiumTask(make_env, 1, max_episode_steps=max_episode_steps)
     try:
-        alone = _act(adapt(source, task), task, len(actions))[1][:, 0]
+        alone = _act(adapt(source, task), task, len(actions)).actions[:, 0]
     except Exception as error:
         findings.error(
             "one-environment",
@@ -168,8 +179,6 @@ def _check_alone(
             "a batch of any size",
         )
         return
-    finally:
-        task.close()
     steps = min(len(alone), len(actions))
     if not np.allclose(alone[:steps], actions[:steps, 0], rtol=1e-5, atol=1e-7):
         findings.error(
@@ -179,33 +188,23 @@ def _check_alone(
         )
 
 
-def _check_time(findings: Findings, controller: Any, task: GymnasiumTask, observation: Any) -> None:
+def _check_time(findings: Findings, acted: Acted) -> None:
+    task, controller, observation = acted.task, acted.controller, acted.seen[0]
     _reset(controller, task.num_envs)
     acting = _seconds(lambda: controller(observation)) / task.num_envs
     task.reset(seed=0)
     action = np.zeros(task.action_space.shape or ())
     stepping = _seconds(lambda: task.step(action)) / task.num_envs
-    findings.add(
-        "warning" if acting > SLOW * stepping else "note",
-        "time",
-        f"an action takes {_time(acting)}, a step of the environment {_time(stepping)}"
-        + (": training will mostly wait for it" if acting > SLOW * stepping else ""),
-    )
+    said = f"an action takes {_time(acting)}, a step of the environment {_time(stepping)}"
+    if acting > SLOW * stepping:
+        findings.warning("time", f"{said}: training will mostly wait for it")
+    else:
+        findings.note("time", said)
 
 
-def _share(marked: np.ndarray) -> str:
-    """A share in per cent, never none of some."""
-    return "less than 1 %" if marked.mean() < 0.01 else f"{marked.mean():.0%}"
-
-
-def _seconds(function: Callable[[], Any]) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     """The least time of a few calls."""
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - started)
-    return min(times)
+    return min(timeit.repeat(function, number=1, repeat=5))
 
 
 def _time(seconds: float) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gymnasium
 import numpy as np
@@ -17,7 +18,7 @@ from rpl.tasks.gym.requirements import (
     checked_action_space,
     episode_limit,
 )
-from rpl.tasks.gym.task import MakeEnv
+from rpl.tasks.gym.task import MakeEnv, Observation
 
 MOST_STEPS = 2000  # of one episode: enough to see an end where there is one
 LARGE_REWARD = 50.0
@@ -43,30 +44,36 @@ def check_environment(
         checked_action_space(env)
         check_observation_space(env.observation_space)
         limit = min(episode_limit(env), MOST_STEPS)
+        with _raising("while it runs"):
+            episode = run_episode(env, 0, _random_actions(env, limit))
+        _check_values(findings, env, episode)
+        if any(finding.severity == "error" for finding in findings):
+            return findings, False
+        with _raising("in a second episode or a second copy"):
+            _check_repetition(findings, env, make_env, episode, limit)
     except UnsuitableEnvironment as error:
         findings.error("unsuitable", str(error))
         return findings, False
-    try:
-        episode = run_episode(env, 0, _random_actions(env, limit))
-    except Exception as error:
-        findings.error("raises", f"it raises {type(error).__name__} while it runs: {error}")
+    except _Raised as error:
+        findings.error("raises", str(error))
         return findings, False
-    _check_values(findings, env, episode)
-    usable = all(finding.severity != "error" for finding in findings)
-    if usable:
-        try:
-            _check_repetition(findings, env, make_env, episode, limit)
-        except Exception as error:
-            findings.error(
-                "raises",
-                f"it raises {type(error).__name__} in a second episode or a second copy: {error}",
-            )
-            return findings, False
-        _check_ends(findings, env, episode, limit)
-        _check_rewards(findings, env, episode)
-        if isinstance(env.observation_space, gymnasium.spaces.Dict):
-            check_goals(findings, env, episode)
-    return findings, usable
+    _check_ends(findings, episode, limit)
+    _check_rewards(findings, episode)
+    if isinstance(env.observation_space, gymnasium.spaces.Dict):
+        check_goals(findings, env, episode)
+    return findings, True
+
+
+class _Raised(Exception):
+    """The environment raised something; the message says what and when."""
+
+
+@contextmanager
+def _raising(when: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise _Raised(f"it raises {type(error).__name__} {when}: {error}") from error
 
 
 def _random_actions(env: gymnasium.Env, count: int) -> np.ndarray:
@@ -88,25 +95,23 @@ def _check_values(findings: Findings, env: gymnasium.Env, episode: Episode) -> N
             kind = f"{type(reward).__name__} of shape {np.shape(reward)}"
             findings.error("reward-shape", f"the reward is a {kind}: return one number")
         elif not np.isfinite(reward):
-            findings.error(
-                "reward-not-finite",
-                f"the reward of step {t} is {reward}: return finite rewards",
-            )
+            sentence = f"the reward of step {t} is {reward}: return finite rewards"
+            findings.error("reward-not-finite", sentence)
     for name, flag in (("terminated", episode.terminated), ("truncated", episode.truncated)):
         if not isinstance(flag, (bool, np.bool_)):
-            findings.error(
-                "flag-type", f"'{name}' is {flag!r} of type {type(flag).__name__}: return a bool"
-            )
+            kind = type(flag).__name__
+            findings.error("flag-type", f"'{name}' is {flag!r} of type {kind}: return a bool")
 
 
 def _check_part(
-    findings: Findings, name: str, part: Any, promised: gymnasium.spaces.Box, when: str
+    findings: Findings, name: str, part: object, promised: gymnasium.Space, when: str
 ) -> None:
     what = "the observation" if not name else f"the observation's '{name}'"
     if part is None:
         findings.error("observation-part", f"{what} is missing at {when}: return every part")
         return
     array = np.asarray(part)
+    assert isinstance(promised, gymnasium.spaces.Box), "its space was checked"
     if array.shape != promised.shape:
         findings.error(
             "observation-shape",
@@ -136,7 +141,9 @@ def _check_part(
         )
 
 
-def _parts(observation: Any, space: gymnasium.Space) -> list[tuple[str, Any, Any]]:
+def _parts(
+    observation: Observation, space: gymnasium.Space
+) -> list[tuple[str, object, gymnasium.Space]]:
     if not isinstance(space, gymnasium.spaces.Dict):
         return [("", observation, space)]
     seen = observation if isinstance(observation, dict) else {}
@@ -175,21 +182,20 @@ def _check_repetition(
         )
 
 
-def _check_ends(findings: Findings, env: gymnasium.Env, episode: Episode, limit: int) -> None:
+def _check_ends(findings: Findings, episode: Episode, limit: int) -> None:
     if not (episode.terminated or episode.truncated) and len(episode.rewards) < MOST_STEPS:
         findings.note(
             "cut-off",
             f"an episode does not end by itself: it will be truncated after {limit} steps",
         )
-    reports = any("is_success" in info or "success" in info for info in episode.infos)
-    if not reports:
+    if not any("is_success" in info or "success" in info for info in episode.infos):
         findings.note(
             "judged-by-return",
             "it reports no info['is_success']: policies will be judged by their return",
         )
 
 
-def _check_rewards(findings: Findings, env: gymnasium.Env, episode: Episode) -> None:
+def _check_rewards(findings: Findings, episode: Episode) -> None:
     rewards = np.asarray(episode.rewards, float)
     if np.ptp(rewards) == 0.0 and len(rewards) > 1:
         findings.note(

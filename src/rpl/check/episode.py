@@ -9,6 +9,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rpl.tasks.gym.task import Observation
+
 # Sums of the same numbers in another order, as some geometry libraries make them.
 ROUNDING = 1e-9
 
@@ -17,12 +19,12 @@ ROUNDING = 1e-9
 class Episode:
     """An episode of n steps as the environment returned it, copied at once."""
 
-    observations: list[Any]
+    observations: list[Observation]
     """n + 1 of them"""
-    rewards: list[Any] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
     infos: list[dict[str, Any]] = field(default_factory=list)
-    terminated: Any = False
-    truncated: Any = False
+    terminated: bool = False
+    truncated: bool = False
     overwritten: bool = False
     """A later step changed an observation that had been returned."""
     action_written: bool = False
@@ -35,16 +37,12 @@ def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
     Raises:
         TypeError: if reset or step return something else than Gymnasium's tuples.
     """
-    returned = _tuple(env.reset(seed=seed), 2, "reset() must return (observation, info)")
-    observation = returned[0]
+    observation, _ = _tuple(env.reset(seed=seed), 2, "reset() must return (observation, info)")
     episode = Episode([copy.deepcopy(observation)])
     for action in actions:
         given = action.copy()
-        returned = _tuple(
-            env.step(given),
-            5,
-            "step() must return (observation, reward, terminated, truncated, info)",
-        )
+        names = "(observation, reward, terminated, truncated, info)"
+        returned = _tuple(env.step(given), 5, f"step() must return {names}")
         episode.action_written |= not np.array_equal(given, action)
         episode.overwritten |= not alike(observation, episode.observations[-1])
         observation, reward, episode.terminated, episode.truncated, info = returned
@@ -56,7 +54,7 @@ def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
     return episode
 
 
-def _tuple(returned: Any, size: int, sentence: str) -> tuple[Any, ...]:
+def _tuple(returned: object, size: int, sentence: str) -> tuple[Any, ...]:
     if not isinstance(returned, tuple):
         raise TypeError(f"{sentence}, not {type(returned).__name__}")
     if len(returned) != size:
@@ -77,7 +75,7 @@ def same(one: Episode, other: Episode) -> str | None:
     return None
 
 
-def alike(a: Any, b: Any, rounding: float = 0.0) -> bool:
+def alike(a: Observation, b: Observation, rounding: float = 0.0) -> bool:
     """Whether two observations are equal, number for number, up to a share of the numbers."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[k], b[k], rounding) for k in a)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partialmethod
 from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
@@ -33,14 +34,6 @@ class Findings(list[Finding]):
         if all(finding.name != name for finding in self):
             self.append(Finding(severity, self._subject, name, sentence))
 
-    def error(self, name: str, sentence: str) -> None:
-        """Something that must be fixed."""
-        self.add("error", name, sentence)
-
-    def warning(self, name: str, sentence: str) -> None:
-        """Something to look at."""
-        self.add("warning", name, sentence)
-
-    def note(self, name: str, sentence: str) -> None:
-        """Something to know."""
-        self.add("note", name, sentence)
+    error = partialmethod(add, "error")
+    warning = partialmethod(add, "warning")
+    note = partialmethod(add, "note")

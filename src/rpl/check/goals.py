@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import gymnasium
 import numpy as np
@@ -12,23 +12,24 @@ from rpl.check.finding import Findings
 from rpl.replay.hindsight import needs_more_than_goals
 
 TOLERANCE = 1e-6
+Compute = Callable[[np.ndarray, np.ndarray, dict[str, np.ndarray]], np.ndarray]
+"""compute_reward or compute_terminated of an environment: (achieved, desired, info)."""
 
 
 def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> None:
     """Compares every reward with ``compute_reward``, one by one and all at once."""
-    try:
-        compute: Any = env.get_wrapper_attr("compute_reward")
-    except AttributeError:
+    achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
+    desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
+    compute = _function(env, "compute_reward")
+    if compute is None:
         findings.error(
             "no-compute-reward",
             "it has goals but no compute_reward(achieved_goal, desired_goal, info), with which "
             "hindsight pays for other goals: add it, or train with --replay.hindsight 0",
         )
         return
-    achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
-    desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
     try:
-        by_hand = [float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)]
+        by_hand = _one_by_one(compute, achieved, desired)
     except Exception as error:
         findings.error("compute-reward-raises", needs_more_than_goals("compute_reward", error))
         return
@@ -42,8 +43,28 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
             "goals: hindsight would learn another task, so make step() call compute_reward, or "
             "train with --replay.hindsight 0",
         )
-    _check_batches(findings, compute, achieved, desired, np.asarray(by_hand))
+    try:
+        together = np.asarray(compute(achieved, desired, {}))
+    except Exception:
+        together = np.zeros(0)
+    if together.shape != by_hand.shape or not np.allclose(together, by_hand):
+        findings.warning(
+            "compute-reward-slow",
+            "compute_reward takes one pair of goals at a time: write it for arrays (n, goal_dim), "
+            "as with np.linalg.norm(..., axis=-1), and hindsight is many times faster",
+        )
     _check_terminations(findings, env, episode, achieved, desired)
+
+
+def _function(env: gymnasium.Env, name: str) -> Compute | None:
+    try:
+        return env.get_wrapper_attr(name)
+    except AttributeError:
+        return None
+
+
+def _one_by_one(compute: Compute, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
 
 
 def _check_terminations(
@@ -54,38 +75,21 @@ def _check_terminations(
     desired: np.ndarray,
 ) -> None:
     """Nothing may follow where ``compute_terminated``, if there is one, sees an end."""
-    try:
-        compute: Any = env.get_wrapper_attr("compute_terminated")
-    except AttributeError:
+    compute = _function(env, "compute_terminated")
+    if compute is None:
         return
     try:
-        ends = [bool(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)]
+        ends = _one_by_one(compute, achieved, desired).astype(bool)
     except NotImplementedError:
         return
     except Exception as error:
         complaint = needs_more_than_goals("compute_terminated", error)
         findings.error("compute-terminated-raises", complaint)
         return
-    terminated = [False] * (len(ends) - 1) + [bool(episode.terminated)]
-    wrong = np.flatnonzero(np.array(ends) & ~np.array(terminated))
-    if wrong.size:
+    ends[-1] &= not episode.terminated
+    if ends.any():
         findings.error(
             "termination-differs",
-            f"step {wrong[0] + 1} did not terminate the episode, but compute_terminated says so "
-            "for its goals: hindsight would learn another task, so make step() call it",
-        )
-
-
-def _check_batches(
-    findings: Findings, compute: Any, achieved: np.ndarray, desired: np.ndarray, one_by_one: Any
-) -> None:
-    try:
-        together = np.asarray(compute(achieved, desired, {}))
-    except Exception:
-        together = np.zeros(0)
-    if together.shape != one_by_one.shape or not np.allclose(together, one_by_one):
-        findings.warning(
-            "compute-reward-slow",
-            "compute_reward takes one pair of goals at a time: write it for arrays (n, goal_dim), "
-            "as with np.linalg.norm(..., axis=-1), and hindsight is many times faster",
+            f"step {np.argmax(ends) + 1} did not terminate the episode, but compute_terminated "
+            "says so for its goals: hindsight would learn another task, so make step() call it",
         )

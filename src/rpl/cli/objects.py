@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rpl.cli.options import PICTURES, require_suffix
-from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects, draw_objects
+from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects
 
 
 def objects(
@@ -31,6 +31,8 @@ def objects(
     held_out = sum(rigid.held_out for rigid in chosen)
     console.print(f"{len(chosen) - held_out} objects for training, {held_out} held out")
     if picture is not None:
+        from rpl.viz.objects import draw_objects  # matplotlib is slow to import
+
         picture.parent.mkdir(parents=True, exist_ok=True)
         draw_objects(chosen, picture)
         console.print(f"wrote {picture}", soft_wrap=True)

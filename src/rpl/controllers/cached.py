@@ -21,6 +21,7 @@ from rpl.replay.episodes import Episodes
 if TYPE_CHECKING:
     from scipy.spatial import KDTree
 
+Observation = np.ndarray | Mapping[str, np.ndarray]
 PACKAGED = Path(__file__).parent / "data" / "pets_pusher.npz"
 PARTS = ("observation", "desired_goal", "action")
 
@@ -39,7 +40,7 @@ class Cache:
     """(n, goal_dim); of width 0 on tasks without goals"""
     action: np.ndarray
     """(n, action_dim), in [-1, 1]"""
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, object] = field(default_factory=dict)
     """Where it comes from, as JSON can hold it: command, configuration, seed, versions, commit,
     and ``charged_steps``, the environment steps that were spent on it."""
 
@@ -91,7 +92,7 @@ def from_episodes(
     episodes: Episodes,
     count: int,
     generator: np.random.Generator,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, object] | None = None,
 ) -> Cache:
     """A cache of ``count`` steps of a policy's own episodes, drawn without replacement.
 
@@ -135,7 +136,7 @@ class NearestNeighbour:
 
         return KDTree(self.cache.states[: self.states])
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_dim) for the task's batched observation.
 
         Raises:
@@ -163,22 +164,19 @@ class CachedPolicy:
     states: int | None = None
     """How many of its states to use; None for all."""
 
-    @property
-    def file(self) -> Path:
-        """The cache's file."""
-        return PACKAGED if self.path is None else Path(self.path)
-
     @cached_property
     def neighbours(self) -> NearestNeighbour:
         """The cache, read when it is first needed."""
-        return NearestNeighbour(Cache.load(self.file), self.states)
+        file = PACKAGED if self.path is None else Path(self.path)
+        return NearestNeighbour(Cache.load(file), self.states)
 
     @property
     def charged_steps(self) -> int:
         """Environment steps that were spent on the cache."""
-        return int(self.neighbours.cache.provenance.get("charged_steps", 0))
+        charged: Any = self.neighbours.cache.provenance.get("charged_steps", 0)
+        return int(charged)
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_dim), those of the nearest states."""
         return self.neighbours(observation)
 

@@ -12,6 +12,7 @@ from rpl.tasks.layout import Layout
 CLOSE = 1e-3
 OPEN_FINGERS, CLOSED_ON_BLOCK = 0.05, 0.024  # metres a finger is away from the centre
 FINGER_TOLERANCE = 3e-3
+APPROACH_HEIGHT = 0.1  # metres above where the gripper is to go
 OPEN, HOLD, CLOSE_FINGERS = 1.0, 0.0, -1.0
 
 
@@ -23,13 +24,9 @@ def squared(vector: np.ndarray) -> np.ndarray:
 def move(
     gripper: np.ndarray, target: np.ndarray, gain: float | np.ndarray, fingers: float | np.ndarray
 ) -> np.ndarray:
-    """Proportional actions (num_envs, 4) that move the gripper (num_envs, 3) to a target.
+    """Actions (num_envs, 4) that move the gripper to a target, both (num_envs, 3), metres.
 
-    Args:
-        gripper: gripper positions, metres.
-        target: target positions, metres.
-        gain: action per metre of distance.
-        fingers: the fourth action component.
+    ``gain`` is the action per metre of distance, ``fingers`` the fourth component.
     """
     action = np.empty((len(gripper), 4))
     action[:, :3] = gain * (target - gripper)
@@ -50,6 +47,21 @@ def raised(position: np.ndarray, height: float) -> np.ndarray:
 def only_fingers(count: int, fingers: float) -> np.ndarray:
     """Actions (count, 4) that hold the gripper still and work the fingers."""
     return np.tile((0.0, 0.0, 0.0, fingers), (count, 1))
+
+
+def open_and_descend(
+    gripper: np.ndarray, grasp: np.ndarray, fingers: np.ndarray, gain: float
+) -> np.ndarray:
+    """Actions (num_envs, 4): go above the grasp, open the fingers there, then go down."""
+    over = squared((gripper - grasp)[:, :2]) < CLOSE
+    opened = np.abs(fingers[:, 0] - OPEN_FINGERS) < FINGER_TOLERANCE
+    return first_that_holds(
+        [
+            (over & ~opened, only_fingers(len(gripper), OPEN)),
+            (over, move(gripper, grasp, gain, OPEN)),
+        ],
+        otherwise=move(gripper, raised(grasp, APPROACH_HEIGHT), gain, OPEN),
+    )
 
 
 def first_that_holds(

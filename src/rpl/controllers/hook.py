@@ -12,11 +12,10 @@ from rpl.controllers.gripper import (
     CLOSE_FINGERS,
     FINGER_TOLERANCE,
     HOLD,
-    OPEN,
-    OPEN_FINGERS,
     first_that_holds,
     move,
     only_fingers,
+    open_and_descend,
     raised,
     read,
     squared,
@@ -24,7 +23,6 @@ from rpl.controllers.gripper import (
 from rpl.tasks.layout import Layout
 
 GRASP_DEPTH = 0.05  # metres by which the gripper grasps below the place to grasp
-APPROACH_HEIGHT = 0.1  # metres above the grasp
 CLOSED_ON_HOOK = 0.014  # metres a finger is away from the centre
 LIFTED, PULLING, LOW = 0.5, 0.45, 0.475  # heights of the gripper, metres
 # Squared metres between gripper and grasp. Within REACHED the fingers close. Fingers that are
@@ -109,13 +107,8 @@ class ReactiveHook:
 
     def _grasp(self, gripper: np.ndarray, grasp: np.ndarray, fingers: np.ndarray) -> np.ndarray:
         """Opens the fingers above the grasp, goes down and closes them."""
-        over = squared((gripper - grasp)[:, :2]) < CLOSE
-        opened = np.abs(fingers[:, 0] - OPEN_FINGERS) < FINGER_TOLERANCE
+        reached = squared(gripper - grasp) < REACHED
         return first_that_holds(
-            [
-                (squared(gripper - grasp) < REACHED, only_fingers(len(gripper), CLOSE_FINGERS)),
-                (over & ~opened, only_fingers(len(gripper), OPEN)),
-                (over, move(gripper, grasp, self.gain, OPEN)),
-            ],
-            otherwise=move(gripper, raised(grasp, APPROACH_HEIGHT), self.gain, OPEN),
+            [(reached, only_fingers(len(gripper), CLOSE_FINGERS))],
+            otherwise=open_and_descend(gripper, grasp, fingers, self.gain),
         )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rpl.controllers.contract import ControllerError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
@@ -40,7 +43,7 @@ class OnnxPolicy:
                 )
         self._one_at_a_time = any(entry.shape and entry.shape[0] == 1 for entry in self._inputs)
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
         """Actions (n, action_dim) in the units the file was trained in."""
         parts = observation if isinstance(observation, Mapping) else {"observation": observation}
         feed = {entry.name: self._feed(entry, parts) for entry in self._inputs}
@@ -74,7 +77,7 @@ class OnnxPolicy:
         )
 
 
-def open_session(path: Path) -> Any:
+def open_session(path: Path) -> InferenceSession:
     """An ONNX session on one core.
 
     Raises:

@@ -12,11 +12,10 @@ from rpl.controllers.gripper import (
     CLOSE_FINGERS,
     CLOSED_ON_BLOCK,
     FINGER_TOLERANCE,
-    OPEN,
-    OPEN_FINGERS,
     first_that_holds,
     move,
     only_fingers,
+    open_and_descend,
     raised,
     read,
     squared,
@@ -24,7 +23,6 @@ from rpl.controllers.gripper import (
 from rpl.tasks.layout import Layout
 
 GRASP_HEIGHT = -0.02  # metres, gripper above block when grasping
-APPROACH_HEIGHT = 0.1  # metres above the grasp
 CARRY_HEIGHT = 0.045  # metres above the grasp, to clear the table
 AT_GOAL = 1e-6  # m^2
 
@@ -55,15 +53,11 @@ class ReactivePickAndPlace:
         carry = raised(goal, GRASP_HEIGHT + CARRY_HEIGHT)
         inside = squared(gripper - grasp) < CLOSE
         grasped = inside & (fingers[:, 0] < CLOSED_ON_BLOCK + FINGER_TOLERANCE)
-        over_block = squared((gripper - block)[:, :2]) < CLOSE
-        opened = np.abs(fingers[:, 0] - OPEN_FINGERS) < FINGER_TOLERANCE
         return first_that_holds(
             [
                 (grasped & (squared(block - goal) < AT_GOAL), only_fingers(count, CLOSE_FINGERS)),
                 (grasped, move(gripper, carry, self.carrying_gain, CLOSE_FINGERS)),
                 (inside, only_fingers(count, CLOSE_FINGERS)),
-                (over_block & ~opened, only_fingers(count, OPEN)),
-                (over_block, move(gripper, grasp, self.gain, OPEN)),
             ],
-            otherwise=move(gripper, raised(grasp, APPROACH_HEIGHT), self.gain, OPEN),
+            otherwise=open_and_descend(gripper, grasp, fingers, self.gain),
         )

@@ -9,16 +9,13 @@ situation looks, and a model that says what a move leads to. To plan on any task
     action = planner(observation)
 """
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import copy
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -34,20 +31,17 @@ It sees ``observation``, ``achieved_goal`` and ``desired_goal``, (n, dim) each. 
 rows that are not finite come last.
 """
 
+Prediction = tuple[dict[str, np.ndarray], np.ndarray]
+"""``observation`` and ``achieved_goal``, (n, dim), and the next simulator states, (n, nstate)."""
+
 STAY = -1
 
 
 class PlanningModel(Protocol):
     """A transition model of any number of situations at once."""
 
-    def predict(
-        self, states: np.ndarray, actions: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """What the actions (n, action_dim) lead to from the simulator states (n, nstate).
-
-        Returns:
-            ``observation`` and ``achieved_goal``, (n, dim), and the next states, (n, nstate).
-        """
+    def predict(self, states: np.ndarray, actions: np.ndarray) -> Prediction:
+        """What the actions (n, action_dim) lead to from the simulator states (n, nstate)."""
         ...
 
 
@@ -55,9 +49,8 @@ class TaskModel:
     """A task's own physics as the model: a second task, which nobody else may use.
 
     Args:
-        task: the simulations that the planner overwrites; more of them run more of the
-            wanted predictions in one batch. Without bumps or objects that change from
-            episode to episode: the simulator state does not say which they are.
+        task: the simulations that the planner overwrites; a batch has as many. Without bumps or
+            objects that change from episode to episode: the simulator state does not say which.
         substeps: physics steps per environment step, for a coarser and faster model of
             the same duration; None keeps the task's.
     """
@@ -66,16 +59,15 @@ class TaskModel:
         self._task = task
         if substeps is not None and substeps < 1:
             raise InvalidValue(f"substeps must be at least 1, not {substeps}")
-        physics: Any = task.unwrapped  # a history around it has no steps of its own
+        physics = task.unwrapped  # a history around it has no steps of its own
+        assert isinstance(physics, GoalTask)
         if substeps is not None and substeps != physics.substeps:
             coarse = copy.copy(physics.model)
             coarse.opt.timestep *= physics.substeps / substeps
             physics.batch.set_models(coarse)
             physics.substeps = substeps
 
-    def predict(
-        self, states: np.ndarray, actions: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def predict(self, states: np.ndarray, actions: np.ndarray) -> Prediction:
         """See ``PlanningModel``."""
         size = self._task.num_envs
         runs = [
@@ -120,13 +112,13 @@ def best_first_search(
         for rank, state in zip(_ranks(cost(observation)), roots, strict=True)
     ]
     for _ in range(expansions):
-        wanted = [(t, *child) for t, tree in enumerate(trees) for child in tree.expand()]
-        if not wanted:
+        children = [(t, *child) for t, tree in enumerate(trees) for child in tree.expand()]
+        if not children:
             continue
-        states = np.stack([trees[t].states[parent] for t, parent, _ in wanted])
-        seen, reached = model.predict(states, moves[[move for *_, move in wanted]])
-        ranks = _ranks(cost({**seen, "desired_goal": goal[[t for t, *_ in wanted]]}))
-        for (t, parent, move), rank, state in zip(wanted, ranks, reached, strict=True):
+        states = np.stack([trees[t].states[parent] for t, parent, _ in children])
+        seen, reached = model.predict(states, moves[[move for *_, move in children]])
+        ranks = _ranks(cost({**seen, "desired_goal": goal[[t for t, *_ in children]]}))
+        for (t, parent, move), rank, state in zip(children, ranks, reached, strict=True):
             trees[t].add(parent, move, rank, state)
     return np.array([tree.first_move[tree.best[1]] for tree in trees], np.int64)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rpl.controllers.gripper import (
+    APPROACH_HEIGHT,
     CLOSE,
     HOLD,
     first_that_holds,
@@ -21,7 +22,6 @@ from rpl.tasks.layout import Layout
 
 BEHIND_BLOCK = 0.075  # metres between the block's centre and the push point
 ABOVE_BLOCK = 0.005  # metres by which the push point lies above the block's centre
-APPROACH_HEIGHT = 0.1  # metres above the push point
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,22 @@ import json
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from rpl.controllers.onnx_policy import open_session
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
 from rpl.learner import ALGORITHMS
 from rpl.observations import BASE_ACTION, OBSERVATION
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
+
+    from rpl.learner.networks import MLP
+    from rpl.learner.normalizer import Normalizer
 
 OPSET = 17
 IR_VERSION = 9  # read by every onnxruntime since 1.17
@@ -62,10 +69,10 @@ class _Graph:
     """An ONNX graph as it grows; every method adds a node and returns its output's name."""
 
     def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
 
-    def constant(self, value: Any, dtype: Any = np.float32) -> str:
+    def constant(self, value: ArrayLike, dtype: DTypeLike = np.float32) -> str:
         from onnx import numpy_helper
 
         name = f"constant{len(self.constants)}"
@@ -83,14 +90,14 @@ class _Graph:
     def clip(self, x: str, bound: float) -> str:
         return self.add("Clip", x, self.constant(-bound), self.constant(bound))
 
-    def normalized(self, x: str, normalizer: Any) -> str:
+    def normalized(self, x: str, normalizer: Normalizer) -> str:
         """``rpl.learner.normalizer.Normalizer``."""
         x = self.clip(x, normalizer.input_clip)
         x = self.add("Sub", x, self.constant(normalizer.mean))
         x = self.add("Div", x, self.constant(normalizer.std))
         return self.clip(x, normalizer.output_clip)
 
-    def mlp(self, x: str, network: Any, outputs: int) -> str:
+    def mlp(self, x: str, network: MLP, outputs: int) -> str:
         """``rpl.learner.networks.MLP``, the first ``outputs`` of its last layer."""
         layers = list(zip(network.weights, network.biases, strict=True))
         for weight, bias in layers[:-1]:
@@ -109,7 +116,7 @@ class _Graph:
         return parts[0] if len(parts) == 1 else self.add("Mean", *parts)
 
 
-def _model(policy: Policy) -> Any:
+def _model(policy: Policy) -> ModelProto:
     from onnx import TensorProto, helper
 
     action_size = len(policy.action_low)
@@ -138,7 +145,7 @@ def _model(policy: Policy) -> Any:
     return model
 
 
-def metadata(policy: Policy) -> dict[str, Any]:
+def metadata(policy: Policy) -> dict[str, object]:
     """What whoever runs the file should know; each value is stored as JSON."""
     return {
         "task": policy.task_name,

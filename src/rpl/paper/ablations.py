@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 from rpl.paper.matrix import Cell, cell_at
 
-STEPS = 200_000  # of the ablations on slippery-push: past where RPL has been at its level
-NOISY_STEPS = 400_000
+SLIPPERY = cell_at("slippery-push/rpl")
 
 
 @dataclass(frozen=True)
@@ -19,15 +18,15 @@ class Ablation:
     title: str
     question: str
     """What is changed, in a line."""
-    reference: Cell
-    """The cell that it changes; its runs count up to ``steps``."""
     reference_label: str
     """What the reference is called among the variants."""
-    steps: int
-    """How far the comparison goes."""
-    seeds: int
-    variants: tuple[tuple[str, str, tuple[str, ...]], ...]
+    variants: tuple[tuple[str, str, str], ...]
     """Name of the folder, name for readers, further words of ``rpl train``."""
+    reference: Cell = SLIPPERY
+    """The cell that it changes; its runs count up to ``steps``."""
+    steps: int = 200_000
+    """How far the comparison goes; on slippery-push past where RPL has been at its level."""
+    seeds: int = 3
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -36,7 +35,7 @@ class Ablation:
             replace(
                 self.reference,
                 steps=self.steps,
-                words=(*self.reference.words, *words),
+                words=(*self.reference.words, *words.split()),
                 variant=variant,
                 above=f"ablations/{self.name}",
                 seeds=self.seeds,
@@ -49,86 +48,76 @@ def _rule(name: str, threshold: float) -> str:
     return f"--burn-in.rule {name} --burn-in.threshold {threshold} --burn-in.minimum-steps 0"
 
 
-def _slippery(
-    name: str, title: str, question: str, reference: str, *variants: tuple[str, str, str]
-) -> Ablation:
-    return Ablation(
-        name,
-        title,
-        question,
-        cell_at("slippery-push/rpl"),
-        reference,
-        STEPS,
-        3,
-        tuple((folder, label, tuple(words.split())) for folder, label, words in variants),
-    )
-
-
 LEARNERS = (
-    ("td3", "TD3", ("--learner", "td3")),
-    ("sac", "SAC", ("--learner", "sac")),
-    ("layer-norm", "layer-normalised critic", ("--learner.layer-norm",)),
-    ("three-steps", "three-step returns", ("--replay.n-step", "3")),
-    ("twice-the-updates", "twice the gradient steps", ("--learner.updates-per-step", "0.2")),
+    ("td3", "TD3", "--learner td3"),
+    ("sac", "SAC", "--learner sac"),
+    ("layer-norm", "layer-normalised critic", "--learner.layer-norm"),
+    ("three-steps", "three-step returns", "--replay.n-step 3"),
+    ("twice-the-updates", "twice the gradient steps", "--learner.updates-per-step 0.2"),
 )
 
 ABLATIONS = (
-    _slippery(
+    Ablation(
         "zero-initialisation",
         "Zero initialisation",
         "the actor's last layer: zero (section IV-A) or random",
         "last layer zero",
-        ("off", "last layer random", "--learner.no-zero-last"),
+        (("off", "last layer random", "--learner.no-zero-last"),),
     ),
-    _slippery(
+    Ablation(
         "burn-in",
         "Burn-in",
         "how long only the critic learns (section IV-B): a fixed time, or until its loss (the "
         "paper's text) or the change of the mean value (its code) is small",
         "40k steps",
-        ("off", "off", "--burn-in.minimum-steps 0"),
-        ("steps-20k", "20k steps", "--burn-in.minimum-steps 20000"),
-        ("steps-80k", "80k steps", "--burn-in.minimum-steps 80000"),
-        ("loss-1", "loss below 1.0 (paper)", _rule("critic-loss", 1.0)),
-        ("loss-0.05", "loss below 0.05", _rule("critic-loss", 0.05)),
-        ("value-1", "value moves less than 1.0", _rule("q-change", 1.0)),
-        ("value-0.3", "value moves less than 0.3", _rule("q-change", 0.3)),
+        (
+            ("off", "off", "--burn-in.minimum-steps 0"),
+            ("steps-20k", "20k steps", "--burn-in.minimum-steps 20000"),
+            ("steps-80k", "80k steps", "--burn-in.minimum-steps 80000"),
+            ("loss-1", "loss below 1.0 (paper)", _rule("critic-loss", 1.0)),
+            ("loss-0.05", "loss below 0.05", _rule("critic-loss", 0.05)),
+            ("value-1", "value moves less than 1.0", _rule("q-change", 1.0)),
+            ("value-0.3", "value moves less than 0.3", _rule("q-change", 0.3)),
+        ),
     ),
-    _slippery(
+    Ablation(
         "residual-scale",
         "Residual scale",
         "what a residual of 1 adds to the action",
         "0.5",
-        ("0.25", "0.25", "--residual.scale 0.25"),
-        ("1", "1", "--residual.scale 1"),
-        ("2", "2 (paper)", "--residual.scale 2"),
+        (
+            ("0.25", "0.25", "--residual.scale 0.25"),
+            ("1", "1", "--residual.scale 1"),
+            ("2", "2 (paper)", "--residual.scale 2"),
+        ),
     ),
-    _slippery(
+    Ablation(
         "critic-input",
         "Input of the critic",
         "the critic sees the residual (the paper's code) or the executed action",
         "residual",
-        ("sum", "sum", "--residual.critic-input sum"),
+        (("sum", "sum", "--residual.critic-input sum"),),
     ),
-    _slippery(
+    Ablation(
         "target-speed",
         "Target networks",
         "the Polyak factor: the share of the target networks that a cycle keeps",
         "0.8",
-        ("0.5", "0.5", "--learner.polyak 0.5"),
-        ("0.9", "0.9", "--learner.polyak 0.9"),
-        ("0.95", "0.95 (paper)", "--learner.polyak 0.95"),
+        (
+            ("0.5", "0.5", "--learner.polyak 0.5"),
+            ("0.9", "0.9", "--learner.polyak 0.9"),
+            ("0.95", "0.95 (paper)", "--learner.polyak 0.95"),
+        ),
     ),
     *(
         Ablation(
             name,
             f"Learners, {task}",
             "TD3 or SAC in place of DDPG, or one idea of later learners alone",
-            cell_at(f"{task}/rpl"),
             "DDPG",
-            STEPS,
-            seeds,
             LEARNERS,
+            cell_at(f"{task}/rpl"),
+            seeds=seeds,
         )
         for name, task, seeds in (
             ("learners", "slippery-push", 3),
@@ -139,13 +128,13 @@ ABLATIONS = (
         "frames",
         "Frames under sensor noise",
         "one frame, or two: averaged, 0.5 (f(s1) + f(s2)) (section V-C), or side by side",
-        cell_at("noisy-hook/rpl"),
         "two, averaged",
-        NOISY_STEPS,
-        1,
         (
-            ("one", "one", ("--task.frames", "1")),
-            ("concatenated", "two, side by side", ("--learner.no-average-frames",)),
+            ("one", "one", "--task.frames 1"),
+            ("concatenated", "two, side by side", "--learner.no-average-frames"),
         ),
+        cell_at("noisy-hook/rpl"),
+        steps=400_000,
+        seeds=1,
     ),
 )

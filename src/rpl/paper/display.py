@@ -53,11 +53,10 @@ def standings_table(standings: Sequence[Standing], colour: bool = True) -> Table
 def _entry(standing: Standing | None, colour: bool) -> Text:
     if standing is None:
         return Text("")
-    words = {"missing": "-", "done": "done", "outdated": "old"}
-    text = words.get(standing.state, format_steps(standing.steps))
-    if standing.state == "running":
-        text += " …"
-    return Text(text, style=STYLES[standing.state] if colour else "")
+    steps = format_steps(standing.steps)
+    words = {"missing": "-", "done": "done", "outdated": "old", "running": f"{steps} …"}
+    style = STYLES[standing.state] if colour else ""
+    return Text(words.get(standing.state, steps), style=style)
 
 
 def time_left(standings: Sequence[Standing], jobs: int = 1) -> str:
@@ -108,11 +107,12 @@ class QueueDisplay:
 
     def on_end(self, run: Run, error: str | None) -> None:
         """Says how a run ended."""
-        if error is None:
-            text = f"{run.folder} is finished"
-        else:
+        if error is not None:
             self._failed.add(run)
-            text = f"{run.folder} failed: {error}"
+        how = "is finished" if error is None else f"failed: {error}"
+        self._print(f"{run.folder} {how}")
+
+    def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def on_tick(self, waiting: Sequence[Run]) -> None:
@@ -128,5 +128,5 @@ class QueueDisplay:
             f"{s.run.folder} at {format_steps(s.steps)}" for s in standings if s.state == "running"
         ]
         if running:
-            self._console.print(f"running: {', '.join(running)}", highlight=False, soft_wrap=True)
-        self._console.print(sentence, highlight=False, soft_wrap=True)
+            self._print(f"running: {', '.join(running)}")
+        self._print(sentence)

@@ -11,17 +11,25 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.errors import UnreadableFile
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
 from rpl.paper.results import FIGURE_TASKS, Results, cell_of
 from rpl.paper.statistics import quantity_of
-from rpl.viz.curves import CONTROLLER_COLOUR, METHODS, PANEL_SIZE, PLANNER_COLOUR, RunData, curve
-from rpl.viz.numbers import format_steps
+from rpl.viz.curves import (
+    CONTROLLER_COLOUR,
+    METHODS,
+    PANEL_SIZE,
+    PLANNER_COLOUR,
+    RunData,
+    draw_curve,
+    draw_scale,
+    label_axes,
+)
 
 MISSING_COLOUR = "0.6"
+COLUMNS = ("states", "trials", "mean_return", "std_return", "planner_return")
 # One hue from light to dark for what is a range, the reference on top in its own colour.
 VARIANT_COLOURS = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#332288")
 
@@ -36,9 +44,8 @@ def draw_all(results: Results, folder: Path, ablations: Sequence[Ablation]) -> l
     written += save(cache_figure(results), folder / "figure6")
     for ablation in ablations:
         if any(results.runs(cell) for cell in ablation.cells):
-            written += save(
-                ablation_figure(results, ablation), folder / f"ablation-{ablation.name}"
-            )
+            figure = ablation_figure(results, ablation)
+            written += save(figure, folder / f"ablation-{ablation.name}")
     return written
 
 
@@ -79,7 +86,7 @@ def cache_figure(results: Results) -> Figure:
     if measured.is_file():
         return plot_cache_sizes(measured)
     figure, (axes,) = _panels(1)
-    axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="CachedPETS: missing")
+    _draw_missing(axes, "CachedPETS")
     _finish(axes, "mbrl-pusher, return by cache size", "return")
     return figure
 
@@ -114,14 +121,14 @@ def draw_runs(
 ) -> None:
     """A curve with its mean and standard deviation; without runs, an entry that says so."""
     if not runs:
-        axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label=f"{label}: missing")
+        _draw_missing(axes, label)
         return
     seeds = f"{len(runs)} seeds" if len(runs) > 1 else "1 seed"
-    steps, middle, low, high = curve(runs, quantity_of(cell.task))
-    axes.plot(
-        steps, middle, color=colour, linestyle=style, linewidth=1.8, label=f"{label} ({seeds})"
-    )
-    axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+    draw_curve(axes, runs, quantity_of(cell.task), f"{label} ({seeds})", colour, 1.8, style)
+
+
+def _draw_missing(axes: Axes, label: str) -> None:
+    axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label=f"{label}: missing")
 
 
 def _draw_initial(axes: Axes, results: Results, task: str) -> None:
@@ -137,7 +144,7 @@ def _draw_pets(axes: Axes, results: Results, task: str) -> None:
         return
     level = results.summary(cell).final
     if level is None:
-        axes.plot([], [], color=MISSING_COLOUR, linestyle=":", label="PETS: missing")
+        _draw_missing(axes, "PETS")
     else:
         axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.4, label="PETS")
 
@@ -148,22 +155,15 @@ def _panels(count: int, width: float = PANEL_SIZE[0]) -> tuple[Figure, np.ndarra
 
 
 def _finish(axes: Axes, title: str, quantity: str) -> None:
-    axes.set_title(title, fontsize=11)
-    axes.set_xlabel("environment steps", fontsize=10)
-    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=10)
-    if quantity == "success":
-        axes.set_ylim(-0.02, 1.02)
-    if not any(len(line.get_xdata()) for line in axes.lines):  # type: ignore[arg-type]
+    label_axes(axes, title, quantity, 11)
+    if not any(np.size(line.get_xdata()) for line in axes.lines):
         axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center", color="0.4")
         axes.set_xticks([])
         axes.set_yticks([])
         axes.legend(frameon=False, fontsize=8, loc="upper left")
         return
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
-    axes.grid(color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+    draw_scale(axes)
     axes.legend(frameon=False, fontsize=8, loc="best")
 
 
@@ -173,12 +173,6 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
         figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
     return [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-
-
-COLUMNS = ("states", "trials", "mean_return", "std_return", "planner_return")
-
-
-COLOUR = "#0072B2"
 
 
 def plot_cache_sizes(path: Path) -> Figure:
@@ -193,15 +187,14 @@ def plot_cache_sizes(path: Path) -> Figure:
         ValueError: if the file is not such a table.
     """
     states, trials, mean, std, planner = read_cache_sizes(path)
-    figure = Figure((4.6, 3.6), layout="constrained")
-    axes = figure.subplots()
-    axes.plot(states, mean, color=COLOUR, marker="o", markersize=4, label="CachedPETS")
-    axes.fill_between(states, mean - std, mean + std, color=COLOUR, alpha=0.2, linewidth=0)
+    figure, (axes,) = _panels(1)
+    colour = METHODS["rpl"][1]
+    axes.plot(states, mean, color=colour, marker="o", markersize=4, label="CachedPETS")
+    axes.fill_between(states, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
     axes.axhline(planner[0], color=PLANNER_COLOUR, linestyle="--", label="the PETS that was cached")
     axes.legend(loc="lower right", frameon=False)
-    axes.set_title(f"mbrl-pusher, {int(trials.min())} trials a size", fontsize=12)
+    label_axes(axes, f"mbrl-pusher, {int(trials.min())} trials a size", "return", 12)
     axes.set_xlabel("states in the cache", fontsize=11)
-    axes.set_ylabel("return", fontsize=11)
     axes.set_xlim(0, 1.02 * states.max())
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
@@ -210,7 +203,7 @@ def plot_cache_sizes(path: Path) -> Figure:
 
 def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
     """The columns, (sizes,) each, in the order of the sizes."""
-    with Path(path).open(newline="") as file:
+    with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     if not rows or not set(COLUMNS) <= rows[0].keys():
         raise UnreadableFile(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")

@@ -10,7 +10,15 @@ from rpl.paper.figures import shortened
 from rpl.paper.matrix import Cell
 from rpl.paper.results import TASKS, Results, cell_of
 from rpl.paper.statistics import Summary, quantity_of, steps_to, summarise
-from rpl.paper.tables import MISSING, NOTHING, markdown, number, steps_to_level, with_interval
+from rpl.paper.tables import (
+    MISSING,
+    NOTHING,
+    final,
+    markdown,
+    number,
+    steps_to_level,
+    with_interval,
+)
 from rpl.viz.curves import RunData
 from rpl.viz.numbers import format_steps
 from rpl.viz.run_data import LEVEL
@@ -26,15 +34,8 @@ def first_claim(results: Results) -> str:
         verdict = _improves(s)
         judged += bool(s.runs)
         better += verdict.startswith("yes")
-        rows.append(
-            [
-                task,
-                str(len(s.runs)),
-                with_interval(s.initial, s.initial_interval),
-                with_interval(s.final, s.final_interval) if s.runs else MISSING,
-                verdict,
-            ]
-        )
+        initial = with_interval(s.initial, s.initial_interval)
+        rows.append([task, str(len(s.runs)), initial, final(s), verdict])
     rows.append(["all with runs", *[NOTHING] * 3, f"{better} of {judged}"])
     header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
     return markdown(header, rows)
@@ -57,30 +58,21 @@ def second_claim(results: Results) -> str:
     """RPL is more data-efficient than learning from scratch."""
     rows, fewer, judged = [], 0, 0
     for task in TASKS:
-        rpl = _summary(results, task, "rpl")
-        scratch = _summary(results, task, "scratch")
+        rpl, scratch = _summary(results, task, "rpl"), _summary(results, task, "scratch")
         level = comparison_level(results, rpl)
         ours, theirs = _mean_steps(rpl, level), _mean_steps(scratch, level)
         both = bool(rpl.runs and scratch.runs) and level is not None
         judged += both
         fewer += both and ours is not None and (theirs is None or ours < theirs)
-        rows.append(
-            [
-                task,
-                number(level),
-                _reach(rpl, level, ours),
-                _reach(scratch, level, theirs),
-                _ratio(scratch, ours, theirs),
-                number(rpl.area),
-                number(scratch.area),
-            ]
-        )
+        row = [task, number(level), _reach(rpl, level, ours), _reach(scratch, level, theirs)]
+        row += [_ratio(scratch, ours, theirs), number(rpl.area), number(scratch.area)]
+        rows.append(row)
     header = (
         *("task", "level", "RPL: steps to it", "from scratch: steps to it", "ratio"),
         *("RPL: area", "from scratch: area"),
     )
-    rows.append(["RPL first, of those with runs of both", *[NOTHING] * 3, f"{fewer} of {judged}"])
-    rows[-1] += [NOTHING] * 2
+    total = ["RPL first, of those with runs of both", *[NOTHING] * 3, f"{fewer} of {judged}"]
+    rows.append([*total, NOTHING, NOTHING])
     return markdown(header, rows)
 
 
@@ -114,7 +106,7 @@ def _reach(s: Summary, level: float | None, steps: float | None) -> str:
     if level is None:
         return number(None)
     if steps is not None:
-        return _rounded(steps)
+        return format_steps(round(steps, -3))
     late = sum(steps_to(run, level, s.quantity) is None for run in s.runs)
     some = f" by {late} of {len(s.runs)}" if late < len(s.runs) else ""
     return f"not within {format_steps(s.cell.steps)}{some}"
@@ -128,18 +120,8 @@ def _ratio(scratch: Summary, ours: float | None, theirs: float | None) -> str:
     return f"{theirs / ours:.1f}"
 
 
-def _rounded(steps: float) -> str:
-    return format_steps(round(steps, -3))
-
-
 def ablation_overview(results: Results, ablations: Sequence[Ablation], pictures: str) -> str:
-    """A row for each ablation, and the figure of each that has a run.
-
-    Args:
-        results: the results.
-        ablations: those of the page.
-        pictures: where the page finds the figures.
-    """
+    """A row for each ablation, and from the folder ``pictures`` the figure of each with a run."""
     header = ("ablation", "what is changed", "as it is", "highest area", "lowest area")
     rows = [[a.title, a.question, *_extremes(results, a)] for a in ablations]
     figures = [f"{_picture(a, pictures)}\n" for a in ablations if _begun(results, a)]
@@ -163,32 +145,31 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     entries = _entries(results, ablation)
     quantity = quantity_of(ablation.reference.task)
     rows = [
-        [label, _as_code(words), *_ablation_numbers(cell, runs, ablation.steps)]
+        [
+            label,
+            f"`{words}`" if words else NOTHING,
+            *_ablation_numbers(cell, runs, ablation.steps),
+        ]
         for label, words, cell, runs in entries
     ]
     header = (
         *("variant", "changed", "seeds", f"{quantity} at {format_steps(ablation.steps)}"),
         *("area", "lowest after burn-in", f"steps to {LEVEL}"),
     )
-    picture = _picture(ablation, pictures)
     return (
         f"## {ablation.title}\n\nOn {ablation.reference.task}, {ablation.question}.\n\n"
-        f"{picture}\n\n{markdown(header, rows)}"
+        f"{_picture(ablation, pictures)}\n\n{markdown(header, rows)}"
     )
 
 
-def _as_code(words: Sequence[str]) -> str:
-    return f"`{' '.join(words)}`" if words else NOTHING
-
-
-Entry = tuple[str, tuple[str, ...], Cell, list[RunData]]
+Entry = tuple[str, str, Cell, list[RunData]]
 
 
 def _entries(results: Results, ablation: Ablation) -> list[Entry]:
     reference = results.runs(ablation.reference)[: ablation.seeds]
     whole = [shortened(run, ablation.steps) for run in reference]
     label = ablation.reference_label + AS_IT_IS
-    rows: list[Entry] = [(label, (), ablation.reference, whole)]
+    rows: list[Entry] = [(label, "", ablation.reference, whole)]
     for (_, label, words), cell in zip(ablation.variants, ablation.cells, strict=True):
         rows.append((label, words, cell, results.runs(cell)))
     return rows

@@ -19,16 +19,13 @@ SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
 def write_all(
     results_folder: Path, docs: Path, readme: Path, left_out: Container[Path] = ()
 ) -> list[Path]:
-    """Draws the figures and rewrites the marked sections of the pages.
+    """Draws the figures and rewrites the marked sections of the pages; returns the files.
 
     Args:
         results_folder: the folder of results; ``summary.csv`` is written there.
         docs: where pictures and pages go; a page that is missing begins empty.
         readme: the page for the short table; left alone if it is missing.
         left_out: rows of results that do not count.
-
-    Returns:
-        The files written.
 
     Raises:
         ValueError: if a page exists without its marked section.
@@ -39,30 +36,25 @@ def write_all(
     written = draw_all(results, docs / PICTURES, ABLATIONS)
     summary = results_folder / "summary.csv"
     summary.write_text(summary_csv(results))
-    written.append(summary)
-    sections = {
-        docs / "results.md": {
-            "table": results_table(results),
-            "across-tasks": across_tasks(results),
-        },
-        docs / "claims.md": {
-            "first-claim": first_claim(results),
-            "second-claim": second_claim(results),
-        },
-        docs / "ablations.md": {
-            "ablations": ablation_overview(results, SEVERAL_SEEDS, PICTURES.as_posix())
-        },
-        docs / "notebook" / "ablations.md": {
-            "ablations": ablation_tables(results, ABLATIONS, (".." / PICTURES).as_posix())
-        },
-        docs / "notebook" / "results.md": {"table": full_table(results)},
-    }
+    pages = {docs / name: texts for name, texts in _sections(results).items()}
     if readme.exists():
-        sections[readme] = {"results": readme_table(results)}
-    for page, texts in sections.items():
+        pages[readme] = {"results": readme_table(results)}
+    for page, texts in pages.items():
         rewrite_sections(page, texts)
-        written.append(page)
-    return written
+    return [*written, summary, *pages]
+
+
+def _sections(results: Results) -> dict[str, dict[str, str]]:
+    """What is written into the pages of docs, by page and section."""
+    overview = ablation_overview(results, SEVERAL_SEEDS, PICTURES.as_posix())
+    details = ablation_tables(results, ABLATIONS, (".." / PICTURES).as_posix())
+    return {
+        "results.md": {"table": results_table(results), "across-tasks": across_tasks(results)},
+        "claims.md": {"first-claim": first_claim(results), "second-claim": second_claim(results)},
+        "ablations.md": {"ablations": overview},
+        "notebook/ablations.md": {"ablations": details},
+        "notebook/results.md": {"table": full_table(results)},
+    }
 
 
 def rewrite_sections(page: Path, texts: Mapping[str, str]) -> None:

@@ -37,7 +37,7 @@ class Results:
             folders = [self.folder / cell.folder / f"seed{seed}" for seed in range(cell.seeds)]
             there = [f for f in folders if all((f / name).is_file() for name in KEPT)]
             rows = [read_run(f) for f in there if f not in self._left_out]
-            self._runs[cell.folder] = [run for run in rows if run.own_steps[-1] >= cell.steps]
+            self._runs[cell.folder] = [run for run in rows if run.run_steps[-1] >= cell.steps]
         return self._runs[cell.folder]
 
     def summary(self, cell: Cell) -> Summary:
@@ -56,11 +56,6 @@ class Results:
         return None
 
 
-def cells_of(task: str) -> list[Cell]:
-    """The matrix's cells of a task, in its order."""
-    return [cell for cell in MATRIX if cell.task == task]
-
-
 def cell_of(task: str, label: str) -> Cell | None:
     """A task's cell by its label."""
-    return next((cell for cell in cells_of(task) if cell.label == label), None)
+    return next((cell for cell in MATRIX if (cell.task, cell.label) == (task, label)), None)

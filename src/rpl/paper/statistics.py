@@ -9,9 +9,9 @@ import numpy as np
 from scipy import stats
 
 from rpl.paper.matrix import RETURN_TASKS, Cell
+from rpl.rollout.evaluate import Interval, Outcome
 from rpl.viz.run_data import LEVEL, PLANNER, RunData
 
-Interval = tuple[float, float]
 RESAMPLES = 2000
 
 
@@ -136,9 +136,8 @@ def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) 
     if quantity != "success":
         return None
     counts = np.array([run.columns["evaluation_episodes"][-1] for run in runs])
-    successes = int(np.rint(rates * counts).sum())
-    interval = stats.binomtest(successes, int(counts.sum())).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    success = np.arange(counts.sum()) < np.rint(rates * counts).sum()
+    return Outcome(success, np.empty(0)).success_interval
 
 
 def _interval_of_returns(runs: Sequence[RunData], means: np.ndarray) -> Interval | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
-from rpl.paper.results import TASKS, Results, cell_of, cells_of
+from rpl.paper.results import TASKS, Results, cell_of
 from rpl.paper.statistics import Interval, Summary, interquartile_mean, quantity_of
 from rpl.viz.numbers import format_steps
 from rpl.viz.run_data import LEVEL
@@ -36,14 +36,10 @@ def full_table(results: Results) -> str:
 
 
 def _full_row(s: Summary) -> list[str]:
-    names = [s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}"]
-    if not s.runs:
-        return [*names, format_steps(s.cell.steps), NOTHING, MISSING, *[NOTHING] * 4, published(s)]
     return [
-        *names,
-        format_steps(s.cell.steps),
+        *(s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}", format_steps(s.cell.steps)),
         number(s.initial),
-        with_interval(s.final, s.final_interval),
+        final(s),
         steps_to_level(s),
         number(s.area),
         number(s.lowest),
@@ -65,13 +61,14 @@ def results_table(results: Results) -> str:
 def readme_table(results: Results) -> str:
     """What the README shows: RPL on each task."""
     header = ("task", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
-    rows = []
-    for s in summaries(results):
-        if s.cell.label == "rpl":
-            policy = with_interval(s.final, s.final_interval) if s.runs else MISSING
-            seeds = str(len(s.runs)) if s.runs else NOTHING
-            steps = format_steps(s.cell.steps)
-            rows.append([s.cell.task, seeds, steps, number(s.initial), policy, published(s)])
+    rows = [
+        [
+            *(s.cell.task, str(len(s.runs) or NOTHING), format_steps(s.cell.steps)),
+            *(number(s.initial), final(s), published(s)),
+        ]
+        for s in summaries(results)
+        if s.cell.label == "rpl"
+    ]
     return markdown(header, rows)
 
 
@@ -140,7 +137,7 @@ def _csv_row(s: Summary) -> dict[str, object]:
 
 def summaries(results: Results) -> list[Summary]:
     """Every cell of the matrix, task by task."""
-    ordered = [cell for task in TASKS for cell in cells_of(task)]
+    ordered = [cell for task in TASKS for cell in MATRIX if cell.task == task]
     assert len(ordered) == len(MATRIX), "a task of the matrix has no place in the figures"
     return [results.summary(cell) for cell in ordered]
 
@@ -169,6 +166,11 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:.3f}" if abs(value) <= 1.0 else f"{value:.1f}"
+
+
+def final(s: Summary) -> str:
+    """The policy's level in the end; "missing" while there is no run."""
+    return with_interval(s.final, s.final_interval) if s.runs else MISSING
 
 
 def with_interval(value: float | None, interval: Interval | None) -> str:

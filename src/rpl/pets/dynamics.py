@@ -103,7 +103,11 @@ def create(key: Array, observation_size: int, action_size: int, config: ModelCon
         input_mean=jnp.zeros(sizes[0]),
         input_std=jnp.ones(sizes[0]),
     )
-    return Model(ensemble, optax.adam(config.learning_rate).init(ensemble))  # type: ignore[arg-type]
+    return Model(ensemble, _optimizer(config).init(eqx.filter(ensemble, eqx.is_array)))
+
+
+def _optimizer(config: ModelConfig) -> optax.GradientTransformation:
+    return optax.adam(config.learning_rate)
 
 
 def loss(ensemble: Ensemble, x: Array, target: Array, config: ModelConfig) -> Array:
@@ -187,7 +191,7 @@ def bootstrap(count: int, generator: np.random.Generator, config: ModelConfig) -
 def _descend(
     config: ModelConfig, model: Model, x: Array, change: Array, batches: Array, count: Array
 ) -> Model:
-    optimizer = optax.adam(config.learning_rate)
+    optimizer = _optimizer(config)
 
     def step(i: Array, model: Model) -> Model:
         rows = batches[i]
@@ -199,7 +203,7 @@ def _descend(
         updates, state = optimizer.update(gradient, model.optimizer)
         if config.decay:
             updates = jax.tree.map(lambda update: (1.0 - i / count) * update, updates)
-        return Model(optax.apply_updates(model.ensemble, updates), state)  # type: ignore[arg-type]
+        return Model(eqx.apply_updates(model.ensemble, updates), state)
 
     return jax.lax.fori_loop(0, count, step, model)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ from jax import Array
 from rpl.errors import InvalidValue
 from rpl.pets.dynamics import Ensemble
 
-Cost = Callable[[Any, Any, Any], Any]
+Observation = np.ndarray | Mapping[str, np.ndarray]
+Cost = Callable[[Array, Array, Array], Array]
 """cost(next_observation (..., o), action (..., a), desired_goal (..., g)) -> (...), in JAX.
 
 Goals have width 0 on tasks without goals.
@@ -95,7 +96,7 @@ def cross_entropy(
         key: JAX random key.
         cost: of (key, sequences (n, population, horizon, action_size)) -> (n, population).
         mean: (n, horizon, action_size), where to begin.
-        config: see ``PlannerConfig``.
+        config: the search's numbers.
     """
     smooth = coloured(mean.shape[1], config.colour)
 
@@ -146,19 +147,10 @@ def expected_cost(
     sequences: Array,
     config: PlannerConfig,
 ) -> Array:
-    """The summed cost of sequences of actions, averaged over particles ("trajectory sampling").
+    """The summed cost (n, population) of sequences of actions, averaged over particles.
 
-    Args:
-        key: JAX random key.
-        ensemble: the model.
-        cost: see ``Cost``.
-        observation: (n, o), where each plan begins.
-        goal: (n, g)
-        sequences: (n, population, horizon, a)
-        config: see ``PlannerConfig``.
-
-    Returns:
-        (n, population)
+    ``sequences`` (n, population, horizon, a) are followed through the model from
+    ``observation`` (n, o) towards ``goal`` (n, g): trajectory sampling.
     """
     networks, (n, population) = len(ensemble.weights[0]), sequences.shape[:2]
     # Particle (k, j) is the j-th of network k: axes (networks, n, population, share, dim).
@@ -205,11 +197,7 @@ def plan(
     mean: Array,
     config: PlannerConfig,
 ) -> Array:
-    """Sequences of actions (n, horizon, a) for n observations; one compiled call.
-
-    ``mean`` (n, horizon, a) is where the search begins. The other arguments are those of
-    ``expected_cost``.
-    """
+    """Sequences of actions (n, horizon, a), searched for from ``mean``; see ``expected_cost``."""
 
     def price(key: Array, sequences: Array) -> Array:
         return expected_cost(key, ensemble, cost, observation, goal, sequences, config)
@@ -269,7 +257,7 @@ class PETS:
         else:
             self._mean = None
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_size), the first ones of new plans."""
         seen, goal = _parts(observation)
         shape = (len(seen), self.config.horizon, self.action_size)
@@ -284,7 +272,7 @@ class PETS:
         return sequences[:, 0]
 
 
-def _parts(observation: Any) -> tuple[np.ndarray, np.ndarray]:
+def _parts(observation: Observation) -> tuple[np.ndarray, np.ndarray]:
     """Observations and goals, float32; goals of width 0 on tasks without."""
     if isinstance(observation, Mapping):
         seen, goal = observation["observation"], observation["desired_goal"]

@@ -6,6 +6,7 @@ the task's variations (``physics="lean"``, ``friction=...``, ``noise=...``) as k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -47,22 +48,25 @@ __all__ = [
     "make_hook_task",
 ]
 
-FETCH_TASKS = {"Push": PUSH, "SlipperyPush": SLIPPERY_PUSH, "PickAndPlace": PICK_AND_PLACE}
-HOOK_TASKS = {"Hook": HOOK, "NoisyHook": NOISY_HOOK, "ComplexHook": COMPLEX_HOOK}
-PUSHER_TASKS = {"MBRLPusher": MBRL_PUSHER}
+_Make = Callable[..., GoalTask]
+VARIANTS: dict[str, tuple[_Make, FetchOptions | HookOptions | PusherOptions, int]] = {
+    "Push": (FetchTask, PUSH, FetchTask.horizon),
+    "SlipperyPush": (FetchTask, SLIPPERY_PUSH, FetchTask.horizon),
+    "PickAndPlace": (FetchTask, PICK_AND_PLACE, FetchTask.horizon),
+    "Hook": (make_hook_task, HOOK, HookTask.horizon),
+    "NoisyHook": (make_hook_task, NOISY_HOOK, HookTask.horizon),
+    "ComplexHook": (make_hook_task, COMPLEX_HOOK, HookTask.horizon),
+    "MBRLPusher": (PusherTask, MBRL_PUSHER, PusherTask.horizon),
+}
+"""By name: what makes the batched task, its options, and its horizon."""
 
 
 def make_batched(variant: str, num_envs: int = 1, **keywords: Any) -> GoalTask:
     """The batched task of a Gymnasium name, with variations as keywords."""
-    preset = {**FETCH_TASKS, **HOOK_TASKS, **PUSHER_TASKS}[variant]
-    names = {field.name for field in fields(preset)}
-    variations = {name: keywords.pop(name) for name in names & keywords.keys()}
-    options = replace(preset, **variations)
-    if isinstance(options, FetchOptions):
-        return FetchTask(num_envs, options, **keywords)
-    if isinstance(options, PusherOptions):
-        return PusherTask(num_envs, options, **keywords)
-    return make_hook_task(num_envs, options, **keywords)
+    make, options, _ = VARIANTS[variant]
+    names = {field.name for field in fields(options)} & keywords.keys()
+    variations = {name: keywords.pop(name) for name in names}
+    return make(num_envs, replace(options, **variations), **keywords)
 
 
 def make_single(variant: str, **keywords: Any) -> SingleTask:
@@ -70,16 +74,11 @@ def make_single(variant: str, **keywords: Any) -> SingleTask:
     return SingleTask(make_batched(variant, num_envs=1, num_threads=1, **keywords))
 
 
-def _register() -> None:
-    for horizon, variants in ((50, FETCH_TASKS), (100, HOOK_TASKS), (150, PUSHER_TASKS)):
-        for variant in variants:
-            gymnasium.register(
-                id=f"rpl/{variant}-v0",
-                entry_point="rpl.tasks:make_single",
-                vector_entry_point="rpl.tasks:make_batched",
-                max_episode_steps=horizon,
-                kwargs={"variant": variant},
-            )
-
-
-_register()
+for _variant, (*_, _horizon) in VARIANTS.items():
+    gymnasium.register(
+        id=f"rpl/{_variant}-v0",
+        entry_point="rpl.tasks:make_single",
+        vector_entry_point="rpl.tasks:make_batched",
+        max_episode_steps=_horizon,
+        kwargs={"variant": _variant},
+    )

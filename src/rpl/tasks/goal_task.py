@@ -1,26 +1,23 @@
 """Goal-reaching MuJoCo tasks, many simulations stepped together."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import ClassVar
 
 import gymnasium
 import mujoco
 import numpy as np
+from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
-from rpl.errors import InvalidValue
 from rpl.observations import reset_mask
+from rpl.tasks.interface import Info, Observation, Seed, checked_actions, checked_count, seed_each
 from rpl.tasks.layout import Layout
-from rpl.tasks.rendering import Camera, SceneRenderer
-
-Observation = dict[str, np.ndarray]
+from rpl.tasks.rendering import FRAME_SIZE, Camera, SceneRenderer
 
 
 class GoalTask(VectorEnv):
@@ -39,21 +36,22 @@ class GoalTask(VectorEnv):
     Args:
         model: the compiled scene.
         num_envs: number of simulations.
-        action_size: number of action components.
-        substeps: physics steps per environment step.
-        max_episode_steps: the horizon T.
-        success_distance: metres between achieved and desired goal that count as success.
+        max_episode_steps: in place of the task's own ``horizon`` T.
         num_threads: physics threads; 0 uses every core.
         render_mode: ``"rgb_array"``, ``"human"`` (the first simulation) or None.
         simulator_state: add ``simulator_state`` to the observations.
     """
 
-    metadata: dict[str, Any] = {  # noqa: RUF012  as Gymnasium declares it
+    metadata = {  # noqa: RUF012  as Gymnasium declares it
         "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
         "autoreset_mode": AutoresetMode.DISABLED,
     }
     layout: Layout
+    action_size: ClassVar[int]
+    horizon: ClassVar[int]
+    substeps: int  # physics steps of an environment step
+    success_distance = 0.05  # metres between achieved and desired goal that count as success
     camera = Camera()
 
     def __init__(
@@ -61,16 +59,11 @@ class GoalTask(VectorEnv):
         model: mujoco.MjModel,
         num_envs: int,
         *,
-        action_size: int,
-        substeps: int,
-        max_episode_steps: int,
-        success_distance: float,
+        max_episode_steps: int | None = None,
         num_threads: int = 0,
         render_mode: str | None = None,
         simulator_state: bool = False,
     ) -> None:
-        if num_envs < 1:
-            raise InvalidValue(f"num_envs must be at least 1, not {num_envs}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(
                 f"render_mode must be 'rgb_array', 'human' or None, not {render_mode!r}"
@@ -78,19 +71,17 @@ class GoalTask(VectorEnv):
         # A diverged simulation must become visible as non-finite numbers, not silently restart.
         model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self.model = model
-        self.num_envs = num_envs
-        self.substeps = substeps
-        self.max_episode_steps = max_episode_steps
-        self.success_distance = success_distance
+        self.num_envs = checked_count(num_envs)
+        self.max_episode_steps = self.horizon if max_episode_steps is None else max_episode_steps
         self.render_mode = render_mode
         self.batch = Batch(model, num_envs, num_threads)
         self._simulator_state = simulator_state
         self._episode_step = np.zeros(num_envs, np.int64)
         self._goal = np.zeros((num_envs, 3))
-        self._generators: list[np.random.Generator] | None = None
-        self._renderer: SceneRenderer | None = None
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (action_size,), np.float32)
-        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+        self._generators: list[np.random.Generator] = []  # one each, from the first reset on
+        self._renderer = SceneRenderer(model, self.camera)
+        self.single_action_space = Box(-1.0, 1.0, (self.action_size,), np.float32)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
     def _define_observation_space(self) -> None:
         """Reads the layout and the spaces off the observables; call once the scene is bound."""
@@ -100,14 +91,9 @@ class GoalTask(VectorEnv):
         if self._simulator_state:
             sizes["simulator_state"] = self.batch.nstate
         self.single_observation_space = gymnasium.spaces.Dict(
-            {
-                name: gymnasium.spaces.Box(-np.inf, np.inf, (size,), np.float64)
-                for name, size in sizes.items()
-            }
+            {name: Box(-np.inf, np.inf, (size,), np.float64) for name, size in sizes.items()}
         )
-        self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, self.num_envs
-        )
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
 
     # What a task is made of.
 
@@ -154,12 +140,7 @@ class GoalTask(VectorEnv):
 
     # Gymnasium's vector interface.
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Observation, dict[str, Any]]:
+    def reset(self, *, seed: Seed = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Starts new episodes in the simulations of ``options["reset_mask"]``, by default all.
 
         Args:
@@ -173,23 +154,17 @@ class GoalTask(VectorEnv):
         if ids.size:
             self._reset_simulations(ids)
             for i in ids:
-                self._goal[i] = self._sample_goal(self._generators[i], int(i))  # type: ignore[index]
+                self._goal[i] = self._sample_goal(self._generators[i], int(i))
             self._episode_step[ids] = 0
             self._sense(ids)
         self._show()
         return self._observe()[0], {}
 
-    def _seed(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+    def _seed(self, seed: Seed, mask: np.ndarray) -> None:
+        seeds = seed_each(seed, self.num_envs)
         if isinstance(seed, (int, np.integer)):
             self._np_random_seed = int(seed)
-            seeds: Sequence[int | None] = [int(seed) + i for i in range(self.num_envs)]
-        elif seed is None:
-            seeds = [None] * self.num_envs
-        else:
-            seeds = seed
-            if len(seeds) != self.num_envs:
-                raise ValueError(f"{len(seeds)} seeds were given for {self.num_envs} environments")
-        if self._generators is None:
+        if not self._generators:
             self._generators = [np.random.default_rng() for _ in range(self.num_envs)]
         for i in map(int, np.flatnonzero(mask)):
             if seeds[i] is not None:
@@ -197,20 +172,15 @@ class GoalTask(VectorEnv):
 
     def step(
         self, actions: np.ndarray
-    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Advances every simulation by one action; actions beyond [-1, 1] are clipped.
 
         ``info["is_success"]`` is a (num_envs,) bool array: the goal is reached now.
         """
-        if self._generators is None:
+        if not self._generators:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
         # float32 actions stay float32, as in the published environments: contacts amplify rounding.
-        action = np.asarray(actions)
-        if action.shape != self.action_space.shape:
-            raise ValueError(
-                f"actions have shape {action.shape}, expected {self.action_space.shape}"
-            )
-        action = np.clip(action, -1.0, 1.0)
+        action = np.clip(checked_actions(actions, self.action_space), -1.0, 1.0)
         self._apply_action(action)
         self.batch.step(nstep=self.substeps)
         self._after_step()
@@ -228,7 +198,7 @@ class GoalTask(VectorEnv):
         return observation, reward, np.zeros(self.num_envs, bool), truncated, info
 
     def compute_reward(
-        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Mapping[str, np.ndarray]
     ) -> np.ndarray:
         """The sparse reward: 0 within ``success_distance`` of the goal, else -1.
 
@@ -303,16 +273,9 @@ class GoalTask(VectorEnv):
             return None
         return tuple(self.frame(i) for i in range(self.num_envs))
 
-    def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
+    def frame(self, simulation: int = 0, size: tuple[int, int] = FRAME_SIZE) -> np.ndarray:
         """A picture of one simulation, (height, width, 3) uint8."""
-        return self._scene_renderer(size).frame(*self._scene(simulation))
-
-    def _scene_renderer(self, size: tuple[int, int] = (480, 480)) -> SceneRenderer:
-        if self._renderer is None or self._renderer.size != size:
-            if self._renderer is not None:
-                self._renderer.close()
-            self._renderer = SceneRenderer(self.model, self.camera, size)
-        return self._renderer
+        return self._renderer.frame(*self._scene(simulation), size)
 
     def _scene(self, simulation: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         """The model and the forwarded data to draw, with the goal marked."""
@@ -327,10 +290,8 @@ class GoalTask(VectorEnv):
 
     def _show(self) -> None:
         if self.render_mode == "human":
-            self._scene_renderer().show(*self._scene(0), self.metadata["render_fps"])
+            self._renderer.show(*self._scene(0), self.metadata["render_fps"])
 
-    def close_extras(self, **kwargs: Any) -> None:
+    def close_extras(self, **kwargs: object) -> None:
         """Closes the window and the drawing context."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        self._renderer.close()

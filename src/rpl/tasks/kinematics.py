@@ -1,8 +1,5 @@
 """Batched kinematics that MuJoCo's bound fields do not give directly."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import mujoco

@@ -1,8 +1,5 @@
 """Pictures of a MuJoCo scene, in a window or without a screen."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import ctypes.util
@@ -34,6 +31,7 @@ import numpy as np  # noqa: E402
 
 from rpl.errors import Failure  # noqa: E402
 
+FRAME_SIZE = (480, 480)  # height and width, pixels
 # What differs between the scenes of one task; a window is opened once, on the first.
 SHOWN_FIELDS = (
     *("body_pos", "site_pos", "site_rgba"),
@@ -54,6 +52,11 @@ class Camera:
     elevation: float = -32.0
     lookat: tuple[float, float, float] = (1.3, 0.75, 0.52)
 
+    def place(self, view: mujoco.MjvCamera) -> None:
+        """Puts a camera of MuJoCo there."""
+        view.distance, view.azimuth, view.elevation = self.distance, self.azimuth, self.elevation
+        view.lookat[:] = self.lookat
+
 
 class SceneRenderer:
     """Draws frames of scenes that share the sizes of one model.
@@ -62,41 +65,28 @@ class SceneRenderer:
         RenderingError: if there is no way to draw here.
     """
 
-    def __init__(self, model: mujoco.MjModel, camera: Camera, size: tuple[int, int]) -> None:
-        self.size = size
+    def __init__(self, model: mujoco.MjModel, camera: Camera) -> None:
+        self._from = camera
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
-        self._camera.distance = camera.distance
-        self._camera.azimuth = camera.azimuth
-        self._camera.elevation = camera.elevation
-        self._camera.lookat[:] = camera.lookat
+        camera.place(self._camera)
         self._renderer: mujoco.Renderer | None = None
         self._viewer = None
         self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
         self._viewer_threads: set[threading.Thread] = set()
         self._due = 0.0
 
-    def frame(self, model: mujoco.MjModel, data: mujoco.MjData) -> np.ndarray:
+    def frame(
+        self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int] = FRAME_SIZE
+    ) -> np.ndarray:
         """A picture, (height, width, 3) uint8."""
-        renderer = self._renderer_for(model)
-        renderer.update_scene(data, self._camera)
-        return renderer.render()
-
-    def _renderer_for(self, model: mujoco.MjModel) -> mujoco.Renderer:
-        if self._renderer is None:
-            height, width = self.size
-            model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
-            model.vis.global_.offheight = max(model.vis.global_.offheight, height)
-            try:
-                self._renderer = mujoco.Renderer(model, height, width)
-            except Exception as error:
-                raise RenderingError(
-                    "no picture can be drawn here: install an EGL or OSMesa library (Debian: "
-                    "libegl1 or libosmesa6), or set MUJOCO_GL to a backend that works"
-                ) from error
+        if self._renderer is None or (self._renderer.height, self._renderer.width) != size:
+            self._close_renderer()
+            self._renderer = _renderer(model, *size)
         # The renderer keeps its GL buffers; only the numbers of the model differ between scenes.
         self._renderer._model = model
-        return self._renderer
+        self._renderer.update_scene(data, self._camera)
+        return self._renderer.render()
 
     def show(self, model: mujoco.MjModel, data: mujoco.MjData, fps: float) -> None:
         """Shows the scene in a window, and waits so that scenes follow in real time."""
@@ -114,10 +104,7 @@ class SceneRenderer:
                 model, data, show_left_ui=False, show_right_ui=False
             )
             self._viewer_threads = set(threading.enumerate()) - others
-            self._viewer.cam.distance = self._camera.distance
-            self._viewer.cam.azimuth = self._camera.azimuth
-            self._viewer.cam.elevation = self._camera.elevation
-            self._viewer.cam.lookat[:] = self._camera.lookat
+            self._from.place(self._viewer.cam)
         assert self._shown is not None
         with self._viewer.lock():
             for field in SHOWN_FIELDS:
@@ -129,14 +116,29 @@ class SceneRenderer:
         time.sleep(max(self._due - time.monotonic(), 0.0))
         self._due = time.monotonic() + 1.0 / fps
 
-    def close(self) -> None:
-        """Frees the drawing context and closes the window."""
+    def _close_renderer(self) -> None:
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+    def close(self) -> None:
+        """Frees the drawing context and closes the window."""
+        self._close_renderer()
         if self._viewer is not None:
             self._viewer.close()
             # The window's thread must be gone before the interpreter is: it would crash.
             for thread in self._viewer_threads:
                 thread.join(timeout=5.0)
             self._viewer = None
+
+
+def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
+    model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
+    model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+    try:
+        return mujoco.Renderer(model, height, width)
+    except Exception as error:
+        raise RenderingError(
+            "no picture can be drawn here: install an EGL or OSMesa library (Debian: "
+            "libegl1 or libosmesa6), or set MUJOCO_GL to a backend that works"
+        ) from error

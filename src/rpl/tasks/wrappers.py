@@ -1,9 +1,9 @@
-"""The last few observations side by side, against sensor noise (paper, IV-C and V-C)."""
+"""Around a task: a history of observations, and a single environment."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -12,15 +12,16 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from rpl.errors import InvalidValue
 from rpl.observations import reset_mask
 from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.interface import Info, Observation, Seed
 
 
 class History(VectorWrapper):
-    """A task that observes its last ``frames`` observations, the newest first.
+    """A task that observes its last ``frames`` observations, against noise (paper, IV-C and V-C).
 
-    ``observation`` becomes ``(num_envs, frames * size)``; goals and all else stay as they
-    are. Since the newest frame comes first, the task's layout still names its parts, and
-    controllers see what they saw without the history. Before there are enough frames, the
-    episode's first one stands for those that are missing.
+    ``observation`` becomes ``(num_envs, frames * size)``; goals and all else stay as they are.
+    Since the newest frame comes first, the task's layout still names its parts, and controllers
+    see what they saw without the history. Before there are enough frames, the episode's first
+    one stands for those that are missing.
 
     Args:
         task: a goal-reaching vector environment without autoreset.
@@ -51,26 +52,24 @@ class History(VectorWrapper):
             raise AttributeError(f"'History' object has no attribute '{name}'")
         return getattr(self.env, name)
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seed = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Resets the task; episodes that go on keep their frames."""
-        observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+        # Gymnasium's annotation forgets the list of seeds that its vector environments take.
+        observation, info = self.env.reset(seed=cast(int, seed), options=options)
         begun = reset_mask(options, self.num_envs)
         self._frames[begun] = observation["observation"][begun][:, None]
         return self._stacked(observation), info
 
-    def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Steps the task and moves the frames on by one."""
         observation, reward, terminated, truncated, info = self.env.step(actions)
         self._frames[:, 1:] = self._frames[:, :-1].copy()
         self._frames[:, 0] = observation["observation"]
         return self._stacked(observation), reward, terminated, truncated, info
 
-    def _stacked(self, observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _stacked(self, observation: Observation) -> Observation:
         return {**observation, "observation": self._frames.reshape(self.num_envs, -1).copy()}
 
 
@@ -93,8 +92,8 @@ class SingleTask(gymnasium.Env):
         self.action_space = task.single_action_space
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        self, *, seed: int | None = None, options: Info | None = None
+    ) -> tuple[Observation, Info]:
         """Starts an episode; see Gymnasium."""
         super().reset(seed=seed)
         if seed is None:
@@ -103,18 +102,18 @@ class SingleTask(gymnasium.Env):
         observation, _ = self.task.reset(seed=seed)
         return _first(observation), {}
 
-    def step(
-        self, action: np.ndarray
-    ) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, Info]:
         """Advances by one action; never truncates by itself."""
         observation, reward, _, _, info = self.task.step(np.asarray(action)[None])
         return _first(observation), float(reward[0]), False, False, _first(info)
 
-    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
+    def compute_reward(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
         """See ``rpl.tasks.goal_task.GoalTask.compute_reward``."""
         return self.task.compute_reward(np.asarray(achieved_goal), np.asarray(desired_goal), info)
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
+    def render(self) -> np.ndarray | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """A (height, width, 3) frame in ``rgb_array`` mode; None with a window."""
         frames = self.task.render()
         return None if frames is None else frames[0]
@@ -124,5 +123,5 @@ class SingleTask(gymnasium.Env):
         self.task.close()
 
 
-def _first(batched: dict[str, Any]) -> dict[str, Any]:
+def _first(batched: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: value[0] for name, value in batched.items()}

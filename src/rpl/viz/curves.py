@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -60,7 +59,6 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     for axes, (task, task_runs) in zip(panels, by_task.items(), strict=True):
         draw_task(axes, task, task_runs)
     _draw_legend(figure, panels)
-    out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=160)
 
@@ -75,16 +73,41 @@ def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
     if planners:
         _draw_planners(axes, planners)
     names = {run.controller for run in learners} or {"no controller"}
-    axes.set_title(f"{task} ({', '.join(sorted(names))})", fontsize=12)
-    axes.set_xlabel("environment steps", fontsize=11)
-    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=11)
+    label_axes(axes, f"{task} ({', '.join(sorted(names))})", quantity, 12)
+    axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
+    draw_scale(axes)
+
+
+def label_axes(axes: Axes, title: str, quantity: str, size: float) -> None:
+    """The title, in points, and beneath it smaller what the axes show."""
+    axes.set_title(title, fontsize=size)
+    axes.set_xlabel("environment steps", fontsize=size - 1)
+    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=size - 1)
     if quantity == "success":
         axes.set_ylim(-0.02, 1.02)
-    axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
+
+
+def draw_scale(axes: Axes) -> None:
+    """Steps in thousands and millions, a grid and no frame."""
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(FuncFormatter(format_steps))
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_curve(
+    axes: Axes,
+    runs: Sequence[RunData],
+    quantity: str,
+    label: str,
+    colour: str,
+    width: float,
+    style: str = "-",
+) -> None:
+    """The mean of some runs over the steps, in points' width, and the band about it."""
+    steps, middle, low, high = curve(runs, quantity)
+    axes.plot(steps, middle, color=colour, linestyle=style, linewidth=width, label=label)
+    axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
 def _draw_planners(axes: Axes, runs: list[RunData]) -> None:
@@ -103,13 +126,10 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
         by_method.setdefault(run.method, []).append(run)
     others = itertools.cycle(OTHER_COLOURS)
     for method in sorted(by_method, key=lambda name: ([*METHODS, name].index(name), name)):
-        label, own_colour = METHODS.get(method) or (method, next(others))
+        label, colour = METHODS.get(method) or (method, next(others))
         for i, (variant, seeds) in enumerate(variants(by_method[method])):
-            colour = next(others) if i else own_colour
-            steps, middle, low, high = curve(seeds, quantity)
             name = f"{label}, {variant}" if variant else label
-            axes.plot(steps, middle, color=colour, linewidth=2, label=name)
-            axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
+            draw_curve(axes, seeds, quantity, name, next(others) if i else colour, 2)
     _draw_controllers(axes, runs, quantity)
     burn_in = max(run.burn_in_end for run in runs)
     if burn_in > 0:
@@ -118,13 +138,13 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
 
 
 def _draw_controllers(axes: Axes, runs: list[RunData], quantity: str) -> None:
-    names = sorted({run.controller for run in runs})
-    for name, style in zip(names, itertools.cycle(CONTROLLER_STYLES), strict=False):
-        levels = [
-            run.columns[f"controller_{quantity}"][-1] for run in runs if run.controller == name
-        ]
-        label = f"Initial ({'the controller' if len(names) == 1 else name} alone)"
-        level = float(np.mean(levels))
+    levels: dict[str, list[float]] = {}
+    for run in runs:
+        levels.setdefault(run.controller, []).append(run.columns[f"controller_{quantity}"][-1])
+    styles = itertools.cycle(CONTROLLER_STYLES)
+    for (name, values), style in zip(sorted(levels.items()), styles, strict=False):
+        label = f"Initial ({'the controller' if len(levels) == 1 else name} alone)"
+        level = float(np.mean(values))
         axes.axhline(level, color=CONTROLLER_COLOUR, linestyle=style, linewidth=1.5, label=label)
 
 
@@ -169,7 +189,7 @@ def variants(runs: Sequence[RunData]) -> list[tuple[str, list[RunData]]]:
     return list(zip(names, groups, strict=True))
 
 
-def _numbers(run: RunData) -> dict[str, Any]:
+def _numbers(run: RunData) -> dict[str, object]:
     """The settings without the names under which they were chosen."""
     return {name: v for name, v in run.settings.items() if name not in ("learner", "preset")}
 

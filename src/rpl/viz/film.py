@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-import imageio.v2 as imageio
+import imageio.v3 as imageio
 import numpy as np
 from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
 from rpl.controllers.contract import Policy
 
+Colour = tuple[int, int, int]
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
 BAR = 40  # pixels of caption under each frame
 GAP = 4  # pixels between neighbours
 HOLD_SECONDS = 0.6  # the last frame stands still, so that its verdict can be read
+ENCODING = {"codec": "libx264", "pixelformat": "yuv420p", "quality": 8, "macro_block_size": 1}
 INK, PAPER = (235, 235, 235), (24, 24, 27)
 VERDICTS = {True: ("reached the goal", (90, 210, 120)), False: ("missed the goal", (250, 120, 90))}
 
@@ -38,9 +41,18 @@ class Recording:
     """Frames a second that the task lives at."""
 
     @property
-    def verdict(self) -> tuple[str, tuple[int, int, int]]:
+    def verdict(self) -> tuple[str, Colour]:
         """How the episode went, and the colour to say it in."""
         return VERDICTS[self.success] if self.earned is None else (f"return {self.earned:.1f}", INK)
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """A task whose simulations can be drawn."""
+
+    def frame(self, simulation: int, size: tuple[int, int]) -> np.ndarray:
+        """A picture, (height, width, 3) uint8."""
+        ...
 
 
 def record(
@@ -55,8 +67,7 @@ def record(
     """Runs one episode and draws every step of it.
 
     Args:
-        task: a task of one simulation, bare or wrapped, whose ``unwrapped`` has
-            ``frame(simulation, size)`` as ``rpl.tasks.GoalTask`` does.
+        task: a task of one simulation, bare or wrapped, whose ``unwrapped`` is ``Drawable``.
         policy: see ``rpl.controllers.contract.Policy``.
         seed: the episode's; the same seed starts the same episode for any policy.
         horizon: the largest number of steps.
@@ -69,28 +80,22 @@ def record(
         RenderingError: if this machine cannot draw.
     """
     scene = task.unwrapped
-    if task.num_envs != 1 or not hasattr(scene, "frame"):
+    if task.num_envs != 1 or not isinstance(scene, Drawable):
         raise ValueError("a film needs a task with one simulation and a frame() method")
-    draw = scene.frame  # type: ignore[attr-defined]
-    observation, _ = task.reset(seed=[seed])  # type: ignore[arg-type]
-    frames = [draw(0, size)]
-    success, earned = False, 0.0
+    observation, _ = task.reset(seed=seed)
     policy.reset(np.ones(1, bool))
+    frames = [scene.frame(0, size)]
+    success, earned = False, 0.0
     for _ in range(horizon):
         action = policy(observation, None)
         observation, reward, terminated, truncated, info = task.step(action)
-        frames.append(draw(0, size))
+        frames.append(scene.frame(0, size))
         earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
         if np.any(terminated) or np.any(truncated):
             break
-    return Recording(
-        label,
-        frames,
-        success,
-        earned if judged_by == "return" else None,
-        float(scene.metadata.get("render_fps") or Recording.fps),
-    )
+    fps = float(task.unwrapped.metadata.get("render_fps") or Recording.fps)
+    return Recording(label, frames, success, earned if judged_by == "return" else None, fps)
 
 
 def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
@@ -106,35 +111,28 @@ def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
     """
     if not episodes or not all(episodes):
         raise ValueError("a film needs at least one recording in each episode")
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fps = episodes[0][0].fps
-    hold = round(HOLD_SECONDS * fps)
-    with (
-        warnings.catch_warnings(),
-        imageio.get_writer(
-            path, fps=fps, codec="libx264", pixelformat="yuv420p", quality=8, macro_block_size=1
-        ) as writer,
-    ):
+    with warnings.catch_warnings():
         # The encoder is a process of its own; JAX, where it is loaded, warns of every fork.
         warnings.filterwarnings("ignore", message="os.fork")
-        for recordings in episodes:
-            longest = max(len(r.frames) for r in recordings)
-            for t in range(longest + hold):
-                writer.append_data(_even(side_by_side(recordings, t)))  # type: ignore[attr-defined]
+        pictures: Any = _pictures(episodes)  # written as they are drawn
+        fps = episodes[0][0].fps
+        imageio.imwrite(path, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
+
+
+def _pictures(episodes: Sequence[Sequence[Recording]]) -> Iterator[np.ndarray]:
+    """The film's pictures, padded to an even height and width, which yuv420p needs."""
+    hold = round(HOLD_SECONDS * episodes[0][0].fps)
+    for recordings in episodes:
+        for t in range(max(len(r.frames) for r in recordings) + hold):
+            picture = side_by_side(recordings, t)
+            height, width = picture.shape[:2]
+            yield np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def side_by_side(recordings: Sequence[Recording], t: int) -> np.ndarray:
     """The captioned picture of step ``t``, or of the end where an episode is over by then."""
-    panels = [_captioned(recording, t) for recording in recordings]
-    height = panels[0].height
-    width = sum(panel.width for panel in panels) + GAP * (len(panels) - 1)
-    picture = Image.new("RGB", (width, height), PAPER)
-    left = 0
-    for panel in panels:
-        picture.paste(panel, (left, 0))
-        left += panel.width + GAP
-    return np.asarray(picture)
+    return np.asarray(_beside([_captioned(recording, t) for recording in recordings]))
 
 
 def _captioned(recording: Recording, t: int) -> Image.Image:
@@ -142,12 +140,28 @@ def _captioned(recording: Recording, t: int) -> Image.Image:
     frame = Image.fromarray(recording.frames[min(t, last)])
     panel = Image.new("RGB", (frame.width, frame.height + BAR), PAPER)
     panel.paste(frame, (0, 0))
-    draw = ImageDraw.Draw(panel)
-    middle, margin = frame.height + BAR // 2, 10
-    draw.text((margin, middle), recording.label, INK, _font(17), anchor="lm")
-    text, colour = recording.verdict if t >= last else (f"step {t} of {last}", INK)
-    draw.text((frame.width - margin, middle), text, colour, _font(17), anchor="rm")
+    said = recording.verdict if t >= last else (f"step {t} of {last}", INK)
+    _write(panel, frame.height, recording.label, said, 17)
     return panel
+
+
+def _beside(panels: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one height in a row."""
+    width = sum(panel.width + GAP for panel in panels) - GAP
+    picture = Image.new("RGB", (width, panels[0].height), PAPER)
+    left = 0
+    for panel in panels:
+        picture.paste(panel, (left, 0))
+        left += panel.width + GAP
+    return picture
+
+
+def _write(picture: Image.Image, top: int, label: str, said: tuple[str, Colour], size: int) -> None:
+    """Fills the bar that begins at ``top``: who acts on the left, how it goes on the right."""
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=size)
+    middle, margin = top + BAR // 2, 10
+    draw.text((margin, middle), label, INK, font, anchor="lm")
+    draw.text((picture.width - margin, middle), said[0], said[1], font, anchor="rm")
 
 
 def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> None:
@@ -163,30 +177,13 @@ def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> 
     """
     if not recordings or count < 2:
         raise ValueError("a strip needs at least one recording and two frames a row")
-    height, width = recordings[0].frames[0].shape[:2]
-    row_height = height + BAR
-    size = (count * width + (count - 1) * GAP, len(recordings) * row_height)
-    strip = Image.new("RGB", size, PAPER)
-    draw = ImageDraw.Draw(strip)
-    for row, recording in enumerate(recordings):
-        top = row * row_height
-        verdict, colour = recording.verdict
-        draw.text((10, top + BAR // 2), recording.label, INK, _font(22), anchor="lm")
-        draw.text((size[0] - 10, top + BAR // 2), verdict, colour, _font(22), anchor="rm")
+    rows = []
+    for recording in recordings:
         chosen = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
-        for column, t in enumerate(chosen):
-            frame = Image.fromarray(recording.frames[t])
-            strip.paste(frame, (column * (width + GAP), top + BAR))
-    path = Path(path)
+        frames = _beside([Image.fromarray(recording.frames[t]) for t in chosen])
+        row = Image.new("RGB", (frames.width, frames.height + BAR), PAPER)
+        row.paste(frames, (0, BAR))
+        _write(row, 0, recording.label, recording.verdict, 22)
+        rows.append(np.asarray(row))
     path.parent.mkdir(parents=True, exist_ok=True)
-    strip.save(path)
-
-
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size=size)
-
-
-def _even(picture: np.ndarray) -> np.ndarray:
-    """Padded to an even height and width, which yuv420p needs."""
-    height, width = picture.shape[:2]
-    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    Image.fromarray(np.concatenate(rows)).save(path)

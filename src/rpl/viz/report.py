@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rpl.runs.settings import flat
 from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
 from rpl.viz.numbers import format_steps
-from rpl.viz.run_data import LEVEL
+from rpl.viz.run_data import LEVEL, Record
 
 STYLE = """
 :root { color-scheme: light; }
@@ -90,32 +89,27 @@ def _name(run: RunData) -> str:
 
 
 def _numbers(runs: Sequence[RunData]) -> str:
-    rows = []
-    for run in runs:
-        quantity = judged_quantity([run])
-        last = {name: values[-1] for name, values in run.columns.items()}
-        policy = f"{last[f'policy_{quantity}']:.3f}"
-        if f"policy_{quantity}_low" in last:
-            low, high = last[f"policy_{quantity}_low"], last[f"policy_{quantity}_high"]
-            policy += f" [{low:.3f}, {high:.3f}]"
-        level = run.steps_to(LEVEL) if quantity == "success" else None
-        rows.append(
-            [
-                _name(run),
-                quantity,
-                run.controller,
-                f"{last[f'controller_{quantity}']:.3f}",
-                policy,
-                f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else "",
-                format_steps(last["environment_steps"]),
-                format_steps(level) if level is not None else "-",
-            ]
-        )
     header = (
         *("run", "judged by", "controller", "its level", "policy [95 %]", "episodes"),
         *("steps", f"steps to {LEVEL}"),
     )
-    return _table(header, rows)
+    return _table(header, [_row(run) for run in runs])
+
+
+def _row(run: RunData) -> list[str]:
+    quantity = judged_quantity([run])
+    last = {name: values[-1] for name, values in run.columns.items()}
+    policy = f"{last[f'policy_{quantity}']:.3f}"
+    if f"policy_{quantity}_low" in last:
+        low, high = last[f"policy_{quantity}_low"], last[f"policy_{quantity}_high"]
+        policy += f" [{low:.3f}, {high:.3f}]"
+    episodes = f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else ""
+    level = run.steps_to(LEVEL) if quantity == "success" else None
+    return [
+        *(_name(run), quantity, run.controller, f"{last[f'controller_{quantity}']:.3f}"),
+        *(policy, episodes, format_steps(last["environment_steps"])),
+        format_steps(level) if level is not None else "-",
+    ]
 
 
 def _pictures(run: RunData, shown: Pictures | str) -> str:
@@ -130,7 +124,7 @@ def _pictures(run: RunData, shown: Pictures | str) -> str:
     )
 
 
-def _differences(runs: Sequence[RunData], records: Sequence[Mapping[str, Any]]) -> str:
+def _differences(runs: Sequence[RunData], records: Sequence[Record]) -> str:
     """The settings in which the runs differ, if there are several."""
     if len(runs) < 2:
         return ""
@@ -145,7 +139,7 @@ def _differences(runs: Sequence[RunData], records: Sequence[Mapping[str, Any]]) 
     return "<p>They differ in:</p>" + _table(("setting", *map(_name, runs)), rows)
 
 
-def _settings(run: RunData, record: Mapping[str, Any]) -> str:
+def _settings(run: RunData, record: Record) -> str:
     command = escape(str(record.get("command", "unknown")))
     versions = ", ".join(f"{k} {v}" for k, v in record.get("versions", {}).items())
     return (

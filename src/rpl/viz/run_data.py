@@ -15,6 +15,10 @@ from rpl.errors import UnreadableFile
 from rpl.runs.files import read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
 
+Record = Mapping[str, Any]
+"""A run's ``config.json``."""
+LEVEL = 0.9
+"""The success rate whose first reaching is reported, as in the paper's figure 3."""
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
@@ -44,16 +48,16 @@ class RunData:
     """Environment steps that its controller was learned from."""
     judged_by: str | None = None
     """``"success"`` or ``"return"``; None if the run does not say."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
     """What its ``config.json`` sets, by dotted names; equal where only the seeds differ."""
 
     @property
     def steps(self) -> np.ndarray:
         """(rows,) environment steps, those that its controller was learned from included."""
-        return self.own_steps + self.charged_steps
+        return self.run_steps + self.charged_steps
 
     @property
-    def own_steps(self) -> np.ndarray:
+    def run_steps(self) -> np.ndarray:
         """(rows,) environment steps of the run alone."""
         return self.columns["environment_steps"]
 
@@ -88,35 +92,33 @@ def read_run(folder: Path) -> RunData:
     Raises:
         ValueError: if the folder is not a run or has no evaluation yet.
     """
-    folder = Path(folder)
-    if not (folder / "config.json").is_file():
+    config_file, metrics = folder / "config.json", folder / "metrics.csv"
+    if not config_file.is_file():
         raise UnreadableFile(f"{folder} is not a run: it has no config.json")
-    if not (folder / "metrics.csv").is_file():
+    if not metrics.is_file():
         raise UnreadableFile(f"{folder} has no evaluation yet: train for longer first")
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads(config_file.read_text())
         task, method, seed = config["task"], config["method"], int(config["seed"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UnreadableFile(
-            f"{folder / 'config.json'} does not describe a run: {error!r}"
-        ) from error
+        raise UnreadableFile(f"{config_file} does not describe a run: {error!r}") from error
     return RunData(
         folder,
         task,
         method,
         config.get("controller", "controller") or "doing nothing",
         seed,
-        _read_columns(folder / "metrics.csv", TRIAL_COLUMNS if method == PLANNER else COLUMNS),
+        _read_columns(metrics, TRIAL_COLUMNS if method == PLANNER else COLUMNS),
         config.get("charged_steps", 0),
         config.get("judged_by"),
         _settings(config),
     )
 
 
-def _settings(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What was set; what an older record does not know yet has its usual value."""
-    usual = flat({"learner": "ddpg", "config": asdict(Config())})
-    values = usual | flat({name: record[name] for name in SETTINGS if name in record})
+def _settings(record: Record) -> dict[str, object]:
+    """What was set; what an older record does not know yet has its default."""
+    defaults = flat({"learner": "ddpg", "config": asdict(Config())})
+    values = defaults | flat({name: record[name] for name in SETTINGS if name in record})
     return {name: value for name, value in values.items() if name not in NO_DIFFERENCE}
 
 
@@ -130,7 +132,3 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
     except (TypeError, ValueError) as error:
         raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error
-
-
-LEVEL = 0.9
-"""The success rate whose first reaching is reported, as in the paper's figure 3."""

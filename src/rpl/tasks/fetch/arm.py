@@ -1,24 +1,21 @@
 """What every task with the published Fetch arm shares: its scene, its moves, what it senses."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import importlib.util
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, Unpack
 
 import mujoco
 import numpy as np
 
 from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.interface import TaskKeywords
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
 
 SUBSTEPS = 20
-SUCCESS_DISTANCE = 0.05
 MOVE_PER_ACTION = 0.05  # metres the gripper's target moves under a full action
 BASE_POSITION = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
 FINGER_JOINTS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
@@ -38,10 +35,8 @@ def fetch_assets() -> Path:
 
 def hold_weld_at_gripper(model: mujoco.MjModel) -> None:
     """Lets the mocap body pull the gripper's own frame, without an offset."""
-    weld = int(mujoco.mjtEq.mjEQ_WELD)
-    for i in range(model.neq):
-        if int(model.eq_type[i]) == weld:
-            model.eq_data[i, :7] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+    welds = model.eq_type == int(mujoco.mjtEq.mjEQ_WELD)
+    model.eq_data[welds, :7] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -66,8 +61,14 @@ class InitialPose:
         return data.qpos.copy(), data.qvel.copy()
 
 
-def settle_arm(model: mujoco.MjModel, data: mujoco.MjData, gripper_height: float) -> InitialPose:
-    """Settles an arm whose joints were placed in ``data``; ten steps, as published."""
+def settle_arm(
+    model: mujoco.MjModel, object_position: tuple[float, ...], gripper_height: float
+) -> InitialPose:
+    """Moves the arm over the table as the published environments do: ten steps of settling."""
+    data = mujoco.MjData(model)
+    for name, value in BASE_POSITION.items():
+        data.joint(name).qpos = value
+    data.joint("object0:joint").qpos = (*object_position, 1.0, 0.0, 0.0, 0.0)
     mujoco.mj_forward(model, data)
     target = np.array((-0.498, 0.005, -0.431 + gripper_height))
     data.mocap_pos[0] = target + data.site("robot0:grip").xpos
@@ -95,9 +96,10 @@ class FetchArmTask(GoalTask):
         initial: where every episode begins.
         num_envs: number of simulations.
         gripper_locked: keep the fingers closed; the fourth action component has no effect.
-        keywords: ``max_episode_steps``, ``num_threads``, ``render_mode`` and
-            ``simulator_state`` of GoalTask.
+        keywords: see ``GoalTask``.
     """
+
+    action_size, substeps = 4, SUBSTEPS
 
     def __init__(
         self,
@@ -106,30 +108,20 @@ class FetchArmTask(GoalTask):
         num_envs: int,
         *,
         gripper_locked: bool,
-        **keywords: Any,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
         hold_weld_at_gripper(model)
         self.initial = initial
         self._initial_qpos, self._initial_qvel = initial.state(model)
         self.gripper_locked = gripper_locked
-        super().__init__(
-            model,
-            num_envs,
-            action_size=4,
-            substeps=SUBSTEPS,
-            success_distance=SUCCESS_DISTANCE,
-            **keywords,
-        )
+        super().__init__(model, num_envs, **keywords)
         self._bind()
         self._define_observation_space()
 
     def _bind(self) -> None:
         batch, model = self.batch, self.model
-        self._qpos, self._qvel, self._time = (
-            batch.bind("qpos"),
-            batch.bind("qvel"),
-            batch.bind("time"),
-        )
+        self._qpos, self._qvel = batch.bind("qpos"), batch.bind("qvel")
+        self._time = batch.bind("time")
         self._mocap_pos, self._mocap_quat = batch.bind("mocap_pos"), batch.bind("mocap_quat")
         self._control = batch.bind("ctrl")
         self._body_position, self._body_quaternion = batch.bind("xpos"), batch.bind("xquat")
@@ -155,7 +147,7 @@ class FetchArmTask(GoalTask):
         self._qvel[ids] = self._initial_qvel
         self._time[ids] = self.initial.time
         for i in ids:
-            self._place(self._generators[i], int(i))  # type: ignore[index]
+            self._place(self._generators[i], int(i))
         self.batch.forward(ids)
 
     def _apply_action(self, action: np.ndarray) -> None:

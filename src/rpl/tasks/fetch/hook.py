@@ -1,20 +1,16 @@
 """A hook drags an object that is out of reach: hook, noisy and complex hook (paper, V-A.4-5)."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, cast
+from typing import Unpack, cast
 
 import mujoco
 import numpy as np
 
 from rpl.tasks.fetch.arm import (
-    BASE_POSITION,
     SUBSTEPS,
     FetchArmTask,
     InitialPose,
@@ -25,8 +21,9 @@ from rpl.tasks.fetch.arm import (
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
 from rpl.tasks.fetch.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
-from rpl.tasks.fetch.redraw import Bumps, BumpSwitch, ObjectSwitch
+from rpl.tasks.fetch.redraw import Bumps, BumpSwitch, DrawnBumps, ObjectSwitch
 from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.interface import TaskKeywords
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
 from rpl.tasks.rendering import Camera
 from rpl.tasks.wrappers import History
@@ -81,7 +78,7 @@ def hook_spec(
     physics: Physics,
     objects: Sequence[RigidObject] = (),
     shown: int = 0,
-    bumps: tuple[np.ndarray, np.ndarray] | None = None,
+    bumps: DrawnBumps | None = None,
 ) -> mujoco.MjSpec:
     """The scene, ready to compile: the arm, a large table, the hook and an object.
 
@@ -136,9 +133,14 @@ def exact_scene() -> mujoco.MjModel:
     return model
 
 
-def hook_scene(physics: Physics, *arguments: Any, **keywords: Any) -> mujoco.MjModel:
-    """The compiled scene; arguments as for ``hook_spec``."""
-    model = hook_spec(physics, *arguments, **keywords).compile()
+def hook_scene(
+    physics: Physics,
+    objects: Sequence[RigidObject] = (),
+    shown: int = 0,
+    bumps: DrawnBumps | None = None,
+) -> mujoco.MjModel:
+    """The compiled scene; see ``hook_spec``."""
+    model = hook_spec(physics, objects, shown, bumps).compile()
     if physics == "lean":
         keep_softness(model, exact_scene())
     return model
@@ -147,12 +149,8 @@ def hook_scene(physics: Physics, *arguments: Any, **keywords: Any) -> mujoco.MjM
 @lru_cache(maxsize=1)
 def settle() -> InitialPose:
     """Moves the arm over the table as in the pick-and-place task."""
-    model = exact_scene()
-    data = mujoco.MjData(model)
-    for name, value in BASE_POSITION.items():
-        data.joint(name).qpos = value
-    data.joint("object0:joint").qpos = (*OBJECT_CENTRE, TABLE_TOP + CUBE_HALF_SIZE, 1, 0, 0, 0)
-    return settle_arm(model, data, gripper_height=0.2)
+    cube = (*OBJECT_CENTRE, TABLE_TOP + CUBE_HALF_SIZE)
+    return settle_arm(exact_scene(), cube, gripper_height=0.2)
 
 
 class HookTask(FetchArmTask):
@@ -164,32 +162,22 @@ class HookTask(FetchArmTask):
     Args:
         num_envs: number of simulations.
         options: the task's variations.
-        max_episode_steps: the horizon T.
-        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+        keywords: see ``GoalTask``.
     """
 
+    horizon = 100
     camera = Camera(distance=1.85, azimuth=140.0, elevation=-30.0, lookat=(1.4, 0.7, 0.45))
 
     def __init__(
-        self,
-        num_envs: int = 1,
-        options: HookOptions = HOOK,
-        max_episode_steps: int = 100,
-        **keywords: Any,
+        self, num_envs: int = 1, options: HookOptions = HOOK, **keywords: Unpack[TaskKeywords]
     ) -> None:
         self.options = options
         self.objects = options.choose_objects()
         self.object_index = np.zeros(num_envs, np.int64)
         self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
         bumps = BUMPS.draw(np.random.default_rng(0)) if options.bumps else None
-        super().__init__(
-            hook_scene(options.physics, self.objects, bumps=bumps),
-            settle(),
-            num_envs,
-            gripper_locked=False,
-            max_episode_steps=max_episode_steps,
-            **keywords,
-        )
+        model = hook_scene(options.physics, self.objects, bumps=bumps)
+        super().__init__(model, settle(), num_envs, gripper_locked=False, **keywords)
 
     def _bind(self) -> None:
         super()._bind()
@@ -206,18 +194,13 @@ class HookTask(FetchArmTask):
             self._bump_switch = BumpSwitch(self.batch, BUMPS)
 
     def _reset_simulations(self, ids: np.ndarray) -> None:
-        if self._object_switch is not None or self._bump_switch is not None:
-            for i in map(int, ids):
-                self._redraw(self._generators[i], i)  # type: ignore[index]
+        for i in map(int, ids):
+            if self._object_switch is not None:
+                self.object_index[i] = self._generators[i].integers(len(self.objects))
+                self._object_switch.put(i, self.object_index[i])
+            if self._bump_switch is not None:
+                self._bump_switch.put(i, BUMPS.draw(self._generators[i]))
         super()._reset_simulations(ids)
-
-    def _redraw(self, generator: np.random.Generator, simulation: int) -> None:
-        if self._object_switch is not None:
-            index = int(generator.integers(len(self.objects)))
-            self.object_index[simulation] = index
-            self._object_switch.put(simulation, index)
-        if self._bump_switch is not None:
-            self._bump_switch.put(simulation, BUMPS.draw(generator))
 
     def episode_object(self, seed: int) -> RigidObject:
         """The object of the episode with this seed: of the first episode after such a reset."""
@@ -247,7 +230,7 @@ class HookTask(FetchArmTask):
         if self.options.noise == 0.0:
             return
         for i in ids:
-            generator = self._generators[i]  # type: ignore[index]
+            generator = self._generators[i]
             for noise in self._noise.values():
                 noise[i] = generator.normal(0.0, self.options.noise, noise.shape[1])
 
@@ -258,8 +241,7 @@ class HookTask(FetchArmTask):
     def _observables(self) -> dict[str, np.ndarray]:
         seconds = SUBSTEPS * self.model.opt.timestep
         parts = super()._observables()
-        gripper_position = parts["gripper_position"]
-        gripper_velocity, _ = self._gripper_velocity()
+        gripper_position, gripper_velocity = parts["gripper_position"], self._gripper_velocity()[0]
         hook_velocity, hook_angular_velocity = self._hook_velocity()
         object_position = parts["object_position"].copy()
         object_position[:, :2] += self._noise["object_xy"]
@@ -286,7 +268,9 @@ class HookTask(FetchArmTask):
         return self._site_position[:, self._object_site]
 
 
-def make_hook_task(num_envs: int = 1, options: HookOptions = HOOK, **keywords: Any) -> GoalTask:
+def make_hook_task(
+    num_envs: int = 1, options: HookOptions = HOOK, **keywords: Unpack[TaskKeywords]
+) -> GoalTask:
     """The hook task of the options, with its history where they ask for one."""
     task = HookTask(num_envs, options, **keywords)
     if options.frames == 1:

@@ -1,13 +1,9 @@
 """Lean physics: the published scene without what cannot take part in the task."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain, combinations, product
-from typing import Any
 
 import mujoco
 import numpy as np
@@ -41,15 +37,21 @@ def make_lean(
 
     Args:
         spec: the scene.
-        positions: where the joints stand, by name; see ``leave_out_standing_joints``.
+        positions: where the joints stand, by name, metres or radians.
         objects: bodies that touch the hand, the ground, the floor and each other.
         ground: bodies that the fingers and the objects touch.
         standing: joints that stay where they stand.
     """
     leave_out_collisions(spec, objects, ground)
-    leave_out_standing_joints(spec, positions, standing)
-    merge_standing_bodies(spec)
-    simplify_solver(spec)
+    for name in standing:
+        _fix(spec, spec.joint(name), positions[name])
+    # Bodies that cannot move become one with what carries them: the same shapes, fewer bodies.
+    spec.compiler.fusestatic = True
+    # A body that something refers to is not merged, and no contacts are left to exclude.
+    for exclude in spec.excludes:
+        spec.delete(exclude)
+    # Finding independent groups of constraints costs more than it saves.
+    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
 
 
 def leave_out_collisions(
@@ -76,22 +78,23 @@ def leave_out_collisions(
         *product(of(*FINGER_BODIES), of(*ground)),
     ]
     for one, other in pairs:
-        spec.add_pair(geomname1=one.name, geomname2=other.name, **_mixed(one, other))
+        _add_pair(spec, one, other)
 
 
-def _mixed(one: mujoco.MjsGeom, other: mujoco.MjsGeom) -> dict[str, Any]:
-    """How two geoms touch, as MuJoCo mixes it for pairs that it finds itself."""
+def _add_pair(spec: mujoco.MjSpec, one: mujoco.MjsGeom, other: mujoco.MjsGeom) -> None:
+    """Lets two geoms touch as MuJoCo mixes it for pairs that it finds itself."""
     geoms = (one, other)
     if one.priority != other.priority:
         geoms = (max(geoms, key=lambda geom: geom.priority),)
-    friction = np.max([geom.friction for geom in geoms], axis=0)
-    return {
-        "condim": max(geom.condim for geom in geoms),
-        "friction": pair_friction(friction),
-        "solref": np.mean([geom.solref for geom in geoms], axis=0),
-        "solimp": np.mean([geom.solimp for geom in geoms], axis=0),
-        "margin": max(one.margin, other.margin),
-    }
+    spec.add_pair(
+        geomname1=one.name,
+        geomname2=other.name,
+        condim=max(geom.condim for geom in geoms),
+        friction=pair_friction(np.max([geom.friction for geom in geoms], axis=0)),
+        solref=np.mean([geom.solref for geom in geoms], axis=0),
+        solimp=np.mean([geom.solimp for geom in geoms], axis=0),
+        margin=max(one.margin, other.margin),
+    )
 
 
 def pair_friction(friction: np.ndarray) -> np.ndarray:
@@ -99,35 +102,12 @@ def pair_friction(friction: np.ndarray) -> np.ndarray:
     return friction[..., [0, 0, 1, 2, 2]]
 
 
-def leave_out_standing_joints(
-    spec: mujoco.MjSpec, positions: Mapping[str, np.ndarray], standing: tuple[str, ...]
-) -> None:
-    """Fixes joints of the robot where they stand.
-
-    Args:
-        spec: the scene.
-        positions: of every joint by its name, metres or radians; hinges stay at their reference.
-        standing: the joints to fix.
-    """
-    for name in standing:
-        joint = spec.joint(name)
-        if joint.type == mujoco.mjtJoint.mjJNT_SLIDE:
-            # Every body on the way is parallel to the world.
-            joint.parent.pos = joint.parent.pos + positions[name] * np.asarray(joint.axis)
-        spec.delete(joint)
-
-
-def merge_standing_bodies(spec: mujoco.MjSpec) -> None:
-    """Makes bodies that cannot move one with what carries them: the same shapes, fewer bodies."""
-    spec.compiler.fusestatic = True
-    # A body that something refers to is not merged, and no contacts are left to exclude.
-    for exclude in spec.excludes:
-        spec.delete(exclude)
-
-
-def simplify_solver(spec: mujoco.MjSpec) -> None:
-    """Solves all constraints at once: finding independent groups costs more than it saves."""
-    spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+def _fix(spec: mujoco.MjSpec, joint: mujoco.MjsJoint, position: np.ndarray) -> None:
+    """Fixes a slide of the robot where it stands, a hinge at its reference."""
+    if joint.type == mujoco.mjtJoint.mjJNT_SLIDE:
+        # Every body on the way is parallel to the world.
+        joint.parent.pos = joint.parent.pos + position * np.asarray(joint.axis)
+    spec.delete(joint)
 
 
 def keep_softness(model: mujoco.MjModel, published: mujoco.MjModel) -> None:
@@ -136,13 +116,10 @@ def keep_softness(model: mujoco.MjModel, published: mujoco.MjModel) -> None:
     MuJoCo scales their softness with the inertia that it computes for each body and joint as
     if nothing were damped: a fixed base would make the whole arm seem heavier.
     """
-    for i in range(model.nbody):
-        name = model.body(i).name
-        if name.startswith("robot0:"):
-            model.body_invweight0[i] = published.body(name).invweight0
-    for i in range(model.njnt):
-        name = model.joint(i).name
-        if name.startswith("robot0:"):
-            model.dof_invweight0[model.jnt_dofadr[i]] = published.dof_invweight0[
-                published.joint(name).dofadr[0]
-            ]
+    for body in map(model.body, range(model.nbody)):
+        if body.name.startswith("robot0:"):
+            body.invweight0[:] = published.body(body.name).invweight0
+    for i, joint in enumerate(map(model.joint, range(model.njnt))):
+        if joint.name.startswith("robot0:"):
+            theirs = published.joint(joint.name).dofadr[0]
+            model.dof_invweight0[model.jnt_dofadr[i]] = published.dof_invweight0[theirs]

@@ -1,8 +1,5 @@
 """Closed triangle meshes, and how they are read from files."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -5,9 +5,6 @@ simulation shows of them is a matter of numbers in the model, which ``Batch.expa
 keeps per simulation. The result is bit for bit the separately compiled scene.
 """
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,6 +26,8 @@ GEOM_FIELDS = (
     *("geom_size", "geom_pos", "geom_quat", "geom_sameframe", "geom_aabb", "geom_rbound"),
     "geom_friction",
 )
+DrawnBumps = tuple[np.ndarray, np.ndarray]
+"""Positions and half-sizes, (most, 3) each."""
 BUMP_COLOUR = (0.55, 0.7, 0.55, 1.0)
 DOF_FIELDS = ("dof_damping", "dof_invweight0", "dof_M0", "dof_length")
 
@@ -48,14 +47,10 @@ class ObjectSwitch:
         # Where the body is when at rest decides how its constants are rounded.
         place = model.qpos0[int(model.jnt_qposadr[model.body_jntadr[model.body(body).id]]) :][:7]
         alone = [_compile_alone(rigid, place) for rigid in objects]
-        self._fields: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = [
-            (
-                batch.expand(name),
-                row,
-                np.stack([getattr(m, name)[_rows(m, 1)[name]] for m in alone]),
-            )
-            for name, row in rows.items()
-        ]
+        self._fields: list[tuple[np.ndarray, slice | np.ndarray, np.ndarray]] = []
+        for name, row in rows.items():
+            table = np.stack([getattr(m, name)[_rows(m, 1)[name]] for m in alone])
+            self._fields.append((batch.expand(name), row, table))
         geom = int(model.body_geomadr[model.body(body).id])
         mesh_ids = np.array([[model.mesh(rigid.name).id] for rigid in objects], np.int32)
         self._fields.append((batch.expand("geom_dataid"), slice(geom, geom + 1), mesh_ids))
@@ -117,7 +112,7 @@ class Bumps:
         """The names of the bodies."""
         return [f"bump{i}" for i in range(self.most)]
 
-    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, generator: np.random.Generator) -> DrawnBumps:
         """Positions and half-sizes, each (most, 3), of an episode's bumps."""
         count = int(generator.integers(self.fewest, self.most + 1))
         half_sizes = np.full((self.most, 3), self.smallest)
@@ -128,21 +123,15 @@ class Bumps:
         positions[:count, 2] = self.centre[2] + half_sizes[:count, 2]
         return positions, half_sizes
 
-    def add_to(self, spec: mujoco.MjSpec, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    def add_to(self, spec: mujoco.MjSpec, drawn: DrawnBumps) -> None:
         """Adds the bodies to a scene."""
         for name, position, half_size in zip(self.names(), *drawn, strict=True):
             # With inertia given, nothing but its place and its size depends on the draw.
-            body = spec.worldbody.add_body(
-                name=name,
-                pos=position,
-                explicitinertial=True,
-                ipos=(0.0, 0.0, 0.0),
-                mass=1.0,
-                inertia=(1.0, 1.0, 1.0),
-            )
-            body.add_geom(
-                name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=half_size, rgba=BUMP_COLOUR
-            )
+            body = spec.worldbody.add_body(name=name, pos=position)
+            body.explicitinertial, body.mass, body.inertia = True, 1.0, (1.0, 1.0, 1.0)
+            body.ipos = (0.0, 0.0, 0.0)
+            geom = body.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX)
+            geom.size, geom.rgba = half_size, BUMP_COLOUR
 
 
 class BumpSwitch:
@@ -167,7 +156,7 @@ class BumpSwitch:
             self._volumes = model.body_bvhadr[bodies]
             self._volume = batch.expand("bvh_aabb")
 
-    def put(self, simulation: int, drawn: tuple[np.ndarray, np.ndarray]) -> None:
+    def put(self, simulation: int, drawn: DrawnBumps) -> None:
         """Gives a simulation the drawn bumps."""
         positions, half_sizes = drawn
         self._position[simulation, self._places] = positions

@@ -1,20 +1,15 @@
 """The simulator state of one scene in another scene with some joints more or fewer."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
-INTEGRATION = int(mujoco.mjtState.mjSTATE_INTEGRATION)
-_POSITION = int(mujoco.mjtState.mjSTATE_QPOS)
-_PER_VELOCITY = tuple(
-    int(getattr(mujoco.mjtState, f"mjSTATE_{name}"))
-    for name in ("QVEL", "WARMSTART", "QFRC_APPLIED")
-)
-_PER_BODY = int(mujoco.mjtState.mjSTATE_XFRC_APPLIED)
+State = mujoco.mjtState
+INTEGRATION = int(State.mjSTATE_INTEGRATION)
+PER_VELOCITY = (State.mjSTATE_QVEL, State.mjSTATE_WARMSTART, State.mjSTATE_QFRC_APPLIED)
+# Of a free joint, a ball, a slide, a hinge.
+POSITIONS, VELOCITIES = (7, 4, 1, 1), (6, 3, 1, 1)
 
 
 class StateTranslation:
@@ -33,17 +28,15 @@ class StateTranslation:
 
     def __init__(self, source: mujoco.MjModel, target: mujoco.MjModel, rest: np.ndarray) -> None:
         self._rest = rest
-        taken, written = [], []
-        start_source = start_target = 0
-        for component in _components():
-            size_source = mujoco.mj_stateSize(source, component)
-            size_target = mujoco.mj_stateSize(target, component)
-            a, b = _shared(source, target, component, size_source, size_target)
-            taken.append(start_source + a)
-            written.append(start_target + b)
-            start_source += size_source
-            start_target += size_target
-        self._taken, self._written = np.concatenate(taken), np.concatenate(written)
+        a, b = _places(source), _places(target)
+        shared = [key for key in a if key in b]
+        for component, name in shared:
+            one, other = len(a[component, name]), len(b[component, name])
+            if one != other:
+                differing = State(component).name
+                raise ValueError(f"the scenes differ in {differing}: {one} and {other} numbers")
+        self._taken = np.concatenate([a[key] for key in shared])
+        self._written = np.concatenate([b[key] for key in shared])
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Rows (n, source nstate) as rows (n, target nstate)."""
@@ -52,53 +45,28 @@ class StateTranslation:
         return translated
 
 
-def _components() -> list[int]:
-    """The parts of an integration state, in the order in which a row holds them."""
-    bits = [1 << i for i in range(int(mujoco.mjtState.mjNSTATE))]
-    return [bit for bit in bits if INTEGRATION & bit]
+def _places(model: mujoco.MjModel) -> dict[tuple[int, str], np.ndarray]:
+    """Where a row holds each component, and within it each joint or body; none without a name."""
+    places, start = {}, 0
+    for component in (1 << i for i in range(int(State.mjNSTATE))):
+        if INTEGRATION & component:
+            for name, entries in _parts(model, component).items():
+                places[component, name] = start + entries
+            start += mujoco.mj_stateSize(model, component)
+    return places
 
 
-def _shared(
-    source: mujoco.MjModel,
-    target: mujoco.MjModel,
-    component: int,
-    size_source: int,
-    size_target: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where a component's common entries are in the source and in the target."""
-    if component == _POSITION:
-        return _by_joint(source, target, source.jnt_qposadr, target.jnt_qposadr, (7, 4, 1, 1))
-    if component in _PER_VELOCITY:
-        return _by_joint(source, target, source.jnt_dofadr, target.jnt_dofadr, (6, 3, 1, 1))
-    if component == _PER_BODY:
-        pairs = _same_names(source, target, source.nbody, target.nbody, "body")
-        a, b = (np.array(ids, int)[:, None] * 6 + np.arange(6) for ids in zip(*pairs, strict=True))
-        return a.ravel(), b.ravel()
-    if size_source != size_target:
-        name = mujoco.mjtState(component).name
-        raise ValueError(f"the scenes differ in {name}: {size_source} and {size_target} numbers")
-    return np.arange(size_source), np.arange(size_target)
-
-
-def _by_joint(
-    source: mujoco.MjModel,
-    target: mujoco.MjModel,
-    source_starts: np.ndarray,
-    target_starts: np.ndarray,
-    widths: tuple[int, int, int, int],
-) -> tuple[np.ndarray, np.ndarray]:
-    a, b = [], []
-    for i, j in _same_names(source, target, source.njnt, target.njnt, "joint"):
-        width = np.arange(widths[int(source.jnt_type[i])])
-        a.append(source_starts[i] + width)
-        b.append(target_starts[j] + width)
-    return np.concatenate(a), np.concatenate(b)
-
-
-def _same_names(
-    source: mujoco.MjModel, target: mujoco.MjModel, count: int, target_count: int, kind: str
-) -> list[tuple[int, int]]:
-    """Identifiers in both models of what has the same name; what has none is left out."""
-    theirs = {getattr(target, kind)(j).name: j for j in range(target_count)}
-    names = [getattr(source, kind)(i).name for i in range(count)]
-    return [(i, theirs[name]) for i, name in enumerate(names) if name and name in theirs]
+def _parts(model: mujoco.MjModel, component: int) -> dict[str, np.ndarray]:
+    """The entries of one component by the joint or the body that they belong to, else by ""."""
+    if component == State.mjSTATE_QPOS or component in PER_VELOCITY:
+        of_positions = component == State.mjSTATE_QPOS
+        starts = model.jnt_qposadr if of_positions else model.jnt_dofadr
+        widths = np.array(POSITIONS if of_positions else VELOCITIES)[model.jnt_type]
+        names = [model.joint(i).name for i in range(model.njnt)]
+    elif component == State.mjSTATE_XFRC_APPLIED:
+        starts, widths = 6 * np.arange(model.nbody), np.full(model.nbody, 6)
+        names = [model.body(i).name for i in range(model.nbody)]
+    else:
+        return {"": np.arange(mujoco.mj_stateSize(model, component))}
+    parts = zip(names, starts, widths, strict=True)
+    return {name: start + np.arange(width) for name, start, width in parts if name}

@@ -1,19 +1,15 @@
 """The Fetch arm in front of a table: push, slippery push, pick and place (paper, V-A.1-3)."""
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Unpack
 
 import mujoco
 import numpy as np
 
 from rpl.tasks.fetch.arm import (
-    BASE_POSITION,
     FetchArmTask,
     InitialPose,
     Physics,
@@ -22,6 +18,7 @@ from rpl.tasks.fetch.arm import (
     settle_arm,
 )
 from rpl.tasks.fetch.lean import keep_softness, make_lean
+from rpl.tasks.interface import TaskKeywords
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
 BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
@@ -80,16 +77,9 @@ def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
 
 @lru_cache(maxsize=8)
 def settle(options: FetchOptions) -> InitialPose:
-    """Moves the arm over the table as the published environments do: ten steps of settling.
-
-    Exact and lean scenes start from the exact scene's pose, so that their episodes agree.
-    """
-    model = exact_scene(options)
-    data = mujoco.MjData(model)
-    for name, value in BASE_POSITION.items():
-        data.joint(name).qpos = value
-    data.joint("object0:joint").qpos = (1.25, 0.53, 0.4, 1.0, 0.0, 0.0, 0.0)
-    return settle_arm(model, data, gripper_height=0.0 if options.gripper_locked else 0.2)
+    """Where episodes begin; from the exact scene for lean ones too, so that they agree."""
+    height = 0.0 if options.gripper_locked else 0.2
+    return settle_arm(exact_scene(options), (1.25, 0.53, 0.4), height)
 
 
 class FetchTask(FetchArmTask):
@@ -97,32 +87,22 @@ class FetchTask(FetchArmTask):
 
     The 25 observed numbers, the reset, the reward and the action are those of
     gymnasium-robotics' FetchPush-v4 and FetchPickAndPlace-v4, of which ``exact``
-    physics reproduces every observation. The action is the gripper's displacement in
-    units of 5 cm and the change of the fingers' opening.
+    physics reproduces every observation.
 
     Args:
         num_envs: number of simulations.
         options: the task's variations.
-        max_episode_steps: the horizon T.
-        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+        keywords: see ``GoalTask``.
     """
 
+    horizon = 50
+
     def __init__(
-        self,
-        num_envs: int = 1,
-        options: FetchOptions = PUSH,
-        max_episode_steps: int = 50,
-        **keywords: Any,
+        self, num_envs: int = 1, options: FetchOptions = PUSH, **keywords: Unpack[TaskKeywords]
     ) -> None:
         self.options = options
-        super().__init__(
-            fetch_scene(options),
-            settle(options),
-            num_envs,
-            gripper_locked=options.gripper_locked,
-            max_episode_steps=max_episode_steps,
-            **keywords,
-        )
+        model, locked = fetch_scene(options), options.gripper_locked
+        super().__init__(model, settle(options), num_envs, gripper_locked=locked, **keywords)
 
     def _place(self, generator: np.random.Generator, simulation: int) -> None:
         offset = np.zeros(2)

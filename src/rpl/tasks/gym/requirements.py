@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import gymnasium
 import numpy as np
 
@@ -57,7 +55,7 @@ def episode_limit(env: gymnasium.Env) -> int:
     return known[0]
 
 
-def _attribute(env: gymnasium.Env, name: str) -> Any:
+def _attribute(env: gymnasium.Env, name: str) -> object:
     try:
         return env.get_wrapper_attr(name)
     except AttributeError:

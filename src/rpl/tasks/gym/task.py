@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -13,7 +13,6 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image, ImageOps
 
-from rpl.errors import InvalidValue
 from rpl.observations import reset_mask
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
@@ -21,8 +20,12 @@ from rpl.tasks.gym.requirements import (
     checked_action_space,
     episode_limit,
 )
+from rpl.tasks.interface import Info, Seed, checked_actions, checked_count, seed_each
 
 MakeEnv = Callable[[], gymnasium.Env]
+Observation = Any
+"""An array, or a dict of arrays, as the environment's space says."""
+Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
 
 
@@ -56,14 +59,12 @@ class GymnasiumTask(VectorEnv):
         parallel: bool = False,
         max_episode_steps: int | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise InvalidValue(f"num_envs must be at least 1, not {num_envs}")
+        self.num_envs = checked_count(num_envs)
         make = partial(_prepared, make_env, max_episode_steps)
         first = make()
         self.max_episode_steps = episode_limit(first)
         self._take_bounds(checked_action_space(first))
         check_observation_space(first.observation_space)
-        self.num_envs = num_envs
         self.parallel = parallel
         self.single_observation_space: gymnasium.Space = first.observation_space
         self.single_action_space = gymnasium.spaces.Box(
@@ -109,36 +110,29 @@ class GymnasiumTask(VectorEnv):
         whole = np.issubdtype(self.action_dtype, np.integer)
         return (np.rint(inside) if whole else inside).astype(self.action_dtype)
 
-    def reset(
-        self,
-        *,
-        seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Any, dict[str, Any]]:
+    def reset(self, *, seed: Seed = None, options: Info | None = None) -> tuple[Observation, Info]:
         """Starts new episodes in the environments of ``options["reset_mask"]``, by default all.
 
         Args:
             seed: one seed per environment, or one integer s for the seeds s, s + 1, ...
             options: ``{"reset_mask": (num_envs,) bool}``.
         """
-        seeds = _seeds(seed, self.num_envs)
+        # Gymnasium's annotation forgets the list of seeds that its vector environments take.
+        seeds: Any = [
+            s if s is None else int(s) % LARGEST_SEED for s in seed_each(seed, self.num_envs)
+        ]
         mask = reset_mask(options, self.num_envs)
         if not mask.any():
             raise ValueError("reset_mask selects no environment")
-        # Gymnasium's annotation forgets the list of seeds that its vector environments take.
-        observation, _ = self._all.reset(seed=seeds, options={"reset_mask": mask})  # type: ignore[arg-type]
+        observation, _ = self._all.reset(seed=seeds, options={"reset_mask": mask})
         return observation, {}
 
     def step(
         self, actions: np.ndarray
-    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Advances every environment whose episode runs by one action, clipped to [-1, 1]."""
-        actions = np.asarray(actions)
-        if actions.shape != self.action_space.shape:
-            raise ValueError(
-                f"actions have shape {actions.shape}, expected {self.action_space.shape}"
-            )
-        observation, reward, terminated, truncated, info = self._all.step(self.from_unit(actions))
+        actions = self.from_unit(checked_actions(actions, self.action_space))
+        observation, reward, terminated, truncated, info = self._all.step(actions)
         success = info.get("is_success", info.get("success"))
         if success is None and not self.reports_success:
             return observation, reward, terminated, truncated, {}
@@ -165,7 +159,7 @@ class GymnasiumTask(VectorEnv):
         image = Image.fromarray(picture[..., :3].astype(np.uint8))
         return np.asarray(ImageOps.pad(image, (size[1], size[0])))
 
-    def close_extras(self, **kwargs: Any) -> None:
+    def close_extras(self, **kwargs: object) -> None:
         """Closes the environments."""
         if isinstance(self._all, VectorEnv):
             self._all.close()
@@ -178,11 +172,11 @@ class StandStill(gymnasium.Wrapper):
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
-        self._last: tuple[Any, float, bool, bool, dict[str, Any]] | None = None
+        self._last: Step | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode."""
         self._last = None
         # An empty dict is not None to every environment.
@@ -193,15 +187,14 @@ class StandStill(gymnasium.Wrapper):
             )
         return returned
 
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> Step:
         """One step, or what the last step returned with a reward of 0."""
         if self._last is not None:
             return self._last
-        returned = self.env.step(action)
-        if returned[2] or returned[3]:
-            observation, _, terminated, truncated, info = returned
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        if terminated or truncated:
             self._last = (observation, 0.0, bool(terminated), bool(truncated), info)
-        return returned  # type: ignore[return-value]
+        return observation, cast(float, reward), terminated, truncated, info
 
 
 class _Serial:
@@ -210,19 +203,21 @@ class _Serial:
     def __init__(self, envs: list[gymnasium.Env]) -> None:
         self._envs = envs
         space = envs[0].observation_space
-        parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {None: space}
-        self._parts = {
-            name: np.zeros((len(envs), *part.shape), part.dtype)  # type: ignore[misc]
-            for name, part in parts.items()
-        }
-        self._plain: np.ndarray | None = self._parts.get(None)
+        self._parts: dict[str, np.ndarray] = {}
+        self._plain: np.ndarray | None = None
+        if isinstance(space, gymnasium.spaces.Dict):
+            self._parts = {name: _zeros(part, len(envs)) for name, part in space.spaces.items()}
+        else:
+            self._plain = _zeros(space, len(envs))
 
-    def reset(self, *, seed: Sequence[int | None], options: dict[str, Any]) -> tuple[Any, dict]:
+    def reset(self, *, seed: Sequence[int | None], options: Info) -> tuple[Observation, Info]:
         for i in map(int, np.flatnonzero(options["reset_mask"])):
             self._write(i, self._envs[i].reset(seed=seed[i])[0])
         return self._observation(), {}
 
-    def step(self, actions: np.ndarray) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict]:
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         count = len(self._envs)
         reward, success = np.zeros(count), np.zeros(count, bool)
         terminated, truncated = np.zeros(count, bool), np.zeros(count, bool)
@@ -239,17 +234,20 @@ class _Serial:
         info = {"is_success": success} if known else {}
         return self._observation(), reward, terminated, truncated, info
 
-    def _write(self, i: int, observation: Any) -> None:
-        if self._plain is None:
-            for name, part in self._parts.items():
-                part[i] = observation[name]
-        else:
+    def _write(self, i: int, observation: Observation) -> None:
+        if self._plain is not None:
             self._plain[i] = observation
+        for name, part in self._parts.items():
+            part[i] = observation[name]
 
-    def _observation(self) -> Any:
+    def _observation(self) -> Observation:
         if self._plain is not None:
             return self._plain.copy()
         return {name: part.copy() for name, part in self._parts.items()}
+
+
+def _zeros(space: gymnasium.Space, count: int) -> np.ndarray:
+    return np.zeros((count, *(space.shape or ())), space.dtype)
 
 
 def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env:
@@ -257,12 +255,3 @@ def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env
     if max_episode_steps is not None:
         env = TimeLimit(env, max_episode_steps)
     return StandStill(env)
-
-
-def _seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int | None]:
-    if seed is None:
-        return [None] * count
-    seeds = [seed + i for i in range(count)] if isinstance(seed, (int, np.integer)) else list(seed)
-    if len(seeds) != count:
-        raise ValueError(f"{len(seeds)} seeds were given for {count} environments")
-    return [None if s is None else int(s) % LARGEST_SEED for s in seeds]

@@ -4,27 +4,27 @@ The task of Chua et al., "Deep reinforcement learning in a handful of trials" (2
 is not Gymnasium's Pusher: other arm lengths, start, goal and reward.
 """
 
-# MuJoCo ships no type stubs for its compiled names.
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Unpack
 
 import mujoco
 import numpy as np
 
-from rpl.tasks.goal_task import GoalTask, Observation
-from rpl.tasks.pusher.scene import GOAL, pusher_spec
+from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.interface import Observation, TaskKeywords
 from rpl.tasks.rendering import Camera
 
-SUBSTEPS = 4
+Array = Any  # NumPy's, and JAX's where a planner's cost is this task's reward
+
+SCENE = Path(__file__).with_name("scene.xml")
 JOINTS = 7
 OBJECT_START = (-0.25, 0.15)  # metres along the slides: y, then x
 OBJECT_START_STD = 0.025  # metres
 START_SPEED = 0.005  # rad/s, the largest
-SUCCESS_DISTANCE = 0.05
 OBJECT_WEIGHT, TIP_WEIGHT, ACTION_WEIGHT = 1.25, 0.5, 0.1  # of the reward's three terms
 
 
@@ -38,6 +38,13 @@ class PusherOptions:
 
 
 MBRL_PUSHER = PusherOptions()
+
+
+def pusher_scene(max_torque: float) -> mujoco.MjModel:
+    """The compiled scene; ``max_torque`` is that of every joint, N m."""
+    model = mujoco.MjModel.from_xml_path(str(SCENE))
+    model.actuator_gainprm[:, 0] = max_torque
+    return model
 
 
 class PusherTask(GoalTask):
@@ -54,29 +61,20 @@ class PusherTask(GoalTask):
     Args:
         num_envs: number of simulations.
         options: the task's variations.
-        max_episode_steps: the horizon T.
-        keywords: ``num_threads``, ``render_mode`` and ``simulator_state`` of GoalTask.
+        keywords: see ``GoalTask``.
     """
 
+    action_size, horizon, substeps = JOINTS, 150, 4
     camera = Camera(distance=2.0, azimuth=150.0, elevation=-40.0, lookat=(0.4, -0.2, -0.2))
 
     def __init__(
         self,
         num_envs: int = 1,
         options: PusherOptions = MBRL_PUSHER,
-        max_episode_steps: int = 150,
-        **keywords: Any,
+        **keywords: Unpack[TaskKeywords],
     ) -> None:
         self.options = options
-        super().__init__(
-            pusher_spec(options.max_torque).compile(),
-            num_envs,
-            action_size=JOINTS,
-            substeps=SUBSTEPS,
-            max_episode_steps=max_episode_steps,
-            success_distance=SUCCESS_DISTANCE,
-            **keywords,
-        )
+        super().__init__(pusher_scene(options.max_torque), num_envs, **keywords)
         self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self._control = self.batch.bind("ctrl")
         self._body_position = self.batch.bind("xpos")
@@ -86,14 +84,14 @@ class PusherTask(GoalTask):
     def _reset_simulations(self, ids: np.ndarray) -> None:
         self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
         for i in ids:
-            generator = self._generators[i]  # type: ignore[index]
+            generator = self._generators[i]
             offset = OBJECT_START_STD * generator.standard_normal(2)
             self._qpos[i, JOINTS:] = OBJECT_START + offset
             self._qvel[i, :JOINTS] = generator.uniform(-START_SPEED, START_SPEED, JOINTS)
         self.batch.forward(ids)
 
     def _sample_goal(self, generator: np.random.Generator, simulation: int) -> np.ndarray:
-        return np.array(GOAL)
+        return self.model.site("goal").pos.copy()
 
     def _apply_action(self, action: np.ndarray) -> None:
         self._control[:] = action
@@ -112,7 +110,9 @@ class PusherTask(GoalTask):
     def _reward_info(self, observation: Observation, action: np.ndarray) -> dict[str, np.ndarray]:
         return {"observation": observation["observation"], "action": action}
 
-    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
+    def compute_reward(
+        self, achieved_goal: Array, desired_goal: Array, info: Mapping[str, Array]
+    ) -> Array:
         """r = -(1.25 |object - goal|_1 + 0.5 |tip - object|_1 + 0.1 |torque|^2), metres and N m.
 
         Written with operators alone, so that NumPy and JAX arrays will both do: a planner's
@@ -139,7 +139,7 @@ class PusherTask(GoalTask):
             + ACTION_WEIGHT * (torque**2).sum(axis=-1)
         )
 
-    def predicted_reward(self, observation: Any, action: Any, desired_goal: Any) -> Any:
+    def predicted_reward(self, observation: Array, action: Array, desired_goal: Array) -> Array:
         """The reward (...) of predicted observations (..., 20), for planners."""
         achieved_goal = observation[..., self.layout.object_position]
         info = {"observation": observation, "action": action}
