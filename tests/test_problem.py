@@ -15,7 +15,7 @@ from rpl.presets import FAST
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import TASKS
 from rpl.registry.custom import own_problem
-from rpl.registry.names import OwnOptions
+from rpl.registry.names import EnvironmentOptions
 from rpl.replay.buffer import Replay
 from rpl.rollout.collect import collect
 from rpl.training.loop import run_cycle
@@ -90,12 +90,12 @@ def test_a_planner_cannot_be_asked_about_the_past() -> None:
 
 def test_nor_can_one_about_parts_that_are_not_kept() -> None:
     with pytest.raises(ValueError, match="of which wind is not kept"):
-        own_problem(Windy, toys.to_goal, SUMS, OwnOptions())
+        own_problem(Windy, toys.to_goal, SUMS, EnvironmentOptions())
 
 
 def test_nor_can_a_controller_with_a_memory() -> None:
     with pytest.raises(ValueError, match="has a memory"):
-        own_problem("Pendulum-v1", Remembering, SUMS, OwnOptions())
+        own_problem("Pendulum-v1", Remembering, SUMS, EnvironmentOptions())
 
 
 def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
@@ -115,7 +115,7 @@ def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
             discount=0.5,
         ),
     )
-    problem = own_problem(OneStep, half_back, config, OwnOptions())
+    problem = own_problem(OneStep, half_back, config, EnvironmentOptions())
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     replay = Replay(64, problem.horizon, *problem.sizes)
     for _ in range(2):

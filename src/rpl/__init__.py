@@ -10,14 +10,14 @@ from rpl.residual import Residual, ResidualWrapper
 
 if TYPE_CHECKING:
     from rpl.api import improve, load
-    from rpl.registry.names import OwnOptions
+    from rpl.registry.names import EnvironmentOptions
 
 __version__ = version("rpl")
 
 __all__ = [
     "Controller",
     "ControllerError",
-    "OwnOptions",
+    "EnvironmentOptions",
     "Residual",
     "ResidualWrapper",
     "controllers",
@@ -27,7 +27,12 @@ __all__ = [
     "tasks",
 ]
 
-ELSEWHERE = {"improve": "rpl.api", "load": "rpl.api", "OwnOptions": "rpl.registry.names"}
+ELSEWHERE = {
+    "improve": "rpl.api:improve",
+    "load": "rpl.api:load",
+    "EnvironmentOptions": "rpl.registry.names:EnvironmentOptions",
+    "OwnOptions": "rpl.registry.names:EnvironmentOptions",  # its name until version 0.1
+}
 """Where the names are whose modules need the learner."""
 
 
@@ -39,4 +44,5 @@ def __getattr__(name: str) -> Any:
     """What needs the learner is imported where it is first used: JAX is slow to import."""
     if name not in ELSEWHERE:
         raise AttributeError(f"module 'rpl' has no attribute '{name}'")
-    return getattr(importlib.import_module(ELSEWHERE[name]), name)
+    module, _, attribute = ELSEWHERE[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

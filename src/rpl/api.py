@@ -10,27 +10,24 @@ from rich.console import Console
 
 from rpl.config import Config
 from rpl.deploy.policy import Policy
-from rpl.presets import PRESETS, learner_name, with_learner
-from rpl.registry.custom import own_problem
-from rpl.registry.names import OwnOptions, name_of
-from rpl.registry.resolve import horizon_of, own_config
-from rpl.runs.folder import RunFolder
+from rpl.registry.names import EnvironmentOptions
+from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
-from rpl.runs.record import default_folder, facts_of, run_record, usual_record
-from rpl.runs.session import train_in
+from rpl.runs.record import default_folder
+from rpl.runs.session import run_session
 from rpl.tasks.gym.task import MakeEnv
 
 
 def improve(
     env: str | MakeEnv,
-    controller: Any,
+    controller: object,
     *,
     steps: int = 100_000,
     out: str | Path | None = None,
     seed: int = 0,
     learner: Literal["ddpg", "td3", "sac"] | None = None,
     scale: float | tuple[float, ...] | None = None,
-    task: OwnOptions | None = None,
+    task: EnvironmentOptions | None = None,
     config: Config | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -61,46 +58,33 @@ def improve(
         RunError: if the folder holds a run, and neither ``resume`` nor ``overwrite`` is asked.
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
-    task = task or OwnOptions()
-    preset = "fast" if config is None else None
-    if config is None:
-        horizon = horizon_of(env, task.max_episode_steps)
-        config = own_config(PRESETS["fast"].config, horizon, task.processes)
-    learned = learner or learner_name(config)
-    if learner is not None:
-        config = with_learner(config, learner)
-    config = replace(config, steps=steps, seed=seed)
+    spec = resolve(
+        env,
+        preset="fast" if config is None else None,
+        learner=learner,
+        controller=controller,
+        task_options=task or EnvironmentOptions(),
+        config=config,
+    )
+    assert isinstance(spec.config, Config)
+    config = replace(spec.config, steps=steps, seed=seed)
     if scale is not None:
         config = replace(config, residual=replace(config.residual, scale=scale))
-    problem = own_problem(env, controller, config, task)
-    folder = Path(out) if out is not None else default_folder(name_of(env), "rpl", learned, seed)
-    record = run_record(
-        config,
-        task=name_of(env),
-        method="rpl",
-        learner=learned,
-        preset=preset,
-        controller=None if controller is None else name_of(controller),
-        task_options=task,
-        controller_options=None,
-        command=f"rpl.improve({name_of(env)!r}, {name_of(controller)!r}, steps={config.steps})",
+    spec = replace(spec, config=config)
+    names = spec.task.name, spec.controller.name
+    folder, _ = run_session(
+        spec,
+        "rpl.improve({!r}, {!r}, steps={})".format(*names, steps),
+        Console(quiet=quiet),
+        out=None if out is None else Path(out),
+        resume=resume,
+        overwrite=overwrite,
+        resuming=f"rpl.improve(..., out={str(out or default_folder(spec))!r}, resume=True)",
     )
-    usual = usual_record(record["task"], None, Config())
-    run = RunFolder(folder, record | facts_of(problem, config), resume, overwrite, usual)
-    try:
-        train_in(
-            run,
-            config,
-            problem,
-            Console(quiet=quiet),
-            f"rpl.improve(..., out={str(folder)!r}, resume=True)",
-        )
-    finally:
-        run.close()
     return load_policy(folder, "best", 1, make_env=env, controller=controller)
 
 
-def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: Any) -> Policy:
+def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **objects: Any) -> Policy:
     """The policy of a run folder.
 
     Args:
@@ -108,10 +92,10 @@ def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **own: An
         checkpoint: ``best`` or ``last``.
         num_envs: how many environments it is asked for at once, where its controller has a
             memory for each.
-        own: ``make_env`` and ``controller`` themselves, where the run was made with objects
+        objects: ``make_env`` and ``controller`` themselves, where the run was made with objects
             that no module holds under a name.
 
     Raises:
         RunError: if there is no policy, or the objects it was made with cannot be found.
     """
-    return load_policy(Path(run), checkpoint, num_envs, **own)
+    return load_policy(Path(run), checkpoint, num_envs, **objects)

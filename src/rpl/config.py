@@ -6,9 +6,12 @@ The defaults are the paper's (appendix B) where the paper gives one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field
+from operator import attrgetter
+from typing import Any, ClassVar, Literal, Protocol
+
+from tyro.conf import Fixed, Suppress
 
 from rpl.errors import check_settings
 
@@ -17,10 +20,18 @@ BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
 
 
+class Settings(Protocol):
+    """Options that go together: an instance of some dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
 @dataclass(frozen=True)
 class LearnerConfig:
     """The learner; DDPG unless `--learner` names another, which changes some of these defaults."""
 
+    algorithm: Suppress[Fixed[str]] = "ddpg"
+    """A name in LEARNERS; what it is called, beside the settings that make it so."""
     hidden: tuple[int, ...] = (256, 256, 256)
     """Widths of the hidden layers of actor and critic."""
     actor_learning_rate: float = 1e-3
@@ -190,58 +201,63 @@ class Config:
         Raises:
             ValueError: naming the option and what it may be.
         """
-        learner, exploration = self.learner, self.exploration
-        at_least_one = {
-            "steps": self.steps,
-            "episodes-per-cycle": self.episodes_per_cycle,
-            "cycles-per-epoch": self.cycles_per_epoch,
-            "evaluation-episodes": self.evaluation_episodes,
-            "final-evaluation-episodes": self.final_evaluation_episodes,
-            "learner.batch-size": learner.batch_size,
-            "learner.updates-per-cycle": learner.updates_per_cycle,
-            "learner.critics": learner.critics,
-            "learner.actor-every": learner.actor_every,
-            "replay.n-step": self.replay.n_step,
-            "replay.capacity": self.replay.capacity,
-            "learner.hidden": min(learner.hidden, default=0),
-            "num-envs": self.num_envs,
-        }
-        above_zero = {
-            "learner.actor-learning-rate": learner.actor_learning_rate,
-            "learner.critic-learning-rate": learner.critic_learning_rate,
-            "learner.temperature-learning-rate": learner.temperature_learning_rate,
-            "learner.learning-rate-halving": learner.learning_rate_halving,
-            "learner.updates-per-step": learner.updates_per_step,
-            "learner.initial-std": learner.initial_std,
-            "learner.initial-temperature": learner.initial_temperature,
-        }
-        at_least_zero = {
-            "exploration.noise": exploration.noise,
-            "learner.action-l2": learner.action_l2,
-            "learner.target-noise": learner.target_noise,
-            "learner.target-noise-clip": learner.target_noise_clip,
-            "burn-in.minimum-steps": self.burn_in.minimum_steps,
-        }
-        together = exploration.random + exploration.expert
-        shares = {
-            "learner.polyak": learner.polyak,
-            "replay.hindsight": self.replay.hindsight,
-            "exploration.random": exploration.random,
-            "exploration.expert": exploration.expert,
-            "exploration.random and --exploration.expert together": together,
-            "burn-in.quiet-share": self.burn_in.quiet_share,
-        }
-        _check(at_least_one, lambda value: value >= 1, "at least 1")
-        _check(above_zero, lambda value: 0.0 < value < math.inf, "above 0")
-        _check(at_least_zero, lambda value: 0.0 <= value < math.inf, "at least 0")
-        _check(shares, lambda value: 0.0 <= value <= 1.0, "between 0 and 1")
-        below_one = {"learner.discount": learner.discount}
-        _check(below_one, lambda value: 0.0 <= value < 1.0, "at least 0 and below 1")
-        seed = {"seed": self.seed}
-        _check(seed, lambda value: 0 <= value < LARGEST_SEED, "at least 0 and below 2^63")
+        for names, fits, must_be in LIMITS:
+            values = {f"--{name.replace('_', '-')}": attrgetter(name)(self) for name in names}
+            check_settings(values, fits, must_be)
+        narrowest = {"--learner.hidden": min(self.learner.hidden, default=0)}
+        check_settings(narrowest, _at_least_one, "at least 1")
+        exploration = self.exploration
+        together = "--exploration.random and --exploration.expert together"
+        check_settings(
+            {together: exploration.random + exploration.expert}, _is_share, "between 0 and 1"
+        )
 
 
-def _check(
-    options: Mapping[str, float | None], fits: Callable[[float], bool], must_be: str
-) -> None:
-    check_settings({f"--{name}": value for name, value in options.items()}, fits, must_be)
+def _at_least_one(value: float) -> bool:
+    return value >= 1
+
+
+def _is_share(value: float) -> bool:
+    return 0.0 <= value <= 1.0
+
+
+LIMITS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (
+        (
+            *("steps", "episodes_per_cycle", "cycles_per_epoch", "num_envs"),
+            *("evaluation_episodes", "final_evaluation_episodes"),
+            *("learner.batch_size", "learner.updates_per_cycle"),
+            *("learner.critics", "learner.actor_every", "replay.n_step", "replay.capacity"),
+        ),
+        _at_least_one,
+        "at least 1",
+    ),
+    (
+        (
+            *("learner.actor_learning_rate", "learner.critic_learning_rate"),
+            *("learner.temperature_learning_rate", "learner.learning_rate_halving"),
+            *("learner.updates_per_step", "learner.initial_std", "learner.initial_temperature"),
+        ),
+        lambda value: 0.0 < value < math.inf,
+        "above 0",
+    ),
+    (
+        (
+            *("exploration.noise", "learner.action_l2", "learner.target_noise"),
+            *("learner.target_noise_clip", "burn_in.minimum_steps"),
+        ),
+        lambda value: 0.0 <= value < math.inf,
+        "at least 0",
+    ),
+    (
+        (
+            *("learner.polyak", "replay.hindsight", "burn_in.quiet_share"),
+            *("exploration.random", "exploration.expert"),
+        ),
+        _is_share,
+        "between 0 and 1",
+    ),
+    (("learner.discount",), lambda value: 0.0 <= value < 1.0, "at least 0 and below 1"),
+    (("seed",), lambda value: 0 <= value < LARGEST_SEED, "at least 0 and below 2^63"),
+)
+"""What settings can be; None stands for one that was left open."""

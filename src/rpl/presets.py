@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rpl.config import (
@@ -22,14 +23,6 @@ LEARNERS: dict[str, dict[str, Any]] = {
 """The learners by name: what each changes of a preset's settings."""
 
 
-def learner_name(config: Config) -> str:
-    """The name in LEARNERS of what a configuration learns with."""
-    for name, changes in LEARNERS.items():
-        if changes and all(getattr(config.learner, k) == v for k, v in changes.items()):
-            return name
-    return "ddpg"
-
-
 def with_learner(config: Config, name: str) -> Config:
     """The configuration with a learner of LEARNERS in place of DDPG.
 
@@ -38,7 +31,7 @@ def with_learner(config: Config, name: str) -> Config:
     """
     if name not in LEARNERS:
         raise InvalidValue(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
-    return replace(config, learner=replace(config.learner, **LEARNERS[name]))
+    return replace(config, learner=replace(config.learner, algorithm=name, **LEARNERS[name]))
 
 
 PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
@@ -106,10 +99,30 @@ def for_dense_rewards(config: Config) -> Config:
 
 @dataclass(frozen=True)
 class Preset:
-    """A configuration and the physics it trains on."""
+    """A configuration, the physics it trains on, and what it is on each task."""
 
     config: Config
-    physics: Literal["exact", "lean"]
+    physics: Literal["exact", "lean"] = "exact"
+    on_tasks: Mapping[str, Config] = field(default_factory=dict)
+    """Where a task has a configuration of its own."""
+    paced: bool = False
+    """Fit it to the length of a task's episodes, and to rewards that are dense."""
+
+    def on(self, task: str, horizon: int, sparse: bool) -> Config:
+        """The configuration on a task of the catalog."""
+        config = self.on_tasks.get(task, self.config)
+        if not self.paced:
+            return config
+        config = paced(config, horizon)
+        return config if sparse else for_dense_rewards(config)
 
 
-PRESETS = {"paper": Preset(PAPER, "exact"), "fast": Preset(FAST, "lean")}
+ONE_WORKER = ("hook", "noisy-hook", "complex-hook", "mbrl-pusher")
+
+PRESETS = {
+    "paper": Preset(PAPER, on_tasks=dict.fromkeys(ONE_WORKER, PAPER_HOOK)),
+    "fast": Preset(FAST, "lean", paced=True),
+}
+"""By name; another preset is another row."""
+PUBLISHED = "paper"
+"""The preset whose exploration the published baselines keep, whatever the preset."""

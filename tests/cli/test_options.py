@@ -9,9 +9,10 @@ import pytest
 import rpl
 from rpl.cli import evaluate, train
 from rpl.cli.main import run
-from rpl.cli.options import named_task, option_words, parsed, task_options
+from rpl.cli.options import option_words, parsed
 from rpl.errors import RunError, UsageError
 from rpl.registry.builtin import make_controller
+from rpl.registry.resolve import default_options
 
 PLANNED = {
     "task": "push",
@@ -59,7 +60,8 @@ def test_options_of_another_controller_are_not_dropped() -> None:
 
 
 def test_the_value_of_an_option_is_not_taken_for_the_task() -> None:
-    assert named_task(["train", "--task.objects", "meshes-v2", "complex-hook"]) == "complex-hook"
+    words = ["train", "--task.objects", "meshes-v2", "complex-hook"]
+    assert train.named_by(words).task.name == "complex-hook"
 
 
 def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
@@ -80,11 +82,11 @@ def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
 
 
 def test_options_become_the_words_that_make_them() -> None:
-    usual = task_options("complex-hook")
-    changed = replace(usual, physics="lean", bumps=not usual.bumps, frames=2)
-    words = ["train", "complex-hook", *option_words("task", changed, usual).split()]
+    defaults = default_options("complex-hook")
+    changed = replace(defaults, physics="lean", bumps=not defaults.bumps, frames=2)
+    words = ["train", "complex-hook", *option_words("task", changed, defaults).split()]
     assert parsed(train.command_for(words), words[1:]).task == changed
-    assert option_words("task", usual, usual) == ""
+    assert option_words("task", defaults, defaults) == ""
 
 
 def test_a_run_of_a_planner_is_not_loaded_as_a_policy(tmp_path) -> None:

@@ -17,8 +17,8 @@ import rpl
 import toys
 from rpl import learner
 from rpl.cli.main import run
-from rpl.cli.options import named_task, parsed
-from rpl.cli.train import command_for
+from rpl.cli.options import first_parse
+from rpl.cli.train import FirstOptions, named_by, spec_for
 from rpl.config import ExplorationConfig
 from rpl.controllers.cached import Cache
 from rpl.errors import RunError
@@ -26,7 +26,7 @@ from rpl.presets import PRESETS, with_learner
 from rpl.registry.builtin import make_problem
 from rpl.registry.custom import goal_rules, own_problem
 from rpl.registry.names import (
-    OwnOptions,
+    EnvironmentOptions,
     can_be_found,
     environment_maker,
     load_object,
@@ -34,12 +34,13 @@ from rpl.registry.names import (
     own_controller,
     own_task,
 )
-from rpl.registry.resolve import own_config
+from rpl.registry.resolve import config_for_horizon
 from rpl.rollout.collect import collect
 from rpl.rollout.evaluate import evaluate
 from rpl.rollout.policies import controller_policy, exploring_policy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.files import read_config
+from rpl.runs.load import Request, named_spec
 from rpl.runs.session import new_learner
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.gym.task import GymnasiumTask
@@ -53,7 +54,7 @@ LAST = ("--checkpoint", "last")
 
 
 def small_config(horizon=8):
-    config = own_config(PRESETS["fast"].config, horizon)
+    config = config_for_horizon(PRESETS["fast"].config, horizon)
     words = dict(zip(SMALL[::2], SMALL[1::2], strict=True))
     return dataclasses.replace(
         config,
@@ -141,14 +142,14 @@ def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None
 def test_options_that_make_no_task_are_refused() -> None:
     for wrong in ({"judged_by": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            OwnOptions(**wrong)
+            EnvironmentOptions(**wrong)
 
 
 def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
     assert run(words) == 0
     by_command = json.loads(capfd.readouterr().out)["controller"]["mean_return"]
-    problem = own_problem("toys:Slide", toys.one, small_config(), OwnOptions())
+    problem = own_problem("toys:Slide", toys.one, small_config(), EnvironmentOptions())
     seeds = evaluation_seeds(1_000_000, 5)
     outcome = evaluate(problem.controller_task, controller_policy(problem), seeds, 8)
     assert by_command == pytest.approx(outcome.mean_return)
@@ -235,7 +236,7 @@ def test_rounding_leads_no_exported_action_out_of_its_space(bound) -> None:
         action_space = property(lambda self: space, lambda self, _: None)
 
     config = small_config()
-    problem = own_problem(Bounded, toys.one, config, OwnOptions())
+    problem = own_problem(Bounded, toys.one, config, EnvironmentOptions())
     record = {"task": "t", "method": "rpl", "controller": "c"}
     policy = rpl.deploy.policy.Policy(new_learner(config, problem), problem, record)
     proposed = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, None]
@@ -473,7 +474,7 @@ def test_names_lead_back_to_their_objects_or_say_that_they_do_not() -> None:
 
 def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:
     config = small_config()
-    problem = own_problem("toys:Slide", toys.Summing, config, OwnOptions())
+    problem = own_problem("toys:Slide", toys.Summing, config, EnvironmentOptions())
     assert problem.judged_by == "return"
     assert problem.exploring_controller is not problem.controller
     twice = [
@@ -481,7 +482,7 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
         for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
-    reach = own_problem("toys:Reach", toys.to_goal, config, OwnOptions(reward_bounds=(-1.0, 0.0)))
+    reach = own_problem("toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0)))
     assert reach.judged_by == "success"
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
@@ -493,7 +494,7 @@ def test_a_cache_of_ones_own_controller_is_a_controller(tmp_path, monkeypatch, c
     cache = ["cache", "toys:Slide", "slide.npz", "--controller", "toys:one", "--states", "40"]
     assert run(cache) == 0
     assert "rpl eval toys:Slide --controller slide.npz" in capsys.readouterr().out
-    task = own_task(toys.Slide, OwnOptions(), 3)
+    task = own_task(toys.Slide, EnvironmentOptions(), 3)
     visited = Cache.load(Path("slide.npz")).observation
     cached, original = (own_controller(c, task) for c in ("slide.npz", toys.one))
     np.testing.assert_allclose(cached(visited), original(visited), atol=1e-6)
@@ -507,7 +508,7 @@ def test_a_cache_of_ones_own_controller_is_a_controller(tmp_path, monkeypatch, c
 def test_hindsight_ends_episodes_where_the_environment_would() -> None:
     goals = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.2]])
     for ends, expected in ((True, [True, False, True]), (False, [False] * 3)):
-        task = own_task(lambda ends=ends: toys.Reach(ends), OwnOptions(), 2)
+        task = own_task(lambda ends=ends: toys.Reach(ends), EnvironmentOptions(), 2)
         compute_reward, compute_terminated = goal_rules(task, hindsight=0.8)
         assert compute_reward(np.zeros((3, 2)), goals, {}).tolist() == [0.0, -1.0, 0.0]
         assert compute_terminated is not None
@@ -552,21 +553,21 @@ class Misspelt(Reach):
 
 
 def test_a_rule_that_raises_is_not_taken_for_one_that_is_missing() -> None:
-    rules = goal_rules(own_task(NeedsAnEpisode, OwnOptions(), 1), hindsight=0.8)
+    rules = goal_rules(own_task(NeedsAnEpisode, EnvironmentOptions(), 1), hindsight=0.8)
     assert rules.compute_terminated is not None
     with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises AttributeError"):
-        goal_rules(own_task(Misspelt, OwnOptions(), 1), hindsight=0.8)
+        goal_rules(own_task(Misspelt, EnvironmentOptions(), 1), hindsight=0.8)
 
 
 def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
     goals = np.array([[0.0, 0.0], [1.0, 0.0]])
-    rules = goal_rules(own_task(EndsForArrays, OwnOptions(), 2), hindsight=0.8)
+    rules = goal_rules(own_task(EndsForArrays, EnvironmentOptions(), 2), hindsight=0.8)
     assert rules.compute_terminated is not None
     assert rules.compute_terminated(np.zeros((2, 2)), goals, {}).tolist() == [True, False]
-    open_ended = goal_rules(own_task(LeavesItOpen, OwnOptions(), 2), hindsight=0.8)
+    open_ended = goal_rules(own_task(LeavesItOpen, EnvironmentOptions(), 2), hindsight=0.8)
     assert open_ended.compute_terminated is None
     with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises KeyError"):
-        goal_rules(own_task(NeedsMore, OwnOptions(), 2), hindsight=0.8)
+        goal_rules(own_task(NeedsMore, EnvironmentOptions(), 2), hindsight=0.8)
 
 
 def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
@@ -581,7 +582,7 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
             return np.zeros((len(observation), 1))
 
     config = small_config()
-    problem = own_problem(Slide, Counting(), config, OwnOptions(judged_by="return"))
+    problem = own_problem(Slide, Counting(), config, EnvironmentOptions(judged_by="return"))
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     counting = problem.exploring_controller.controller
     for exploration in (config.exploration, ExplorationConfig(random=0.0, expert=1.0)):
@@ -593,7 +594,7 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
 
 def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
     config = small_config()
-    problem = own_problem("toys:Slide", lambda observation: [3.0], config, OwnOptions())
+    problem = own_problem("toys:Slide", lambda observation: [3.0], config, EnvironmentOptions())
     state, progress = new_learner(config, problem), Progress()
     episodes = explore(config, problem, state, progress)
     assert (episodes.length < problem.horizon).all()
@@ -605,7 +606,7 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     config = small_config()
-    problem = own_problem(Slide, toys.batch, config, OwnOptions(judged_by="return"))
+    problem = own_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     exploration = ExplorationConfig(random=0.0, expert=1.0)
     policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
@@ -617,16 +618,17 @@ def test_a_run_folder_may_have_the_name_of_an_environment(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     folder = Path("runs/try-v2")
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"task": "slippery-push"}))
-    assert named_task(["eval", "runs/try-v2"]) == "slippery-push"
-    assert named_task(["train", "--out", "runs/try-v3", "push"]) == "push"
-    assert named_task(["train", "Pendulum-v1"]) == "Pendulum-v1"
+    record = {"task": "slippery-push", "method": "rpl", "controller": "reactive-push"}
+    (folder / "config.json").write_text(json.dumps(record))
+    assert named_spec(Request("runs/try-v2")).task.name == "slippery-push"
+    assert named_by(["train", "--out", "runs/try-v3", "push"]).task.name == "push"
+    assert first_parse(["train", "Pendulum-v1"], FirstOptions).task_name == "Pendulum-v1"
 
 
 def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
     def config_of(*words):
         arguments = ["train", "toys:Slide", "--controller", "toys:batch", *words]
-        return parsed(command_for(arguments), arguments[1:]).config
+        return spec_for(arguments).config
 
     assert config_of().burn_in.minimum_steps == 10_000
     scratch = config_of("--method", "scratch")
@@ -639,11 +641,11 @@ def test_each_method_keeps_its_settings_on_ones_own_environment() -> None:
 
 @pytest.mark.parametrize(("horizon", "episodes", "updates"), [(50, 8, 100), (1000, 1, 250)])
 def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None:
-    config = own_config(PRESETS["fast"].config, horizon)
+    config = config_for_horizon(PRESETS["fast"].config, horizon)
     assert (config.episodes_per_cycle, config.learner.updates_per_cycle) == (episodes, updates)
     per_update = config.learner.polyak ** (1 / updates)
     assert per_update == pytest.approx(0.8 ** (1 / 40))
-    assert own_config(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+    assert config_for_horizon(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
 
 
 @pytest.mark.parametrize(

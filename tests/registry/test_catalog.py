@@ -10,8 +10,8 @@ from rpl import learner
 from rpl.config import BurnInConfig, ExplorationConfig
 from rpl.presets import FAST, PAPER
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find
-from rpl.registry.resolve import preset_for, with_physics, without_task
+from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, preset_for
+from rpl.registry.resolve import with_physics, without_task
 from rpl.replay.buffer import Replay
 from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
@@ -59,7 +59,7 @@ def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
 def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
     task, episodes, n_step, burn_in
 ):
-    config = preset_for(None, task).config
+    config = preset_for("fast", task).config
     assert (config.episodes_per_cycle, config.replay.n_step) == (episodes, n_step)
     assert config.burn_in.minimum_steps == burn_in
     same = replace(config, episodes_per_cycle=8, replay=FAST.replay, burn_in=FAST.burn_in)

@@ -189,7 +189,7 @@ def test_checkpoint_round_trip_is_exact(tmp_path):
     run, state = RunFolder(tmp_path, RECORD), small_learner()
     progress = Progress(cycle=3, environment_steps=150, last_mean_q=-1.2345678901234567)
     run.save(state, progress, best=True)
-    restored, read = load_checkpoint(tmp_path, small_learner(seed=1), "best")
+    restored, read = load_checkpoint(tmp_path, small_learner(seed=1), Progress, "best")
     run.close()
     assert read == progress
     for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(restored), strict=True):
@@ -201,8 +201,8 @@ def test_worse_checkpoint_does_not_replace_the_best(tmp_path):
     run.save(small_learner(0), Progress(cycle=1), best=True)
     run.save(small_learner(1), Progress(cycle=2), best=False)
     run.close()
-    assert load_checkpoint(tmp_path, small_learner(), "best")[1].cycle == 1
-    assert load_checkpoint(tmp_path, small_learner(), "last")[1].cycle == 2
+    assert load_checkpoint(tmp_path, small_learner(), Progress, "best")[1].cycle == 1
+    assert load_checkpoint(tmp_path, small_learner(), Progress, "last")[1].cycle == 2
 
 
 def test_half_written_checkpoint_is_never_loaded(tmp_path, monkeypatch):
@@ -216,7 +216,7 @@ def test_half_written_checkpoint_is_never_loaded(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         run.save(small_learner(1), Progress(cycle=2), best=False)
     run.close()
-    assert load_checkpoint(tmp_path, small_learner())[1].cycle == 1
+    assert load_checkpoint(tmp_path, small_learner(), Progress)[1].cycle == 1
 
 
 def test_damaged_checkpoint_is_one_sentence(tmp_path):
@@ -226,7 +226,7 @@ def test_damaged_checkpoint_is_one_sentence(tmp_path):
     path = tmp_path / "checkpoint" / "last.eqx"
     write_durably(path, path.read_bytes()[:-40])
     with pytest.raises(RunError, match="cannot be read"):
-        load_checkpoint(tmp_path, small_learner())
+        load_checkpoint(tmp_path, small_learner(), Progress)
 
 
 def test_rows_after_the_checkpoint_are_taken_back(tmp_path):
@@ -234,7 +234,7 @@ def test_rows_after_the_checkpoint_are_taken_back(tmp_path):
     run.append({"environment_steps": 0, "policy_success": 0.1})
     run.save(state, Progress(rows=1), best=False)
     run.append({"environment_steps": 50, "policy_success": 0.2})
-    run.restore(state)
+    run.restore(state, Progress)
     run.close()
     assert (tmp_path / "metrics.csv").read_text() == "environment_steps,policy_success\n0,0.1\n"
 

@@ -31,13 +31,13 @@ def test_what_is_no_more_is_left_out_and_what_is_new_has_its_default() -> None:
 
 
 def test_an_older_record_differs_only_where_its_numbers_would() -> None:
-    had = {"config": {"steps": 1, "learner": {"action_l2_relative": False, "discount": 0.9}}}
-    wanted = {"config": {"steps": 2, "learner": {"discount": 0.8}, "seed": 0}}
-    usual = {"config": {"seed": 0}}
-    found = list(differences(had, wanted, usual))
+    recorded = {"config": {"steps": 1, "learner": {"action_l2_relative": False, "discount": 0.9}}}
+    expected = {"config": {"steps": 2, "learner": {"discount": 0.8}, "seed": 0}}
+    defaults = {"config": {"seed": 0}}
+    found = list(differences(recorded, expected, defaults))
     assert found == [("config.learner.discount", 0.9, 0.8, True)]
-    had["config"]["learner"]["action_l2_relative"] = True
-    assert [name for name, *_ in differences(had, wanted, usual)] == [
+    recorded["config"]["learner"]["action_l2_relative"] = True
+    assert [name for name, *_ in differences(recorded, expected, defaults)] == [
         "config.learner.action_l2_relative",
         "config.learner.discount",
     ]
@@ -48,4 +48,4 @@ def test_a_run_older_than_a_setting_goes_on(tmp_path) -> None:
     now = {"task": "push", "task_options": {"physics": "exact"}}
     with pytest.raises(RunError, match=r"task_options\.physics was None, is exact"):
         RunFolder(tmp_path, now, resume=True)
-    RunFolder(tmp_path, now, resume=True, usual={"task_options": {"physics": "exact"}}).close()
+    RunFolder(tmp_path, now, resume=True, defaults={"task_options": {"physics": "exact"}}).close()

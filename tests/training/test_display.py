@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 import rpl.training.display
-from rpl.training.display import Speed, make_display
+from rpl.training.display import Display, Speed
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def said(terminal: bool) -> tuple[Console, io.StringIO]:
 
 def test_in_a_pipe_a_long_evaluation_says_how_far_it_is_and_a_short_one_nothing(clock) -> None:
     console, out = said(terminal=False)
-    display = make_display(console, 1000, "success")
+    display = Display(console, 1000, "success")
     for step in range(10):
         display.on_evaluating("policy", step / 10)
     assert not out.getvalue()
@@ -41,13 +41,13 @@ def test_in_a_pipe_a_long_evaluation_says_how_far_it_is_and_a_short_one_nothing(
 
 def test_on_a_terminal_it_stands_in_front_of_the_bar_until_it_is_over() -> None:
     console, out = said(terminal=True)
-    with make_display(console, 1000, "success") as display:
+    with Display(console, 1000, "success") as display:
         display.on_evaluating("policy", 0.42)
     assert "evaluating policy  42%" in out.getvalue()
     row = dict.fromkeys(("policy_success", "policy_success_low", "policy_success_high"), 0.5)
     row |= {"controller_success": 0.4, "environment_steps": 0, "evaluation_episodes": 9}
     console, out = said(terminal=True)
-    with make_display(console, 1000, "success") as display:
+    with Display(console, 1000, "success") as display:
         display.on_evaluating("policy", 0.42)
         display.on_evaluation(row | {"burning_in": 0})
     assert "training" in out.getvalue()

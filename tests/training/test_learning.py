@@ -227,7 +227,7 @@ def test_every_learner_goes_on_from_its_checkpoint_to_the_same_numbers(name, tmp
         state, progress = new_learner(config), Progress()
         replay = Replay(9, HORIZON, 2, 2, 2, slack=80, folder=folder.replay_folder)
         if folder.resumed:
-            state, progress = folder.restore(state)
+            state, progress = folder.restore(state, Progress)
             replay.restore(progress.stored_episodes)
         state = train(config, problem, state, replay, progress, folder, Memory(), interrupted)
         folder.close()

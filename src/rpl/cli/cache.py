@@ -7,16 +7,24 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
 from rich.console import Console
 
-from rpl.cli.evaluate import LARGEST_ROUND, load_for, options_for
-from rpl.cli.options import ControllerName, as_command, option_words, require_suffix, task_options
+from rpl.cli.evaluate import LARGEST_ROUND
+from rpl.cli.options import (
+    SubjectOptions,
+    as_command,
+    load_for,
+    option_words,
+    options_for,
+    require_suffix,
+)
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.errors import check_settings
+from rpl.registry.resolve import default_options
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
@@ -27,23 +35,18 @@ from rpl.runs.provenance import provenance
 CACHE_SEED = 2_000_000
 
 
-@dataclass(frozen=True)
-class CacheOptions:
+@dataclass(frozen=True, kw_only=True)
+class CacheOptions(SubjectOptions):
     """What ``rpl cache`` takes besides the options that depend on the task."""
 
-    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
-    """A run folder, or a task whose controller is to be cached."""
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
     """The file to write, .npz."""
-    controller_name: ControllerName = None
     states: int = 500
     """States to keep, drawn at random from the episodes."""
     episodes: int | None = None
     """Episodes to draw them from; default: as many as have that many steps."""
     seed: int = CACHE_SEED
     """Chooses the episodes and the states."""
-    checkpoint: Literal["best", "last"] = "best"
-    """Which of the run's policies."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
@@ -73,7 +76,7 @@ def run_caching(options: Any, command: list[str]) -> int:
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
-    variations = option_words("task", options.task, task_options(subject.name))
+    variations = option_words("task", options.task, default_options(subject.name))
     Console().print(
         f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
         f"{acted.returns.mean():.1f}); act from it with\n"

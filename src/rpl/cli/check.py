@@ -16,7 +16,7 @@ from rich.console import Console
 from rpl.check import Finding, check
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
-from rpl.registry.names import OwnOptions, controller_source, environment_maker
+from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
 from rpl.tasks.wrappers import SingleTask
 
 MARKS = {
@@ -34,8 +34,8 @@ class CheckTaskOptions:
     """Truncate episodes after so many steps; default: where the environment says it ends."""
 
     def __post_init__(self) -> None:
-        """Refuses what ``OwnOptions`` does."""
-        OwnOptions(max_episode_steps=self.max_episode_steps)
+        """Refuses what ``EnvironmentOptions`` does."""
+        EnvironmentOptions(max_episode_steps=self.max_episode_steps)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnas
     check_task(environment)
     source, plans = None, False
     if controller is not None:
-        name = controller_name(environment, controller, "rpl")
+        name = controller_name(environment, controller)
         plans = name in CONTROLLERS and CONTROLLERS[name].plans
         source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
     if environment in TASKS:

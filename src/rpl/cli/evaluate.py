@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -23,23 +23,21 @@ from rpl.cli.by_object import (
 )
 from rpl.cli.options import (
     PICTURES,
-    ControllerName,
+    SubjectOptions,
     as_command,
+    load_for,
+    options_for,
     require_suffix,
-    usual_options,
-    with_groups,
 )
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, Wanted, is_planner, load_subject
+from rpl.runs.load import UNTRAINED, Subject, is_planner
 
-# Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
-UNSEEN_SEED = 1_000_000
 LARGEST_ROUND = 100
-USUAL_EPISODES, USUAL_EPISODES_OF_PLANNERS = 200, 10
+EPISODES, EPISODES_OF_PLANNERS = 200, 10
 VERDICTS = {
     "better": "better (the paired interval lies above zero)",
     "worse": "worse (the paired interval lies below zero)",
@@ -48,19 +46,12 @@ VERDICTS = {
 }
 
 
-@dataclass(frozen=True)
-class EvaluateOptions:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(SubjectOptions):
     """What ``rpl eval`` takes besides the options that depend on the task."""
 
-    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
-    """A run folder, or a task to evaluate a controller on."""
-    controller_name: ControllerName = None
     episodes: int | None = None
     """Episodes, the same for policy and controller; default: 200, or 10 for a run of PETS."""
-    seed: int = UNSEEN_SEED
-    """Chooses the episodes."""
-    checkpoint: Literal["best", "last"] = "best"
-    """Which of the run's policies."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
     picture: Path | None = None
@@ -73,29 +64,11 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     return as_command(run_evaluation, options_for(EvaluateOptions, arguments), summary)
 
 
-def options_for(base: type, arguments: list[str]) -> type:
-    """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's own settings hold."""
-    task, controller = usual_options(arguments)
-    return with_groups(base, task=task, controller=controller)
-
-
-def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
-    """The subject that parsed options name, with ``num_envs`` simulations at once."""
-    wanted = Wanted(
-        options.run_or_task,
-        options.controller_name,
-        options.task,
-        options.controller,
-        options.checkpoint,
-    )
-    return load_subject(wanted, num_envs, render_mode)
-
-
 def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
     require_suffix(options.picture, "--picture", *PICTURES)
-    usual = USUAL_EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else USUAL_EPISODES
-    episodes = usual if options.episodes is None else options.episodes
+    enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
+    episodes = enough if options.episodes is None else options.episodes
     if episodes < 1:
         raise UsageError(f"--episodes must be at least 1, not {episodes}")
     num_envs = min(episodes, LARGEST_ROUND)

@@ -1,23 +1,32 @@
-"""Options that several commands share, and those that depend on a task or a controller."""
+"""Options that several commands share, and how those that depend on a task are parsed.
+
+A command whose options depend on the task parses its words twice: first with the options of all
+tasks and controllers, to learn what is named; then with those of what is named, whose defaults
+they are.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
+from rpl.config import Settings
 from rpl.errors import UsageError
-from rpl.registry.catalog import CONTROLLERS, TASKS, task_options_of
-from rpl.registry.names import is_own_controller, is_own_task
-from rpl.registry.resolve import OwnSettings, without_task
-from rpl.runs.files import read_config
-from rpl.runs.settings import read_back
+from rpl.registry.catalog import CONTROLLERS, TASKS
+from rpl.registry.names import EnvironmentOptions
+from rpl.registry.resolve import NoSettings, RunSpec, resolve
+from rpl.runs.load import Request, Subject, load_subject, named_spec
 
+PICTURES = (".png", ".pdf", ".svg")
+HELP = {"-h", "--help"}
+# Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
+UNSEEN_SEED = 1_000_000
 ControllerName = Annotated[
     str | None,
     tyro.conf.arg(
@@ -27,11 +36,18 @@ ControllerName = Annotated[
     ),
 ]
 
-# Options whose value may look like a task or a run, and is none.
-NAMES_OF_OTHERS = ("--controller", "--controller.path", "--out", "--video", "--strip", "--picture")
 
+@dataclass(frozen=True, kw_only=True)
+class SubjectOptions:
+    """What commands take that show a run's policy, or a controller."""
 
-PICTURES = (".png", ".pdf", ".svg")
+    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
+    """A run folder, or a task whose controller is meant."""
+    controller_name: ControllerName = None
+    seed: int = UNSEEN_SEED
+    """Chooses the episodes."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Which of the run's policies."""
 
 
 def require_suffix(path: Path | None, option: str, *suffixes: str) -> None:
@@ -55,15 +71,16 @@ def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callab
     return command
 
 
-def with_groups(base: type, **groups: Any) -> type:
-    """``base`` with further options that depend on the arguments.
+def with_groups(base: type, fields: Iterable[tuple[str, Any, Any]] = (), **groups: Any) -> type:
+    """``base`` with further options that depend on what is named.
 
     Args:
         base: a dataclass of options.
+        fields: single options, as ``dataclasses.make_dataclass`` takes them.
         groups: instances whose fields become ``--name.field``, and those of ``config``
             ``--field``; their values are the defaults.
     """
-    fields = [
+    grouped = [
         (
             name,
             Annotated[type(group), tyro.conf.arg(name="" if name == "config" else name)],
@@ -71,7 +88,57 @@ def with_groups(base: type, **groups: Any) -> type:
         )
         for name, group in groups.items()
     ]
-    return dataclasses.make_dataclass("Options", fields, bases=(base,), frozen=True)
+    return dataclasses.make_dataclass("Options", [*fields, *grouped], bases=(base,), frozen=True)
+
+
+def one_of(rows: Iterable[str], **about: Any) -> Any:
+    """The type of an option that is one of some names."""
+    return Annotated[tyro.extras.literal_type_from_choices(list(rows)), tyro.conf.arg(**about)]
+
+
+def union_of(*settings: Settings) -> Any:
+    """Settings with all fields of several; what the task fills is left out."""
+    fields = {}
+    for instance in settings:
+        hints = get_type_hints(type(instance), include_extras=True)
+        for field in dataclasses.fields(instance):
+            if field.name not in ("layout", "task"):
+                default = getattr(instance, field.name)
+                fields.setdefault(field.name, (field.name, hints[field.name], default))
+    return dataclasses.make_dataclass("All", fields.values(), frozen=True)()
+
+
+def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
+    """What a subcommand's words say, read with the options of all tasks and controllers.
+
+    None if they say nothing yet, as where only help is asked for.
+
+    Args:
+        arguments: of ``rpl``, the subcommand first.
+        base: the options that do not depend on the task.
+        configs: what the subcommand can configure without a prefix.
+    """
+    options = with_groups(
+        base,
+        task=union_of(*(entry.options for entry in TASKS.values()), EnvironmentOptions()),
+        controller=union_of(*(entry.settings() for entry in CONTROLLERS.values())),
+        **({"config": union_of(*configs)} if configs else {}),
+    )
+    helps = bool(HELP & set(arguments))
+    try:
+        said, _ = tyro.cli(
+            options,
+            prog=f"rpl {arguments[0]}" if arguments else "rpl",
+            args=[word for word in arguments[1:] if word not in HELP],
+            return_unknown_args=True,
+            add_help=False,
+            console_outputs=not helps,
+        )
+    except SystemExit:
+        if not helps:
+            raise
+        return None
+    return said
 
 
 def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
@@ -79,87 +146,39 @@ def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
     return tyro.cli(command.__annotations__["options"], args=arguments)
 
 
-def named_value(arguments: list[str], option: str) -> str | None:
-    """The value of ``--option VALUE`` or ``--option=VALUE`` in unparsed arguments.
-
-    The real parser needs to know the task before it can know the task's options. Of an option
-    that is repeated it takes the last value too.
-    """
-    found = None
-    for argument, following in pairwise([*arguments, None]):
-        name, equals, value = str(argument).partition("=")
-        if name.replace("_", "-") == option:
-            found = value if equals else following
-    return found
+def options_for(base: type, arguments: list[str]) -> type:
+    """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's settings hold."""
+    said = first_parse(arguments, base)
+    if said is None or not said.run_or_task:
+        spec = resolve("push", preset="paper")
+    else:
+        spec = named_spec(Request(said.run_or_task, said.controller_name))
+    return with_groups(base, **groups_of(spec))
 
 
-def named_task(arguments: list[str]) -> str | None:
-    """The task, or run folder's task, among unparsed arguments."""
-    record = named_record(arguments)
-    if record is not None:
-        return record.get("task")
-    words = _names(arguments)
-    known = [word for word in words if word in TASKS]
-    return next(iter(known or [word for word in words if is_own_task(word)]), None)
+def groups_of(spec: RunSpec) -> dict[str, Any]:
+    """The options of a run's task and controller, for ``with_groups``."""
+    return {"task": spec.task.options, "controller": spec.controller.options or NoSettings()}
 
 
-def named_record(arguments: list[str]) -> dict[str, Any] | None:
-    """What the run folder among unparsed arguments records; None without one."""
-    for word in _names(arguments):
-        if word in TASKS:
-            return None
-        if (Path(word) / "config.json").exists():
-            return read_config(Path(word))
-    return None
+def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
+    """The subject that parsed options name, with ``num_envs`` simulations at once."""
+    request = Request(
+        options.run_or_task,
+        options.controller_name,
+        options.task,
+        options.controller,
+        options.checkpoint,
+    )
+    return load_subject(request, num_envs, render_mode)
 
 
-def _names(arguments: list[str]) -> list[str]:
-    """The words that may name a task or a run."""
-    return [word for before, word in pairwise(arguments) if before not in NAMES_OF_OTHERS]
-
-
-def task_options(task: str | None) -> Any:
-    """The default of ``--task.*`` for a task."""
-    return task_options_of(task or "push")
-
-
-def recorded_task(record: dict[str, Any]) -> Any:
-    """The variations of its task that a run records."""
-    return read_back(task_options(record["task"]), record.get("task_options", {}))
-
-
-def recorded_controller(record: dict[str, Any]) -> Any:
-    """The settings of its controller that a run records."""
-    if record["controller"] not in CONTROLLERS:
-        return OwnSettings()
-    return read_back(without_task(record["controller"]), record.get("controller_options", {}))
-
-
-def usual_options(arguments: list[str]) -> tuple[Any, Any]:
-    """The defaults of ``--task.*`` and ``--controller.*``: a run folder's own, or the task's."""
-    name, record = named_task(arguments), named_record(arguments)
-    task = task_options(name) if record is None else recorded_task(record)
-    if record is None or record.get("method") == "pets":
-        return task, controller_options(arguments, name)
-    return task, recorded_controller(record)
-
-
-def controller_options(arguments: list[str], task: str | None) -> Any:
-    """The default of ``--controller.*``: a controller without its task."""
-    name = named_value(arguments, "--controller")
-    if is_own_task(task or "") or is_own_controller(name or ""):
-        return OwnSettings()
-    if name not in CONTROLLERS:
-        name = TASKS[task].controller if task in TASKS else next(iter(CONTROLLERS))
-    return without_task(name)
-
-
-def option_words(prefix: str, options: Any, usual: Any) -> str:
-    """The words ``--prefix.name value`` that make ``options`` of ``usual``, to be repeated."""
+def option_words(prefix: str, options: Settings, defaults: Settings) -> str:
+    """The words ``--prefix.name value`` that make ``options`` of the defaults, to be repeated."""
     words = []
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
-        if value == getattr(usual, field.name):
+        if value == getattr(defaults, field.name):
             continue
         name = field.name.replace("_", "-")
         if isinstance(value, bool):

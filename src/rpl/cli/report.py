@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from rpl.cli.evaluate import LARGEST_ROUND, UNSEEN_SEED
-from rpl.cli.options import require_suffix
+from rpl.cli.evaluate import LARGEST_ROUND
+from rpl.cli.options import UNSEEN_SEED, require_suffix
 from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
-from rpl.runs.load import Subject, Wanted, is_planner, load_subject
+from rpl.runs.load import Request, Subject, is_planner, load_subject
 
 
 def report(
@@ -61,7 +61,7 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
         raise RunError(f"{run} holds no policy")
 
     def load(num_envs: int, render_mode: str | None = None) -> Subject:
-        return load_subject(Wanted(str(run), checkpoint=checkpoint), num_envs, render_mode)
+        return load_subject(Request(str(run), checkpoint=checkpoint), num_envs, render_mode)
 
     looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
     seeds = contrasting_seeds(load, UNSEEN_SEED, episodes, looked_at)

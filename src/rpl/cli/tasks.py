@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from rpl.registry.catalog import CONTROLLERS, METHODS, PETS_SUMMARY, TASKS
+from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS
 
 
 def tasks() -> None:
@@ -18,13 +18,11 @@ def tasks() -> None:
         fitting = [c for c, controller in CONTROLLERS.items() if name in controller.tasks]
         table.add_row(name, entry.summary, ", ".join(fitting))
     console.print(table)
-    controllers = {name: entry.summary for name, entry in CONTROLLERS.items()}
-    methods = {name: entry.summary for name, entry in METHODS.items()} | {"pets": PETS_SUMMARY}
-    for title, entries in (("controller", controllers), ("method", methods)):
+    for title, entries in (("controller", CONTROLLERS), ("method", METHODS)):
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column(title)
         table.add_column("")
-        for name, summary in entries.items():
-            table.add_row(name, summary)
+        for name, entry in entries.items():
+            table.add_row(name, entry.summary)
         console.print()
         console.print(table)

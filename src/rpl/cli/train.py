@@ -2,135 +2,150 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from rpl.cli import train_pets
 from rpl.cli.options import (
+    HELP,
     ControllerName,
     as_command,
-    controller_options,
-    named_task,
-    named_value,
-    parsed,
-    task_options,
+    first_parse,
+    groups_of,
+    one_of,
     with_groups,
 )
-from rpl.cli.running import RunOptions, making, resuming
 from rpl.config import Config
-from rpl.presets import LEARNERS, PAPER, with_learner
-from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import METHODS, TASKS, check_task, controller_name
-from rpl.registry.names import OwnOptions
-from rpl.registry.resolve import horizon_of, own_config, preset_for, with_physics
-from rpl.runs.folder import RunFolder
-from rpl.runs.record import default_folder, facts_of, run_record, usual_record
-from rpl.runs.session import train_in
+from rpl.pets.train import PETSConfig
+from rpl.presets import LEARNERS, PRESETS
+from rpl.registry.catalog import METHODS, TaskOptions
+from rpl.registry.names import EnvironmentOptions, is_own_task
+from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
+from rpl.runs.session import run_session
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
-
-PresetName = Literal["fast", "paper"]
-LearnerName = Literal["ddpg", "td3", "sac"]
 
 
 @dataclass(frozen=True)
-class TrainOptions(RunOptions):
-    """What ``rpl train`` takes besides the options that depend on the task."""
+class TrainOptions:
+    """What ``rpl train`` takes besides the options that depend on task and method."""
 
-    preset: PresetName = "fast"
-    """fast: tuned for two cores. paper: every setting as published."""
-    learner_name: Annotated[LearnerName, tyro.conf.arg(name="learner")] = "ddpg"
-    """The reinforcement learner: chooses the defaults of --learner.*."""
+    task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
+    """The task; `rpl tasks` lists them. Yours: a Gymnasium id, or module:function that makes
+    one."""
+    out: Path | None = None
+    """The run folder; default: runs/<task>-<method>-seed<k>, with the
+    learner after the method where it is not ddpg."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Continue the run in the folder."""
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace the run in the folder."""
+
+
+@dataclass(frozen=True)
+class FirstOptions(TrainOptions):
+    """The words on which other options depend."""
+
+    method: str = "rpl"
+    preset: Annotated[str | None, tyro.conf.arg(aliases=["--pets"])] = None
+    learner_name: Annotated[str, tyro.conf.arg(name="learner")] = "ddpg"
     controller_name: ControllerName = None
+
+
+METHOD_HELP = (
+    "What is learned: the residual, the whole action, that with the controller exploring, or a "
+    "model of the task to plan with (pets)."
+)
+PRESET_HELP = "fast: tuned for two cores. paper: every setting as published."
+PLANNER_HELP = "official: the planner as published, which needs a GPU. small: a twentieth of it."
+LEARNER_HELP = "The reinforcement learner: chooses the defaults of --learner.*."
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the defaults of what the arguments name."""
-    if named_value(arguments, "--method") == "pets":
-        return train_pets.command_for(arguments)
-    name = named_task(arguments)
-    published = TASKS[name].published if name in TASKS else PAPER
-    preset = preset_for(named_value(arguments, "--preset"), name)
-    method = METHODS.get(named_value(arguments, "--method") or "rpl", METHODS["rpl"])
-    config = method.configure(preset.config, published)
-    if name is not None and name not in TASKS:
-        config = config_for_own(name, arguments, config)
-    task = with_physics(task_options(name), preset.physics)
-    controller = controller_options(arguments, name)
-    learner_name = named_value(arguments, "--learner") or "ddpg"
-    if learner_name in LEARNERS:
-        config = with_learner(config, learner_name)
-    options = with_groups(TrainOptions, task=task, controller=controller, config=config)
+    spec = named_by(arguments)
 
     def run(options: Any) -> int:
-        return run_training(options, ["rpl", *arguments])
+        making = [word for word in arguments if word not in ("--resume", "--overwrite")]
+        chosen = spec_of(options, spec)
+        require_controller(chosen)
+        _, code = run_session(
+            chosen,
+            shlex.join(["rpl", *making]),
+            Console(),
+            out=options.out,
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
+        return code
 
-    return as_command(run, options, "Trains a policy and writes a run folder.")
-
-
-def config_for_own(name: str, arguments: list[str], config: Config) -> Config:
-    """The preset in the rhythm of one's own environment."""
-    limit, processes = (
-        named_value(arguments, f"--task.{option}") or ""
-        for option in ("max-episode-steps", "processes")
-    )
-    if not limit and {"-h", "--help"} & set(arguments):
-        try:
-            horizon_of(name, None)
-        except UnsuitableEnvironment:
-            return config  # of unknown length: whoever asks for help has not said it yet
-    given = OwnOptions(
-        max_episode_steps=int(limit) if limit.isdecimal() else None,
-        processes=int(processes) if processes.isdecimal() else 1,
-    )
-    return own_config(config, horizon_of(name, given.max_episode_steps), given.processes)
+    plans = "Learns a model of a task and plans with it."
+    learns = "Trains a policy and writes a run folder."
+    return as_command(run, options_of(spec), plans if spec.row.plans else learns)
 
 
-def run_training(options: Any, command: list[str]) -> int:
-    """Trains as told; see ``TrainOptions``."""
-    check_task(options.task_name)
-    config: Config = options.config
-    console = Console()
-    problem = make_problem(
-        options.task_name,
-        options.method,
-        config,
-        options.task,
-        options.controller_name,
-        options.controller,
-    )
-    record = record_of(options, command) | facts_of(problem, config)
-    names = options.task_name, options.method, options.learner_name
-    folder = options.out or default_folder(*names, config.seed)
-    usual = usual_record(options.task_name, record["controller"], Config())
-    run = RunFolder(folder, record, options.resume, options.overwrite, usual)
+def named_by(arguments: list[str]) -> RunSpec:
+    """The run that the arguments begin from: before options that depend on it change it."""
+    said = first_parse(arguments, FirstOptions, Config(), PETSConfig())
+    if said is None or not said.task_name:
+        return resolve("push", said.method if said and said.method in METHODS else "rpl")
+    method = said.method if said.method in METHODS else "rpl"
+    row = METHODS[method]
+    preset = said.preset if said.preset in presets_of(row) else row.preset
+    learner = said.learner_name if said.learner_name in LEARNERS else "ddpg"
+    given: dict[str, Any] = {"controller": said.controller_name, "learner": learner}
+    if is_own_task(said.task_name):
+        given["task_options"] = EnvironmentOptions(
+            max_episode_steps=said.task.max_episode_steps, processes=said.task.processes
+        )
     try:
-        return train_in(run, config, problem, console, resuming(command))
-    finally:
-        run.close()
+        return resolve(said.task_name, method, preset=preset, **given)
+    except UnsuitableEnvironment:
+        if not HELP & set(arguments):
+            raise
+        # Of unknown length: whoever asks for help has not said it yet.
+        return resolve(said.task_name, method, config=PRESETS[preset].config, **given)
 
 
-def record_of(options: Any, command: list[str]) -> dict[str, Any]:
-    """What ``config.json`` says of a run with these options."""
-    controller = controller_name(options.task_name, options.controller_name, options.method)
-    return run_record(
-        options.config,
-        task=options.task_name,
-        method=options.method,
-        learner=options.learner_name,
-        preset=options.preset,
+def options_of(spec: RunSpec) -> type:
+    """What the command takes, with the run's settings as defaults."""
+    method = ("method", one_of(METHODS, help=METHOD_HELP), spec.method)
+    preset = spec.preset or spec.row.preset
+    choices = presets_of(spec.row)
+    task: TaskOptions = spec.task.options
+    if isinstance(task, EnvironmentOptions):
+        task = EnvironmentOptions()
+    if spec.row.plans:
+        planner = one_of(choices, aliases=["--pets"], help=PLANNER_HELP)
+        fields = (method, ("preset", planner, preset))
+        return with_groups(TrainOptions, fields, task=task, config=spec.config)
+    fields = (
+        method,
+        ("preset", one_of(choices, help=PRESET_HELP), preset),
+        ("learner_name", one_of(LEARNERS, name="learner", help=LEARNER_HELP), spec.learner),
+        ("controller_name", ControllerName, None),
+    )
+    return with_groups(TrainOptions, fields, **groups_of(spec) | {"task": task}, config=spec.config)
+
+
+def spec_of(options: Any, spec: RunSpec) -> RunSpec:
+    """The run with what the options say."""
+    controller = spec.controller
+    if controller.options is not None:
+        controller = replace(controller, options=options.controller)
+    return replace(
+        spec,
+        task=replace(spec.task, options=options.task),
         controller=controller,
-        task_options=options.task,
-        controller_options=options.controller,
-        command=making(command),
+        config=options.config,
     )
 
 
-def record_for(arguments: list[str]) -> dict[str, Any]:
-    """What ``config.json`` says of a run with these arguments of ``rpl``."""
-    planned = named_value(arguments, "--method") == "pets"
-    describe = train_pets.record_of if planned else record_of
-    return describe(parsed(command_for(arguments), arguments[1:]), ["rpl", *arguments])
+def spec_for(arguments: list[str]) -> RunSpec:
+    """The run that arguments of ``rpl`` make, the subcommand first."""
+    spec = named_by(arguments)
+    return spec_of(tyro.cli(options_of(spec), args=arguments[1:]), spec)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-import tyro
 from rich.console import Console
 from rich.progress import track
 
-from rpl.cli.evaluate import LARGEST_ROUND, UNSEEN_SEED, judge, load_for, options_for
-from rpl.cli.options import ControllerName, as_command, require_suffix
+from rpl.cli.evaluate import LARGEST_ROUND, judge
+from rpl.cli.options import (
+    SubjectOptions,
+    as_command,
+    load_for,
+    options_for,
+    require_suffix,
+)
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.rollout.collect import collect
@@ -22,13 +27,10 @@ from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import UNTRAINED, Subject, is_planner
 
 
-@dataclass(frozen=True)
-class WatchOptions:
+@dataclass(frozen=True, kw_only=True)
+class WatchOptions(SubjectOptions):
     """What ``rpl watch`` takes besides the options that depend on the task."""
 
-    run_or_task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN_OR_TASK")]
-    """A run folder, or a task to watch a controller on."""
-    controller_name: ControllerName = None
     video: Path | None = None
     """Write a film (.mp4) instead of opening a window."""
     strip: Path | None = None
@@ -37,10 +39,6 @@ class WatchOptions:
     """Episodes to show."""
     contrast: bool = True
     """Prefer episodes that the controller fails and the policy solves."""
-    seed: int = UNSEEN_SEED
-    """Chooses the episodes."""
-    checkpoint: Literal["best", "last"] = "best"
-    """Which of the run's policies."""
 
 
 def command_for(arguments: list[str]) -> Callable[..., int]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from rpl.errors import RunError
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
-from rpl.runs.files import read_rows
+from rpl.registry.catalog import METHODS
+from rpl.runs.files import Record, read_config, read_rows
 from rpl.runs.settings import FREE, differences
 
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
@@ -21,12 +21,9 @@ COLUMNS = ("environment_steps", "wall_seconds", "policy_return")
 LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
 
 FREE_OF_CELLS = FREE | {"config.seed"}  # the seed is held to the folder's
-# From scratch the controller is only the level beside the curve.
-UNUSED = {"scratch": ("controller", "controller_options"), "pets": ("controller",)}
-
-Expected = Callable[[Cell, int], Mapping[str, Any]]
+Expected = Callable[[Cell, int], Record]
 """What config.json of a cell and seed must say, resolved."""
-Defaults = Callable[[Cell], Mapping[str, Any]]
+Defaults = Callable[[Cell], Record]
 """The values that settings had before they existed."""
 
 
@@ -78,9 +75,9 @@ def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) 
         yield f"lacks {' and '.join(missing)}"
         return
     try:
-        record = json.loads((row / "config.json").read_text())
-    except json.JSONDecodeError as error:
-        yield f"config.json is damaged: {error}"
+        record = read_config(row)
+    except RunError as error:
+        yield str(error)
         return
     yield from (
         f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name)
@@ -89,15 +86,14 @@ def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) 
     yield from _metrics_complaints(row / "metrics.csv", run.cell)
 
 
-def _differences(
-    record: Mapping[str, Any], expected: Mapping[str, Any], usual: Mapping[str, Any], cell: Cell
-) -> Iterator[str]:
-    unused = UNUSED.get(cell.method, ())
-    had, wanted = (
+def _differences(record: Record, expected: Record, defaults: Record, cell: Cell) -> Iterator[str]:
+    # Where nothing learned depends on it, the controller is only the level beside the curve.
+    unused = () if METHODS[cell.method].asks_controller else ("controller", "controller_options")
+    row, matrix = (
         {k: part[k] for k in (*NAMED, *CONFIGURED) if k in part and k not in unused}
         for part in (record, expected)
     )
-    for name, value, should, known in differences(had, wanted, usual, FREE_OF_CELLS):
+    for name, value, should, known in differences(row, matrix, defaults, FREE_OF_CELLS):
         if known:
             yield f"{name} is {value}; the matrix says {should}"
         else:
@@ -106,7 +102,7 @@ def _differences(
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:
     rows = read_rows(path)
-    columns = COLUMNS if cell.method == "pets" else LEARNERS_COLUMNS
+    columns = COLUMNS if METHODS[cell.method].plans else LEARNERS_COLUMNS
     missing = [name for name in columns if not rows or name not in rows[0]]
     if missing:
         yield f"metrics.csv lacks {', '.join(missing)}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import functools
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
-from rpl.cli.options import as_command, named_value
-from rpl.cli.train import record_for
-from rpl.config import Config
+from rpl.cli.options import as_command
+from rpl.cli.train import spec_for
 from rpl.errors import RunError, UsageError
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, row_complaints
@@ -20,9 +21,11 @@ from rpl.paper.display import QueueDisplay, standings_table, time_left
 from rpl.paper.folders import Places, Run, runs_of, seconds_left, speeds
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.queue import Executor, LocalProcesses, cheapest_first, make_runs
-from rpl.pets.train import PRESETS
-from rpl.registry.catalog import TASKS, UnknownName
-from rpl.runs.record import usual_record
+from rpl.registry.catalog import UnknownName
+from rpl.registry.resolve import RunSpec
+from rpl.runs.files import Record
+from rpl.runs.record import default_record as record_defaults
+from rpl.runs.record import record_of
 
 ABLATION_CELLS = tuple(cell for ablation in ABLATIONS for cell in ablation.cells)
 
@@ -233,16 +236,22 @@ def is_as_asked(row: Path, run: Run) -> bool:
     return not any(row_complaints(row, run, expected_record, default_record))
 
 
-def expected_record(cell: Cell, seed: int) -> Mapping[str, Any]:
-    """What config.json of a run must say: its arguments, read as ``rpl train`` reads them."""
-    return record_for(cell.arguments(seed))
+@functools.cache
+def _spec_of(cell: Cell) -> RunSpec:
+    """The settings of a cell's runs: its arguments, read as ``rpl train`` reads them."""
+    return spec_for(cell.arguments(0))
 
 
-def default_record(cell: Cell) -> Mapping[str, Any]:
+def expected_record(cell: Cell, seed: int) -> Record:
+    """What config.json of a run must say."""
+    spec = _spec_of(cell)
+    seeded = replace(spec, config=replace(spec.config, seed=seed))
+    return record_of(seeded, shlex.join(["rpl", *cell.arguments(seed)]))
+
+
+def default_record(cell: Cell) -> Record:
     """The defaults, which stand for settings that a row does not have yet."""
-    controller = named_value(list(cell.words), "--controller") or TASKS[cell.task].controller
-    config = PRESETS["official"] if cell.method == "pets" else Config()
-    return usual_record(cell.task, controller, config)
+    return record_defaults(_spec_of(cell))
 
 
 def _known(kind: str, names: Sequence[str], known: Sequence[str]) -> None:

@@ -38,6 +38,8 @@ class Cell:
     """The folder, below results/, that stands in for the task's."""
     seeds: int = SEEDS
     """Seeds 0 .. seeds - 1."""
+    trial_steps: int | None = None
+    """Steps of an episode, where a run's length is counted in planned episodes."""
 
     @property
     def label(self) -> str:
@@ -51,18 +53,20 @@ class Cell:
 
     def arguments(self, seed: int) -> list[str]:
         """The arguments of ``rpl`` that make one run."""
-        if self.method == "pets":
-            names = ["train", self.task, "--method", "pets", *self.words]
-            return [*names, "--seed", str(seed)]
         names = ["train", self.task, "--method", self.method, "--preset", self.preset]
-        return [*names, *self.words, "--steps", str(self.steps), "--seed", str(seed)]
+        return [*names, *self.words, *self._length(self.steps), "--seed", str(seed)]
+
+    def _length(self, steps: int) -> tuple[str, ...]:
+        """The words that say how long a run is."""
+        if self.trial_steps is None:
+            return ("--steps", str(steps))
+        return () if steps == self.steps else ("--trials", str(steps // self.trial_steps))
 
     def limited(self, steps: int) -> Cell:
         """The same cut short, judged on few episodes: to try things out, never a result."""
-        if self.method == "pets":  # it has no evaluations, and no less than an episode
-            steps = max(steps, PETS_HORIZON)
-            trials = ("--trials", str(steps // PETS_HORIZON))
-            return replace(self, steps=steps, words=(*self.words, *trials))
+        if self.trial_steps is not None:  # it has no evaluations, and no less than an episode
+            steps = max(steps, self.trial_steps)
+            return replace(self, steps=steps, words=(*self.words, *self._length(steps)))
         words = ("--evaluation-episodes", "10", "--final-evaluation-episodes", "10")
         return replace(self, steps=steps, words=(*self.words, *words))
 
@@ -135,7 +139,12 @@ def _matrix() -> tuple[Cell, ...]:
     complex_ = (*complex_[:2], replace(complex_[2], steps=2_000_000))
     judging_sums = replace(complex_[0], variant="observing", words=JUDGING_SUMS)
     pusher = _methods("mbrl-pusher", 600_000, 1.5)
-    pets = Cell("mbrl-pusher", "pets", PETS_STEPS, 500.0, seeds=3)
+    pets = Cell(
+        *("mbrl-pusher", "pets", PETS_STEPS, 500.0),
+        preset="small",
+        seeds=3,
+        trial_steps=PETS_HORIZON,
+    )
     return (
         *push,
         overruling,

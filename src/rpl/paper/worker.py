@@ -92,11 +92,9 @@ def _run(job: Job, folder: Path, stopped: Callable[[], bool]) -> JobOutcome:
 
 
 def _command(job: Job, resume: bool) -> list[str]:
-    # A planner acts in one environment; its model's threads follow from the environment below.
-    threads = () if "pets" in job.arguments else ("--num-threads", str(job.threads))
-    own = ("--out", job.folder, *(("--resume",) if resume else ()))
+    words = ["--num-threads", str(job.threads), "--out", job.folder]
     polite = POLITENESS if os.nice(0) < POLITE else ()  # Ray's workers are already
-    return [*polite, *PROGRAM, *job.arguments, *threads, *own]
+    return [*polite, *PROGRAM, *job.arguments, *words, *(["--resume"] if resume else [])]
 
 
 def _environment(threads: int) -> dict[str, str]:

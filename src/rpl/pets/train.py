@@ -33,6 +33,8 @@ class PETSConfig:
     """Planned episodes, after one of random actions."""
     seed: int = 0
     """Decides everything random in the run."""
+    num_threads: int = 1
+    """Physics threads; one environment has work for one. Changes speed, never results."""
     model: ModelConfig = field(default_factory=ModelConfig)
     planner: PlannerConfig = SMALL
     early_planner: PlannerConfig = SMALL_AND_WIDE

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+import jax
 from gymnasium.vector import VectorEnv
 
-from rpl.config import Config
+from rpl.config import Config, Settings
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.errors import InvalidValue, UsageError
@@ -15,31 +16,36 @@ from rpl.pets.train import PETSProblem
 from rpl.problem import Problem
 from rpl.registry.catalog import (
     CONTROLLERS,
-    METHODS,
     TASKS,
     ControllerEntry,
-    check_task,
-    controller_name,
+    TaskOptions,
     find,
-    task_options_of,
 )
 from rpl.registry.custom import own_problem
-from rpl.registry.names import is_own_controller, own_controller
+from rpl.registry.names import EnvironmentOptions, is_own_controller, own_controller
+from rpl.registry.resolve import RunSpec, TaskSpec, resolve
 from rpl.replay.hindsight import GoalRules
 from rpl.tasks.fetch.hook import HookOptions
 from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.gym.task import MakeEnv
 
 
-def make_controller(name: str, task: VectorEnv, options: Any = None) -> Controller:
-    """A controller for a task, with the settings of ``options``, an instance, if given."""
-    if is_own_controller(name):
-        return own_controller(name, task)
-    entry: ControllerEntry = find("controller", CONTROLLERS, name)
+def make_controller(source: object, task: VectorEnv, options: Settings | None = None) -> Controller:
+    """A controller for a task, with the settings of ``options``, an instance, if given.
+
+    Args:
+        source: a name in CONTROLLERS, or see ``rpl.registry.names.own_controller``.
+        task: any number of its environments.
+        options: the controller's settings.
+    """
+    if not isinstance(source, str) or is_own_controller(source):
+        return own_controller(source, task)
+    entry: ControllerEntry = find("controller", CONTROLLERS, source)
     bare: Any = task.unwrapped
     values = {"layout": bare.layout, "task": bare}
     if options is not None:
         if not isinstance(options, entry.make):
-            raise UsageError(f"these are settings of another controller than {name}: {options}")
+            raise UsageError(f"these are settings of another controller than {source}: {options}")
         values = vars(options) | values
     return entry.make(
         **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}
@@ -52,34 +58,41 @@ def charged_steps(controller: Controller) -> int:
 
 
 def make_problem(
-    task: str,
+    task: str | MakeEnv,
     method: str,
     config: Config,
-    task_options: Any = None,
-    controller: str | None = None,
-    controller_options: Any = None,
+    task_options: TaskOptions | None = None,
+    controller: object = None,
+    controller_options: Settings | None = None,
     render_mode: str | None = None,
 ) -> Problem:
-    """Builds what a run learns.
+    """What a run learns that is described by words; see ``resolve`` and ``problem_of``."""
+    spec = resolve(
+        task,
+        method,
+        config=config,
+        task_options=task_options,
+        controller=controller,
+        controller_options=controller_options,
+    )
+    return problem_of(spec, render_mode)
+
+
+def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
+    """Builds what a run of a learner learns.
 
     Args:
-        task: a name in TASKS, a Gymnasium id, or ``module:factory``.
-        method: a name in METHODS.
-        config: the run's configuration.
-        task_options: the task's variations; None for its own.
-        controller: a name in CONTROLLERS, ``module:controller``, or a file; None for
-            the task's.
-        controller_options: a controller instance whose settings to use.
+        spec: its settings.
         render_mode: of the evaluation task.
     """
-    check_task(task)
-    residual = find("method", METHODS, method).residual
-    options = task_options_of(task) if task_options is None else task_options
-    name = controller_name(task, controller, method)
-    if task not in TASKS or name is None:
-        return own_problem(task, name, config, options, residual, render_mode)
-    entry = TASKS[task]
-    plans = name in CONTROLLERS and CONTROLLERS[name].plans
+    config, options, name = spec.config, spec.task.options, spec.controller.source
+    residual, entry = spec.row.residual, spec.task.entry
+    assert isinstance(config, Config)
+    if entry is None:
+        assert isinstance(options, EnvironmentOptions)
+        return own_problem(spec.task.source, name, config, options, residual, render_mode)
+    ours = CONTROLLERS.get(name) if isinstance(name, str) else None
+    plans = ours is not None and ours.plans
 
     def make(num_envs: int, **keywords: Any) -> GoalTask:
         return entry.make(
@@ -87,10 +100,10 @@ def make_problem(
         )
 
     bare = make(config.evaluation_episodes, render_mode=render_mode)
-    acting = make_controller(name, bare, controller_options)
+    acting = make_controller(name, bare, spec.controller.options)
     collecting = make(config.num_envs or config.episodes_per_cycle)
-    # One's own may have a memory for each simulation, and so has to be made for each task.
-    exploring = acting if name in CONTROLLERS else make_controller(name, collecting)
+    # A custom one may have a memory for each simulation, and so has to be made for each task.
+    exploring = acting if ours is not None else make_controller(name, collecting)
     return Problem(
         task=collecting,
         evaluation_task=bare,
@@ -106,24 +119,42 @@ def make_problem(
     )
 
 
-def pets_problem(name: str, task: VectorEnv) -> PETSProblem:
+def pets_problem(spec: TaskSpec, task: VectorEnv | None = None) -> PETSProblem:
     """What PETS is to control; the planner's cost is the task's own reward, negated.
 
     Args:
-        name: the task's, in TASKS.
-        task: any number of its environments.
+        spec: the task.
+        task: any number of its environments; None makes one.
 
     Raises:
         ValueError: if the task cannot say what a predicted step would earn.
     """
-    if not hasattr(task, "predicted_reward"):
+    entry = spec.entry
+    if entry is None:
+        raise UsageError(
+            "--method pets is for tasks that can say what a predicted step would earn, such as "
+            "mbrl-pusher; examples/pets_pendulum.py shows how to plan on an environment of a user"
+        )
+    if task is None:
+        task = entry.make(1, spec.options, num_threads=1)
+    if not isinstance(task.unwrapped, PredictsReward):
         able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
         raise InvalidValue(
-            f"'{name}' cannot say what a predicted step would earn, which --method pets must know; "
-            f"choose {' or '.join(able)}"
+            f"'{spec.name}' cannot say what a predicted step would earn, which a planner must "
+            f"know; choose {' or '.join(able)}"
         )
+    predicted_reward = task.unwrapped.predicted_reward
 
-    def cost(observation: Any, action: Any, desired_goal: Any) -> Any:
-        return -task.predicted_reward(observation, action, desired_goal)  # type: ignore[attr-defined]
+    def cost(observation: jax.Array, action: jax.Array, desired_goal: jax.Array) -> jax.Array:
+        return -predicted_reward(observation, action, desired_goal)
 
-    return PETSProblem(task, cost, TASKS[name].horizon)
+    return PETSProblem(task, cost, entry.horizon)
+
+
+@runtime_checkable
+class PredictsReward(Protocol):
+    """A task that can say, in JAX, what a step that was only predicted would earn."""
+
+    def predicted_reward(
+        self, observation: jax.Array, action: jax.Array, desired_goal: jax.Array
+    ) -> jax.Array: ...

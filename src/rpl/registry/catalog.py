@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from rpl.config import BurnInConfig, Config, ExplorationConfig
+from rpl.config import BurnInConfig, Config, ExplorationConfig, Settings
 from rpl.controllers.cached import CachedPETS
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.errors import UsageError
-from rpl.presets import PAPER, PAPER_HOOK
+from rpl.presets import PRESETS, PUBLISHED, Preset
 from rpl.problem import JudgedBy
-from rpl.registry.names import OwnOptions, is_own_controller, is_own_task
-from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, make_hook_task
-from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchTask
+from rpl.registry.names import EnvironmentOptions, is_own_controller, is_own_task
+from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, HookOptions, make_hook_task
+from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
 from rpl.tasks.goal_task import GoalTask
-from rpl.tasks.pusher.task import MBRL_PUSHER, PusherTask
+from rpl.tasks.pusher.task import MBRL_PUSHER, PusherOptions, PusherTask
+
+TaskOptions = FetchOptions | HookOptions | PusherOptions | EnvironmentOptions
+Entry = TypeVar("Entry")
 
 
 class UnknownName(UsageError):
@@ -33,15 +36,13 @@ class TaskEntry:
     """A task of the paper."""
 
     summary: str
-    options: Any
-    """A dataclass of the task's variations; ``--task.*`` on the command line."""
+    options: TaskOptions
+    """The task's variations; ``--task.*`` on the command line."""
     make: Callable[..., GoalTask]
     """make(num_envs, options, **keywords)"""
     controller: str
     """The paper's controller for it."""
     horizon: int
-    published: Config = PAPER
-    """What the preset ``paper`` is on it."""
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
     judged_by: JudgedBy = "success"
@@ -69,7 +70,7 @@ class ControllerEntry:
         names = [field.name for field in dataclasses.fields(self.make)]
         return tuple(name for name in ("layout", "task") if name in names)
 
-    def settings(self) -> Any:
+    def settings(self) -> Settings:
         """Its default settings: an instance that has no task yet."""
         return self.make(**dict.fromkeys(self.from_task))
 
@@ -84,8 +85,13 @@ class Method:
     """A row of the comparison: what is learned, on which task, exploring how."""
 
     summary: str
-    residual: bool
+    residual: bool = False
     """Learn the residual on the controller; else the whole action."""
+    plans: bool = False
+    """Learn a model of the task instead, and plan with it: no controller, no evaluations, and a
+    policy that takes its time."""
+    preset: str = "fast"
+    """The preset where none is named."""
     exploration: ExplorationConfig | None = None
     """In place of the preset's."""
     published_exploration: bool = False
@@ -95,17 +101,22 @@ class Method:
     learner: tuple[tuple[str, Any], ...] = ()
     """Learner settings in place of the preset's."""
 
-    def configure(self, config: Config, published: Config = PAPER) -> Config:
+    @property
+    def asks_controller(self) -> bool:
+        """Whether what is learned depends on the controller, which else is only a level."""
+        return self.residual or (self.exploration is not None and self.exploration.expert > 0.0)
+
+    def configure(self, config: Config, published: Config = PRESETS[PUBLISHED].config) -> Config:
         """The preset's configuration with this method's differences.
 
         Args:
             config: the preset's.
             published: the task's published one.
         """
-        usual = published.exploration if self.published_exploration else config.exploration
+        kept = published if self.published_exploration else config
         return replace(
             config,
-            exploration=self.exploration or usual,
+            exploration=self.exploration or kept.exploration,
             burn_in=self.burn_in or config.burn_in,
             learner=replace(config.learner, **dict(self.learner)),
         )
@@ -129,7 +140,6 @@ TASKS: dict[str, TaskEntry] = {
         make_hook_task,
         "reactive-hook",
         100,
-        PAPER_HOOK,
     ),
     "noisy-hook": TaskEntry(
         "the same under sensor noise",
@@ -137,7 +147,6 @@ TASKS: dict[str, TaskEntry] = {
         make_hook_task,
         "reactive-hook",
         100,
-        PAPER_HOOK,
     ),
     "complex-hook": TaskEntry(
         "the same with other objects, over bumps that are not observed",
@@ -145,7 +154,6 @@ TASKS: dict[str, TaskEntry] = {
         make_hook_task,
         "reactive-hook",
         100,
-        PAPER_HOOK,
     ),
     "mbrl-pusher": TaskEntry(
         "push a cylinder to a place with the torques of seven joints; dense reward",
@@ -153,7 +161,6 @@ TASKS: dict[str, TaskEntry] = {
         PusherTask,
         "cached-pets",
         150,
-        PAPER_HOOK,
         value_bounds=(-math.inf, 0.0),
         judged_by="return",
     ),
@@ -187,8 +194,6 @@ CONTROLLERS: dict[str, ControllerEntry] = {
     ),
 }
 
-PETS_SUMMARY = "learns a model of the task and plans with it; needs no controller"
-
 NO_BURN_IN = BurnInConfig(rule="steps", minimum_steps=0)
 # A fresh actor must be able to take any first action; a residual must not (paper, IV-A).
 FROM_SCRATCH = (
@@ -205,32 +210,36 @@ METHODS: dict[str, Method] = {
     "rpl": Method("the residual on the controller", residual=True),
     "scratch": Method(
         "DDPG and HER without the controller",
-        residual=False,
         published_exploration=True,
         burn_in=NO_BURN_IN,
         learner=FROM_SCRATCH,
     ),
     "expert-explore": Method(
         "from scratch, the controller only helps to explore",
-        residual=False,
         exploration=ExplorationConfig(
             noise=0.0, random=EPSILON * (1 - ALPHA), expert=EPSILON * ALPHA
         ),
         burn_in=NO_BURN_IN,
         learner=FROM_SCRATCH,
     ),
+    "pets": Method(
+        "learns a model of the task and plans with it; needs no controller",
+        plans=True,
+        preset="small",
+    ),
 }
 
 
-def find(kind: str, entries: dict[str, Any], name: str) -> Any:
+def find(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
     """The entry of a name.
 
     Raises:
         UnknownName: with the names there are.
     """
     if name not in entries:
-        own = ", or name your own: module:name or a file" if kind == "controller" else ""
-        raise UnknownName(f"there is no {kind} '{name}'; choose one of {', '.join(entries)}{own}")
+        custom = ", or name your own: module:name or a file" if kind == "controller" else ""
+        known = ", ".join(entries) + custom
+        raise UnknownName(f"there is no {kind} '{name}'; choose one of {known}")
     return entries[name]
 
 
@@ -247,27 +256,27 @@ def check_task(name: str) -> None:
         )
 
 
-def task_options_of(name: str) -> Any:
-    """The default variations of a task, or how one's own environment becomes one."""
-    return TASKS[name].options if name in TASKS else OwnOptions()
+def preset_for(name: str, task: str | None) -> Preset:
+    """The preset of a name, as it is on a task.
+
+    ``paper`` is what was published for the task, ``fast`` is paced for its episodes.
+    """
+    preset = find("preset", PRESETS, name)
+    if task not in TASKS:
+        return preset
+    entry = TASKS[task]
+    return replace(preset, config=preset.on(task, entry.horizon, entry.sparse))
 
 
-def controller_name(task: str, given: str | None, method: str) -> str | None:
-    """The controller that a run uses; None if it is to do nothing.
+def controller_name(task: str, given: str | None) -> str | None:
+    """The controller that a run uses: the one given, else the task's; None without either.
 
     Raises:
-        UnknownName: if somebody's own environment goes without, or the name is unknown.
+        UnknownName: if there is no such controller, or it is for other tasks.
     """
-    if task in TASKS:
-        given = given or TASKS[task].controller
-    elif given is None:
-        if method == "scratch":
-            return None
-        raise UnknownName(
-            f"{task} has no controller of its own: name yours with --controller, as "
-            "module:controller, or an .onnx or .npz file"
-        )
-    if is_own_controller(given):
+    if given is None and task in TASKS:
+        return TASKS[task].controller
+    if given is None or is_own_controller(given):
         return given
     entry = find("controller", CONTROLLERS, given)
     if task not in entry.tasks:

@@ -12,7 +12,7 @@ from rpl.config import Config
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.problem import Problem
-from rpl.registry.names import OwnOptions, own_controller, own_task
+from rpl.registry.names import EnvironmentOptions, own_controller, own_task
 from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
@@ -26,7 +26,7 @@ def own_problem(
     source: str | MakeEnv,
     controller: Any,
     config: Config,
-    options: OwnOptions,
+    options: EnvironmentOptions,
     residual: bool = True,
     render_mode: str | None = None,
 ) -> Problem:
@@ -69,7 +69,7 @@ def own_problem(
     return problem
 
 
-def _judged_by(options: OwnOptions, problem: Problem, bare: GymnasiumTask) -> Any:
+def _judged_by(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:
     """Success if the environment reports it, in an episode of the controller, else the return."""
     if options.judged_by != "auto":
         return options.judged_by
@@ -78,7 +78,7 @@ def _judged_by(options: OwnOptions, problem: Problem, bare: GymnasiumTask) -> An
     return "success" if bare.reports_success else "return"
 
 
-def _value_bounds(config: Config, options: OwnOptions, horizon: int) -> tuple[float, float]:
+def _value_bounds(config: Config, options: EnvironmentOptions, horizon: int) -> tuple[float, float]:
     """What discounted sums of rewards within the bounds can be; an episode may end at any time."""
     if options.reward_bounds is None:
         return -math.inf, math.inf

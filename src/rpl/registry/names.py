@@ -34,7 +34,7 @@ class NotFound(UsageError):
 
 
 @dataclass(frozen=True)
-class OwnOptions:
+class EnvironmentOptions:
     """How one's own environment becomes a task; ``--task.*`` on the command line."""
 
     max_episode_steps: int | None = None
@@ -209,7 +209,10 @@ def name_of(source: Any) -> str:
 
 
 def own_task(
-    source: str | MakeEnv, options: OwnOptions, num_envs: int, render_mode: str | None = None
+    source: str | MakeEnv,
+    options: EnvironmentOptions,
+    num_envs: int,
+    render_mode: str | None = None,
 ) -> GymnasiumTask:
     """The task made of an environment.
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import equinox as eqx
 
+from rpl.config import Settings
 from rpl.errors import RunError
-from rpl.training.progress import Progress
+from rpl.runs.files import check_format
 
 State = TypeVar("State")
+
+
+class Stands(Settings, Protocol):
+    """Where a run stood: a dataclass of what resuming needs beside what was learned."""
+
+    environment_steps: int
+    rows: int
+    """Of its metrics.csv."""
+
+
+Position = TypeVar("Position", bound=Stands)
 
 
 def has_checkpoint(path: Path) -> bool:
@@ -20,24 +32,25 @@ def has_checkpoint(path: Path) -> bool:
 
 
 def load_checkpoint(
-    path: Path, like: State, name: str = "last", kind: type = Progress
-) -> tuple[State, Any]:
+    path: Path, like: State, kind: type[Position], name: str = "last"
+) -> tuple[State, Position]:
     """A checkpoint, ``last`` or ``best``: what was learned, and where the run stood.
 
     Args:
         path: the run folder.
         like: a learner of the same shapes.
-        name: which checkpoint.
         kind: the dataclass of the run's progress.
+        name: which checkpoint.
 
     Raises:
-        RunError: if it is missing or cannot be read.
+        RunError: if it is missing, cannot be read, or is of a newer version.
     """
     file_path = path / "checkpoint" / f"{name}.eqx"
     try:
         with open(file_path, "rb") as file:
-            stood = kind(**json.loads(file.readline()))
-            return eqx.tree_deserialise_leaves(file, like), stood
+            stood = json.loads(file.readline())
+            check_format(stood.pop("format", 0), file_path)
+            return eqx.tree_deserialise_leaves(file, like), kind(**stood)
     except FileNotFoundError as error:
         if not file_path.parent.is_dir():
             raise RunError(

@@ -1,4 +1,4 @@
-"""Files of a run folder, written whole or not at all, and read back."""
+"""Files of a run folder, written whole or not at all, and read back in whatever format."""
 
 from __future__ import annotations
 
@@ -8,9 +8,69 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rpl.errors import RunError
+
+Record = dict[str, Any]
+"""What a ``config.json`` says."""
+FORMAT = 1
+"""Of ``config.json`` and checkpoints; those without a number are older: see ``migrated``."""
+LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
+
+
+def check_format(found: int, path: Path) -> None:
+    """Refuses a file of a format that is newer than this version.
+
+    Raises:
+        RunError: with what was found, and what to do.
+    """
+    if found > FORMAT:
+        raise RunError(
+            f"{path} has format {found}, and this version of rpl reads formats up to {FORMAT}: "
+            "upgrade rpl to use it"
+        )
+
+
+def migrated(record: Record, path: Path) -> Record:
+    """A record of this or an earlier format in this format.
+
+    Format 0 did not name the algorithm among the learner's settings.
+
+    Raises:
+        RunError: if the format is newer.
+    """
+    found = record.get("format", 0)
+    check_format(found, path)
+    config = record.get("config", {})
+    if found < 1 and "learner" in config:
+        learner = record.get("learner", "ddpg")
+        settings = {"algorithm": learner} | config["learner"]
+        record = record | {"learner": learner, "config": config | {"learner": settings}}
+    return record | {"format": FORMAT}
+
+
+def read_config(path: Path) -> Record:
+    """The run's ``config.json``, in this version's format.
+
+    Raises:
+        RunError: if the folder is not a run, or is one of a newer version.
+    """
+    try:
+        record = json.loads((path / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(f"{path} is not a run folder: it has no config.json") from error
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path / 'config.json'} is damaged: {error}") from error
+    if not isinstance(record, dict) or "task" not in record:
+        raise RunError(f"{path / 'config.json'} is not a run's")
+    return migrated(record, path / "config.json")
+
+
+def write_config(path: Path, record: Record) -> None:
+    """Writes the run's ``config.json``."""
+    text = json.dumps({"format": FORMAT} | record, indent=2) + "\n"
+    write_durably(path / "config.json", text.encode())
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
@@ -28,26 +88,6 @@ def steps_taken(path: Path) -> int:
     return int(float(rows[-1]["environment_steps"])) if rows else 0
 
 
-LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """The run's ``config.json``.
-
-    Raises:
-        RunError: if the folder is not a run.
-    """
-    try:
-        record = json.loads((path / "config.json").read_text())
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunError(f"{path} is not a run folder: it has no config.json") from error
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path / 'config.json'} is damaged: {error}") from error
-    if not isinstance(record, dict) or "task" not in record:
-        raise RunError(f"{path / 'config.json'} is not a run's")
-    return record
-
-
 def write_durably(path: Path, data: bytes) -> None:
     """Replaces a file in one step: written under a new name, synced, renamed."""
     temporary = path.with_name(path.name + ".new")
@@ -58,7 +98,12 @@ def write_durably(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
-def locked(path: Path):
+def locked(path: Path) -> TextIO:
+    """The lock of a folder, held until it is closed.
+
+    Raises:
+        RunError: if another process holds it.
+    """
     file = open(path / "lock", "a")  # noqa: SIM115  held for the life of the run
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
@@ -73,7 +118,3 @@ def locked(path: Path):
                     "with --out"
                 ) from error
         time.sleep(0.05)
-
-
-def json_bytes(record: dict[str, Any]) -> bytes:
-    return (json.dumps(record, indent=2) + "\n").encode()

@@ -8,22 +8,34 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 
-from rpl.config import Config
+from rpl.config import Config, Settings
 from rpl.errors import RunError, UsageError
-from rpl.runs.checkpoint import State, has_checkpoint, load_checkpoint, steps_of
-from rpl.runs.files import json_bytes, locked, read_config, steps_taken, write_durably
+from rpl.runs.checkpoint import Position, State, has_checkpoint, load_checkpoint, steps_of
+from rpl.runs.files import (
+    FORMAT,
+    Record,
+    locked,
+    read_config,
+    steps_taken,
+    write_config,
+    write_durably,
+)
 from rpl.runs.settings import differences
-from rpl.training.progress import Progress
 
 OWN_ENTRIES = ("config.json", "metrics.csv", "checkpoint", "replay", "events")
 """What a run leaves in its folder; nothing else there is ever deleted."""
-PROVENANCE = ("command", "versions", "commit", "machine")  # may differ where a run goes on
+PROVENANCE = (
+    "format",
+    "command",
+    "versions",
+    "commit",
+    "machine",
+)  # may differ in a run that goes on
 
 
 class RunFolder:
@@ -36,7 +48,7 @@ class RunFolder:
         record: what ``config.json`` is to say.
         resume: continue what the folder holds.
         overwrite: delete the run that the folder holds; other files in it stay.
-        usual: defaults of its settings, for a run that is older than some of them.
+        defaults: of its settings, for a run that is older than some of them.
 
     Raises:
         RunError: if another process uses the folder, its config.json is not a run's, it holds a
@@ -48,10 +60,10 @@ class RunFolder:
     def __init__(
         self,
         path: Path,
-        record: dict[str, Any],
+        record: Record,
         resume: bool = False,
         overwrite: bool = False,
-        usual: Mapping[str, Any] | None = None,
+        defaults: Record | None = None,
     ) -> None:
         if resume and overwrite:
             raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
@@ -65,27 +77,20 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = locked(path)
             try:
-                self._prepare(record, resume, overwrite, usual or {})
+                if (path / "config.json").exists():
+                    self._take_over(record, resume, overwrite, defaults or {})
+                if self.resumed:
+                    self._lengthen(record)
+                else:
+                    write_config(path, record)
+                (path / "checkpoint").mkdir(exist_ok=True)
             except BaseException:
                 self._lock.close()
                 raise
         except OSError as error:
             raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
 
-    def _prepare(
-        self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
-    ) -> None:
-        if (self.path / "config.json").exists():
-            self._take_over(record, resume, overwrite, usual)
-        if self.resumed:
-            self._lengthen(record)
-        else:
-            write_durably(self.path / "config.json", json_bytes(record))
-        (self.path / "checkpoint").mkdir(exist_ok=True)
-
-    def _take_over(
-        self, record: dict[str, Any], resume: bool, overwrite: bool, usual: Mapping[str, Any]
-    ) -> None:
+    def _take_over(self, record: Record, resume: bool, overwrite: bool, defaults: Record) -> None:
         recorded = self._recorded()
         if overwrite or (not resume and self._is_at_its_start()):
             for entry in map(self.path.joinpath, OWN_ENTRIES):
@@ -96,14 +101,14 @@ class RunFolder:
                 f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
                 "--out names another folder"
             )
-        had, wanted = (
+        before, now = (
             {name: value for name, value in of.items() if name not in PROVENANCE}
             for of in (recorded, record)
         )
-        usual = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | dict(usual)
+        defaults = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | defaults
         changed = [
-            f"{name} was {before}, is {now}"
-            for name, before, now, _ in differences(had, wanted, usual)
+            f"{name} was {was}, is {should}"
+            for name, was, should, _ in differences(before, now, defaults)
         ]
         if changed:
             raise RunError(
@@ -116,15 +121,15 @@ class RunFolder:
         if not self.resumed:  # killed before its first checkpoint: it begins again
             (self.path / "metrics.csv").unlink(missing_ok=True)
 
-    def _lengthen(self, record: dict[str, Any]) -> None:
+    def _lengthen(self, record: Record) -> None:
         """Records how far a run now goes, where that is further than before."""
-        had = read_config(self.path)
-        before, now = (of.get("config", {}).get("steps", 0) for of in (had, record))
+        recorded = read_config(self.path)
+        before, now = (of.get("config", {}).get("steps", 0) for of in (recorded, record))
         if now > before:
-            had["config"]["steps"], had["command"] = now, record["command"]
-            write_durably(self.path / "config.json", json_bytes(had))
+            recorded["config"]["steps"], recorded["command"] = now, record["command"]
+            write_config(self.path, recorded)
 
-    def _recorded(self) -> dict[str, Any]:
+    def _recorded(self) -> Record:
         """What the folder's run records; of somebody else's folder nothing is touched."""
         try:
             return read_config(self.path)
@@ -167,22 +172,23 @@ class RunFolder:
                 self._events.add_scalar(name, value, row["environment_steps"])
         self._events.flush()
 
-    def save(self, state: Any, progress: Any, best: bool) -> None:
+    def save(self, state: object, progress: Settings, best: bool) -> None:
         """Writes the last checkpoint, and the best one if told so; each appears whole or not."""
         buffer = io.BytesIO()
-        buffer.write(json.dumps(dataclasses.asdict(progress)).encode() + b"\n")
+        stood = {"format": FORMAT} | dataclasses.asdict(progress)
+        buffer.write(json.dumps(stood).encode() + b"\n")
         eqx.tree_serialise_leaves(buffer, state)
         for name in ("last", "best") if best else ("last",):
             write_durably(self.path / "checkpoint" / f"{name}.eqx", buffer.getvalue())
 
-    def restore(self, like: State, kind: type = Progress) -> tuple[State, Any]:
+    def restore(self, like: State, kind: type[Position]) -> tuple[State, Position]:
         """The last checkpoint; rows of ``metrics.csv`` written after it are taken back.
 
         Args:
             like: a learner of the same shapes.
             kind: the dataclass of the run's progress.
         """
-        state, progress = load_checkpoint(self.path, like, kind=kind)
+        state, progress = load_checkpoint(self.path, like, kind)
         self._resumed_at = progress.environment_steps + 1  # events from here on are taken back
         _keep_rows(self.path / "metrics.csv", progress.rows)
         return state, progress

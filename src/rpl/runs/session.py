@@ -1,8 +1,9 @@
-"""A run of a learner in its folder: what it records of itself, and its training."""
+"""One session starts, resumes and records every run, whatever its method."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import jax
 from rich.console import Console
@@ -11,27 +12,227 @@ from rpl import learner
 from rpl.config import Config
 from rpl.errors import RunError
 from rpl.learner import LearnerState
+from rpl.pets.train import PETSConfig, PETSProgress, create_state, train_pets
 from rpl.problem import Problem
+from rpl.registry.builtin import pets_problem, problem_of
+from rpl.registry.resolve import RunSpec
 from rpl.replay.buffer import Replay, ReplayLost
+from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
-from rpl.training.display import make_display
-from rpl.training.interruption import Interruption, say_end
+from rpl.runs.record import default_folder, default_record, facts_of, record_of
+from rpl.training.display import Display
+from rpl.training.interruption import Interruption
 from rpl.training.loop import train
 from rpl.training.progress import Progress
+
+
+class Training(Protocol):
+    """A method at work: what it learns, where it stands, and how it goes on."""
+
+    unit: str
+    """What is finished before an interruption is heeded."""
+    facts: Record
+    """What ``config.json`` says beside the settings."""
+
+    def open(self, run: RunFolder) -> None:
+        """Begins, or takes up what the folder holds."""
+        ...
+
+    def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
+        """Goes on to the end, or until ``interrupted``."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Environment steps done."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        ...
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in words."""
+        ...
+
+    @property
+    def last_words(self) -> str | None:
+        """What there is to say of a finished run."""
+        ...
+
+
+class LearnerTraining:
+    """A learner of LEARNERS with its replay."""
+
+    unit = "cycle"
+
+    def __init__(self, spec: RunSpec) -> None:
+        assert isinstance(spec.config, Config)
+        self.config, self.problem = spec.config, problem_of(spec)
+        self.facts = facts_of(self.problem, self.config)
+
+    def open(self, run: RunFolder) -> None:
+        """Begins, or takes up what the folder holds."""
+        self.state, self.progress = new_learner(self.config, self.problem), Progress()
+        self.replay = new_replay(self.config, self.problem, run.replay_folder)
+        if not run.resumed:
+            return
+        self.state, self.progress = run.restore(self.state, Progress)
+        try:
+            self.replay.restore(self.progress.stored_episodes)
+        except ReplayLost as error:
+            raise RunError(
+                f"{run.replay_folder} is not the replay of this run, without which it cannot go "
+                "on: bring the folder back, or begin again with --overwrite"
+            ) from error
+
+    def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
+        """Goes on to the end, or until ``interrupted``."""
+        problem = self.problem
+        with Display(
+            console, self.config.steps, problem.judged_by, problem.compared_with
+        ) as display:
+            train(
+                self.config,
+                problem,
+                self.state,
+                self.replay,
+                self.progress,
+                run,
+                display,
+                interrupted,
+            )
+
+    @property
+    def steps(self) -> int:
+        """Environment steps done."""
+        return self.progress.environment_steps
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.steps >= self.config.steps
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in words."""
+        return f"{self.steps:,} of {self.config.steps:,} steps"
+
+    @property
+    def last_words(self) -> str | None:
+        """What there is to say of a finished run."""
+        if not self.progress.is_untrained:
+            return None
+        return (
+            "all of it was burn-in, in which only the critic learns: the policy is still its "
+            f"controller; train for longer, or see --burn-in.rule ({self.config.burn_in.rule})"
+        )
+
+
+class PlannerTraining:
+    """PETS: a model of the task, learned from the episodes that are planned with it."""
+
+    unit = "trial"
+    last_words = None
+
+    def __init__(self, spec: RunSpec) -> None:
+        assert isinstance(spec.config, PETSConfig)
+        self.config, self.problem = spec.config, pets_problem(spec.task)
+        self.facts: Record = {"judged_by": "return"}
+
+    def open(self, run: RunFolder) -> None:
+        """Begins, or takes up what the folder holds."""
+        self.state, self.progress = create_state(self.config, self.problem), PETSProgress()
+        if run.resumed:
+            self.state, self.progress = run.restore(self.state, PETSProgress)
+
+    def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
+        """Goes on to the end, or until ``interrupted``."""
+        steps, trials = self.config.steps(self.problem.horizon), self.config.trials + 1
+        with Display(console, steps, "return", trials=trials) as display:
+            train_pets(
+                self.config, self.problem, self.state, self.progress, run, display, interrupted
+            )
+
+    @property
+    def steps(self) -> int:
+        """Environment steps done."""
+        return self.progress.environment_steps
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.progress.finished
+
+    @property
+    def standing(self) -> str:
+        """How far it is, in words."""
+        return f"{self.progress.trial} of {self.config.trials + 1} trials"
+
+
+def training_of(spec: RunSpec) -> Training:
+    """The method of a run, ready to begin."""
+    return PlannerTraining(spec) if spec.row.plans else LearnerTraining(spec)
+
+
+def run_session(
+    spec: RunSpec,
+    command: str,
+    console: Console,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    resuming: str | None = None,
+) -> tuple[Path, int]:
+    """Makes a run in its folder, from where it stands.
+
+    Args:
+        spec: every setting.
+        command: what makes the run again.
+        console: what is said goes there.
+        out: the run folder; None for ``default_folder``.
+        resume: continue the run in the folder.
+        overwrite: replace it.
+        resuming: what continues the run; None for the command with ``--resume``.
+
+    Returns:
+        The folder and an exit code, 1 if the run was stopped.
+
+    Raises:
+        RunError: if the folder cannot be used as asked.
+    """
+    training = training_of(spec)
+    folder = out or default_folder(spec)
+    record = record_of(spec, command) | training.facts
+    run = RunFolder(folder, record, resume, overwrite, default_record(spec))
+    try:
+        training.open(run)
+        if training.finished:
+            console.print(f"{folder} is finished at {training.steps:,} steps")
+            return folder, 0
+        with Interruption(training.unit, console) as interrupted:
+            training.train(run, console, interrupted)
+    finally:
+        run.close()
+    if not training.finished:
+        again = resuming or f"{command} --resume"
+        stopped = f"stopped at {training.standing} and saved; continue with: {again}"
+        console.print(stopped, soft_wrap=True, markup=False)
+        return folder, 1
+    if training.last_words:
+        console.print(training.last_words, soft_wrap=True)
+    console.print(f"done: {folder}", soft_wrap=True)
+    return folder, 0
 
 
 def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
-    seen = problem.seen
-    return learner.create(
-        key,
-        seen.sizes,
-        problem.action_size,
-        config.learner,
-        problem.frames,
-        seen.beside_frames,
-    )
+    seen, size = problem.seen, problem.action_size
+    return learner.create(key, seen.sizes, size, config.learner, problem.frames, seen.beside_frames)
 
 
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
@@ -39,45 +240,6 @@ def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
     episodes = max(config.replay.capacity // problem.horizon, 1)
     # Each step may end an episode, whose last observation takes a row; a cycle may have one more.
     slack = (2 * config.episodes_per_cycle + 1) * config.cycles_per_epoch
-    base_size = problem.action_size if problem.adds else 0
-    return Replay(
-        episodes,
-        problem.horizon,
-        problem.seen,
-        problem.action_size,
-        base_size,
-        slack=slack,
-        folder=folder,
-    )
-
-
-def train_in(
-    run: RunFolder, config: Config, problem: Problem, console: Console, resume: str
-) -> int:
-    """Trains in a run folder from where it stands; returns the exit code."""
-    state, progress = new_learner(config, problem), Progress()
-    replay = new_replay(config, problem, run.replay_folder)
-    if run.resumed:
-        state, progress = run.restore(state)
-        try:
-            replay.restore(progress.stored_episodes)
-        except ReplayLost as error:
-            raise RunError(
-                f"{run.replay_folder} is not the replay of this run, without which it cannot go "
-                "on: bring the folder back, or begin again with --overwrite"
-            ) from error
-        if progress.environment_steps >= config.steps:
-            console.print(f"{run.path} is finished at {progress.environment_steps:,} steps")
-            return 0
-    display = make_display(console, config.steps, problem.judged_by, problem.compared_with)
-    with Interruption("cycle", console) as interruption, display:
-        train(config, problem, state, replay, progress, run, display, interruption)
-    done = f"{progress.environment_steps:,} of {config.steps:,} steps"
-    finished = progress.environment_steps >= config.steps
-    if finished and progress.is_untrained:
-        console.print(
-            "all of it was burn-in, in which only the critic learns: the policy is still its "
-            f"controller; train for longer, or see --burn-in.rule ({config.burn_in.rule})",
-            soft_wrap=True,
-        )
-    return say_end(console, resume, run.path, None if finished else done)
+    size = problem.action_size
+    base_size = size if problem.adds else 0
+    return Replay(episodes, problem.horizon, problem.seen, size, base_size, slack, folder)

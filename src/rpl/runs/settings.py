@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-T = TypeVar("T")
+from rpl.config import Settings
+
+Options = TypeVar("Options", bound=Settings)
 
 # What changes speed or length, but no number on the way there; except that products of a single
 # row may be rounded otherwise than those of many, where --num-envs is 1.
@@ -24,14 +26,16 @@ class Difference(NamedTuple):
 
     name: str
     """With dots: ``config.learner.discount``."""
-    had: Any
-    wanted: Any
+    recorded: object
+    expected: object
     known: bool
     """Whether the second record has such a setting."""
 
 
-def as_record(options: Any) -> dict[str, Any]:
+def as_record(options: Settings | None) -> dict[str, object]:
     """Options for ``config.json``; what a controller gets from its task is not among them."""
+    if options is None:
+        return {}
     return {
         field.name: getattr(options, field.name)
         for field in dataclasses.fields(options)
@@ -39,51 +43,51 @@ def as_record(options: Any) -> dict[str, Any]:
     }
 
 
-def read_back(usual: T, record: Mapping[str, Any]) -> T:
+def read_back(defaults: Options, record: Mapping[str, object]) -> Options:
     """Options, nested or not, as ``config.json`` records them.
 
     Args:
-        usual: says what the settings are, and the values of those that the record lacks; what
+        defaults: says what the settings are, and the values of those that the record lacks; what
             has been retired since is left out.
         record: from JSON.
     """
     values = {}
-    for field in dataclasses.fields(usual):  # type: ignore[arg-type]
+    for field in dataclasses.fields(defaults):
         if field.name not in record:
             continue
-        value, default = record[field.name], getattr(usual, field.name)
-        if dataclasses.is_dataclass(default):
+        value, default = record[field.name], getattr(defaults, field.name)
+        if isinstance(value, Mapping):
             value = read_back(default, value)
         elif isinstance(value, list):
             value = tuple(value)
         values[field.name] = value
-    return dataclasses.replace(usual, **values)  # type: ignore[type-var]
+    return dataclasses.replace(defaults, **values)
 
 
 def differences(
-    had: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-    usual: Mapping[str, Any],
+    recorded: Mapping[str, object],
+    expected: Mapping[str, object],
+    defaults: Mapping[str, object],
     free: Collection[str] = FREE,
 ) -> Iterator[Difference]:
     """What two records set differently, in alphabetical order.
 
     Args:
-        had: the record, which may be older than some settings.
-        wanted: the record it is held to.
-        usual: the values that settings had before they could be set.
+        recorded: the record, which may be older than some settings.
+        expected: the record it is held to.
+        defaults: the values that settings had before they could be set.
         free: names of settings that may differ.
     """
-    first, second, before = flat(had), flat(wanted), flat(usual)
+    first, second, before = flat(recorded), flat(expected), flat(defaults)
     for name in sorted(first.keys() | second.keys()):
         value, should = first.get(name, before.get(name)), second.get(name, RETIRED.get(name))
         if name not in free and value != should:
             yield Difference(name, value, should, name in second)
 
 
-def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flat(record: Mapping[str, object], prefix: str = "") -> dict[str, object]:
     """A nested record with dotted names, as JSON would give its values back."""
-    values = {}
+    values: dict[str, object] = {}
     for name, value in record.items():
         if isinstance(value, Mapping):
             values |= flat(value, f"{prefix}{name}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console, Group
@@ -14,181 +15,121 @@ from rpl.problem import JudgedBy
 from rpl.training.progress import Progress as RunProgress
 
 SECONDS_BETWEEN_LINES = 15.0
+NUMBERS = ("critic_loss", "actor_loss", "mean_q")
 
 
-class PlainDisplay:
-    """One line now and then, for logs and pipes."""
+class Display:
+    """Where a run stands: a bar with the latest numbers, or a line now and then in a pipe.
+
+    Evaluations and trials are lines of their own; on a terminal they scroll above the bar.
+
+    Args:
+        console: where it goes.
+        steps: environment steps of the whole run.
+        judged_by: the outcome that says how good a policy is.
+        compared_with: whose level stands beside the policy's.
+        trials: of a planner's run; what else a run reports are evaluations.
+    """
 
     def __init__(
-        self, console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str
+        self,
+        console: Console,
+        steps: int,
+        judged_by: JudgedBy = "success",
+        compared_with: str = "controller",
+        trials: int = 0,
     ) -> None:
-        self._console = console
-        self._total = total_steps
+        self._console, self._steps, self._trials = console, steps, trials
         self._judged_by: JudgedBy = judged_by
         self._compared_with = compared_with
         self._speed = Speed()
-        self._printed = 0.0
-        self._evaluating = 0.0
+        self._numbers: dict[str, str] = {}
+        self._printed = self._evaluating = 0.0
+        self._bar = make_bar(console)
+        self._task = self._bar.add_task("planning" if trials else "training", total=steps)
+        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
 
-    def __enter__(self) -> PlainDisplay:
+    def __enter__(self) -> Display:
+        if self._live:
+            self._live.start()
+            self._redraw()
         return self
 
     def __exit__(self, *_: object) -> None:
-        return None
+        if self._live:
+            self._live.stop()
 
-    def on_cycle(self, progress: RunProgress, metrics: dict[str, float]) -> None:
-        """Prints a line if the last one is some time ago."""
-        self._speed.update(progress.environment_steps)
-        if time.monotonic() - self._printed < SECONDS_BETWEEN_LINES:
-            return
-        self._printed = time.monotonic()
-        left = self._speed.seconds_for(self._total - progress.environment_steps)
-        phase = " (burn-in)" if progress.burning_in else ""
-        self._console.print(
-            f"step {progress.environment_steps:,} of {self._total:,}{phase}  "
-            f"{self._speed.value:.0f} steps/s  {clock(left)} left  "
-            f"exploring {metrics.get(f'exploring_{self._judged_by}', 0.0):.2f}  "
-            f"critic loss {metrics.get('critic_loss', float('nan')):.3f}  "
-            f"Q {metrics.get('mean_q', float('nan')):.2f}"
-            + (f"  {progress.dropped_episodes} dropped" if progress.dropped_episodes else ""),
-            highlight=False,
-            soft_wrap=True,
-        )
+    def on_cycle(self, progress: RunProgress, metrics: Mapping[str, float]) -> None:
+        """Shows where a learner's run stands, and the cycle's numbers."""
+        exploring = metrics.get(f"exploring_{self._judged_by}", 0.0)
+        self._numbers |= {"exploring": f"{exploring:.2f}"}
+        self._numbers |= {
+            name.replace("_", " "): f"{metrics[name]:.3f}" for name in NUMBERS if name in metrics
+        }
+        if progress.dropped_episodes:
+            self._numbers["dropped"] = str(progress.dropped_episodes)
+        phase = "burn-in" if progress.burning_in else "training"
+        self._bar.update(self._task, description=phase)
+        self.on_step(progress.environment_steps, " (burn-in)" if progress.burning_in else "")
+
+    def on_step(self, environment_steps: int, phase: str = "") -> None:
+        """Moves the bar, or prints a line if the last one is some time ago."""
+        self._speed.update(environment_steps)
+        speed = f"{self._speed.value:.{0 if self._speed.value >= 10 else 1}f}"
+        self._bar.update(self._task, completed=environment_steps)
+        if self._live:
+            self._numbers["steps/s"] = speed
+            self._redraw()
+        elif time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES:
+            self._printed = time.monotonic()
+            left = clock(self._speed.seconds_for(self._steps - environment_steps))
+            numbers = (f"  {name} {value}" for name, value in self._numbers.items())
+            self.on_note(
+                f"step {environment_steps:,} of {self._steps:,}{phase}  {speed} steps/s  "
+                f"{left} left{''.join(numbers)}"
+            )
 
     def on_evaluating(self, whose: str, share: float) -> None:
-        """Prints a line if the evaluation has begun, or the last one was, some time ago."""
+        """Says how far an evaluation is; in a pipe only if it takes its time."""
+        self._bar.update(self._task, description=f"evaluating {whose} {share:4.0%}")
         now = time.monotonic()
         if share == 0.0:
             self._evaluating = now
-        elif now - self._evaluating >= SECONDS_BETWEEN_LINES:
+        elif self._live is None and now - self._evaluating >= SECONDS_BETWEEN_LINES:
             self._evaluating = now
-            line = f"evaluating {whose}: {share:.0%} of the episodes"
-            self._console.print(line, highlight=False, soft_wrap=True)
+            self.on_note(f"evaluating {whose}: {share:.0%} of the episodes")
 
-    def on_evaluation(self, row: dict[str, Any]) -> None:
-        """Prints the evaluation."""
+    def on_evaluation(self, row: Mapping[str, Any]) -> None:
+        """Prints an evaluation."""
+        self._bar.update(self._task, description="training")
         self.on_note(evaluation_line(row, self._judged_by, self._compared_with))
+        if self._live:
+            policy, controller = (f"{who}_{self._judged_by}" for who in ("policy", "controller"))
+            levels = {
+                "policy": f"[bold green]{row[policy]:.2f}[/]",
+                self._compared_with: f"{row[controller]:.2f}",
+            }
+            self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
+            self._redraw()
+
+    def on_trial(self, row: Mapping[str, Any]) -> None:
+        """Prints what a trial earned."""
+        self._printed = time.monotonic()
+        self.on_note(trial_line(row, self._trials))
 
     def on_note(self, sentence: str) -> None:
         """Prints it."""
         self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
-
-class LiveDisplay:
-    """A progress bar and the latest numbers, redrawn in place; evaluations scroll above it."""
-
-    def __init__(
-        self, console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str
-    ) -> None:
-        self._judged_by: JudgedBy = judged_by
-        self._compared_with = compared_with
-        self._bar = make_bar(console)
-        self._task = self._bar.add_task("training", total=total_steps)
-        self._speed = Speed()
-        self._numbers: dict[str, str] = {}
-        self._live = Live(self._view(), console=console, refresh_per_second=4)
-
-    def __enter__(self) -> LiveDisplay:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
-
-    def _view(self) -> Group:
+    def _redraw(self) -> None:
         table = Table.grid(padding=(0, 2))
         for _ in self._numbers:
             table.add_column(justify="right")
         if self._numbers:
             table.add_row(*(f"[dim]{name}[/dim]" for name in self._numbers))
             table.add_row(*self._numbers.values())
-        return Group(self._bar, table)
-
-    def on_cycle(self, progress: RunProgress, metrics: dict[str, float]) -> None:
-        """Moves the bar and shows the cycle's numbers."""
-        self._speed.update(progress.environment_steps)
-        phase = "burn-in" if progress.burning_in else "training"
-        self._bar.update(self._task, completed=progress.environment_steps, description=phase)
-        self._numbers |= {
-            "exploring": f"{metrics.get(f'exploring_{self._judged_by}', 0.0):.2f}",
-            "critic loss": f"{metrics.get('critic_loss', float('nan')):.3f}",
-            "actor loss": f"{metrics.get('actor_loss', float('nan')):.3f}",
-            "mean Q": f"{metrics.get('mean_q', float('nan')):.2f}",
-            "steps/s": f"{self._speed.value:.0f}",
-        }
-        if progress.dropped_episodes:
-            self._numbers["dropped"] = str(progress.dropped_episodes)
-        self._live.update(self._view())
-
-    def on_evaluating(self, whose: str, share: float) -> None:
-        """Says in front of the bar how far it is."""
-        self._bar.update(self._task, description=f"evaluating {whose} {share:4.0%}")
-
-    def on_evaluation(self, row: dict[str, Any]) -> None:
-        """Prints the evaluation above the bar."""
-        self._bar.update(self._task, description="training")
-        levels = {
-            "policy": f"[bold green]{row[f'policy_{self._judged_by}']:.2f}[/]",
-            self._compared_with: f"{row[f'controller_{self._judged_by}']:.2f}",
-        }
-        self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
-        self.on_note(evaluation_line(row, self._judged_by, self._compared_with))
-        self._live.update(self._view())
-
-    def on_note(self, sentence: str) -> None:
-        """Prints it above the bar."""
-        self._live.console.print(sentence, markup=False, highlight=False)
-
-
-class TrialDisplay:
-    """Where a run of few, slow episodes stands: a line a trial, and within it now and then.
-
-    On a terminal the running trial is a bar.
-    """
-
-    def __init__(self, console: Console, trials: int, steps: int) -> None:
-        self._console, self._trials, self._steps = console, trials, steps
-        self._speed = Speed()
-        self._printed = time.monotonic()
-        self._bar = make_bar(console)
-        self._task = self._bar.add_task("planning", total=steps)
-
-    def __enter__(self) -> TrialDisplay:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def on_step(self, environment_steps: int) -> None:
-        """Moves the bar, or prints a line if the last one is some time ago."""
-        self._speed.update(environment_steps)
-        self._bar.update(self._task, completed=environment_steps)
-        quiet = time.monotonic() - self._printed < SECONDS_BETWEEN_LINES
-        if self._console.is_terminal or quiet:
-            return
-        left = clock(self._speed.seconds_for(self._steps - environment_steps))
-        self._print(
-            f"step {environment_steps:,} of {self._steps:,}  "
-            f"{self._speed.value:.1f} steps/s  {left} left"
-        )
-
-    def on_trial(self, row: dict[str, Any]) -> None:
-        """Prints what the trial earned."""
-        earned = "diverged" if row["trial_return"] is None else f"{row['trial_return']:.1f}"
-        if row["policy_return"] is None and row["trial_return"] is not None:
-            earned += " in a short trial"
-        best = "" if row["best_return"] is None else f", best {row['best_return']:.1f}"
-        error = float("nan") if row["model_error"] is None else row["model_error"]
-        self._print(
-            f"trial {row['epoch'] + 1} of {self._trials}: return {earned}{best}, "
-            f"model error {error:.2g}"
-        )
-
-    def _print(self, line: str) -> None:
-        self._printed = time.monotonic()
-        self._console.print(line, highlight=False, soft_wrap=True)
+        if self._live:
+            self._live.update(Group(self._bar, table))
 
 
 def make_bar(console: Console) -> Progress:
@@ -224,31 +165,26 @@ class Speed:
         return max(0, steps) / self.value if self.value > 0 else None
 
 
-def make_display(
-    console: Console, total_steps: int, judged_by: JudgedBy, compared_with: str = "controller"
-) -> LiveDisplay | PlainDisplay:
-    """The display for where the output goes, with the numbers that the task is judged by."""
-    display = LiveDisplay if console.is_terminal else PlainDisplay
-    return display(console, total_steps, judged_by, compared_with)
-
-
-def evaluation_line(row: dict[str, Any], judged_by: JudgedBy, compared_with: str) -> str:
+def evaluation_line(row: Mapping[str, Any], judged_by: JudgedBy, compared_with: str) -> str:
     """An evaluation in one line."""
-    policy, low, high, controller = (
-        row[f"{name}_{judged_by}{end}"]
-        for name, end in (
-            ("policy", ""),
-            ("policy", "_low"),
-            ("policy", "_high"),
-            ("controller", ""),
-        )
-    )
+    names = ("policy_{}", "policy_{}_low", "policy_{}_high", "controller_{}")
+    policy, low, high, controller = (row[name.format(judged_by)] for name in names)
     fine, coarse = (".3f", ".2f") if judged_by == "success" else (".2f", ".1f")
     return (
         f"{row['environment_steps']:>9,} steps: policy {policy:{fine}} "
         f"[{low:{coarse}}, {high:{coarse}}], {compared_with} {controller:{fine}} "
         f"({row['evaluation_episodes']} episodes{', burn-in' if row['burning_in'] else ''})"
     )
+
+
+def trial_line(row: Mapping[str, Any], trials: int) -> str:
+    """A planner's trial in one line."""
+    earned = "diverged" if row["trial_return"] is None else f"{row['trial_return']:.1f}"
+    if row["policy_return"] is None and row["trial_return"] is not None:
+        earned += " in a short trial"
+    best = "" if row["best_return"] is None else f", best {row['best_return']:.1f}"
+    error = float("nan") if row["model_error"] is None else row["model_error"]
+    return f"trial {row['epoch'] + 1} of {trials}: return {earned}{best}, model error {error:.2g}"
 
 
 def clock(seconds: float | None) -> str:

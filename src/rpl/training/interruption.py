@@ -7,21 +7,9 @@ import os
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-
-
-def say_end(console: Console, resume: str, path: Path, stopped_at: str | None) -> int:
-    """Says where the run is, or how to go on with one that was stopped; returns the exit code."""
-    if stopped_at is None:
-        console.print(f"done: {path}", soft_wrap=True)
-        return 0
-    console.print(
-        f"stopped at {stopped_at} and saved; continue with: {resume}", soft_wrap=True, markup=False
-    )
-    return 1
 
 
 class Interruption:

@@ -50,7 +50,7 @@ def episode_limit(env: gymnasium.Env) -> int:
         raise UnsuitableEnvironment(
             "the environment does not say how long an episode may last: give the limit with "
             "--task.max-episode-steps N (in Python GymnasiumTask(..., max_episode_steps=N), or "
-            "task=rpl.OwnOptions(max_episode_steps=N) for rpl.improve)"
+            "task=rpl.EnvironmentOptions(max_episode_steps=N) for rpl.improve)"
         )
     return known[0]
 
