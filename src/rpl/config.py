@@ -31,7 +31,7 @@ class LearnerConfig:
     """The learner; DDPG unless `--learner` names another, which changes some of these defaults."""
 
     algorithm: Suppress[Fixed[str]] = "ddpg"
-    """A name in LEARNERS; what it is called, beside the settings that make it so."""
+    """A name in LEARNERS, and the file of ``rpl.learner`` that improves the actor."""
     hidden: tuple[int, ...] = (256, 256, 256)
     """Widths of the hidden layers of actor and critic."""
     actor_learning_rate: float = 1e-3
@@ -70,8 +70,6 @@ class LearnerConfig:
     """Most that noise may be."""
     actor_every: int = 1
     """Gradient steps of the critic for one of the actor; TD3: 2."""
-    stochastic: bool = False
-    """Learn a squashed Gaussian that is paid for its entropy (SAC) instead of one action."""
     initial_std: float = 0.1
     """SAC: the Gaussian's standard deviation at the start, before squashing."""
     target_entropy: float = -1.0

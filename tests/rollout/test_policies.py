@@ -198,7 +198,7 @@ EXPLORATION = ExplorationConfig(noise=0.3, random=0.2, expert=0.3)
 @pytest.mark.parametrize("learner_name", ["ddpg", "sac"])
 def test_exploration_is_the_same_for_any_number_of_environments(method, learner_name) -> None:
     config = METHODS[method].configure(CONFIG)
-    changes = {"stochastic": True} if learner_name == "sac" else {}
+    changes = {"algorithm": learner_name}
     config = replace(config, learner=replace(CONFIG.learner, **changes), episodes_per_cycle=4)
 
     def episodes_of(num_envs: int):

@@ -182,7 +182,7 @@ def test_a_poor_controller_is_learned_to_near_perfection(config) -> None:
     assert first["residual_size"] == 0.0
     assert last["environment_steps"] == CONFIG.steps
     assert memory.saves[-1] == (CONFIG.steps, True, True)
-    assert ("temperature" in last) == config.learner.stochastic
+    assert ("temperature" in last) == (config.learner.algorithm == "sac")
 
 
 SHORT = replace(CONFIG, steps=800, burn_in=BurnInConfig(rule="steps"), cycles_per_epoch=2)

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, DTypeLike
 from rpl.controllers.onnx_policy import open_session
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
-from rpl.learner import ALGORITHMS
 from rpl.observations import BASE_ACTION, OBSERVATION
 
 if TYPE_CHECKING:
@@ -181,8 +180,7 @@ def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
             for ends in pairwise(range(0, size + 1, size // number))
         ]
     outputs = [graph.mlp(x, state.actor.network, len(policy.action_low)) for x in frames]
-    algorithm = ALGORITHMS["sac" if state.stochastic else "ddpg"]
-    return graph.add("Identity", algorithm.to_onnx(graph, outputs), to="residual")
+    return graph.add("Identity", state.actor.to_onnx(graph, outputs), to="residual")
 
 
 def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:

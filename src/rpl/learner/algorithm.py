@@ -1,11 +1,12 @@
 """What tells one algorithm from another; each is a file that has all of these names.
 
-A new one is its file and a row in ``rpl.learner.ALGORITHMS``.
+A new one is its file, ``rpl/learner/<name>.py``, and a row in ``rpl.presets.LEARNERS``.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+import importlib
+from typing import Any, NamedTuple, Protocol, cast
 
 import equinox as eqx
 import jax
@@ -67,14 +68,6 @@ class ActorStep(NamedTuple):
     """For the noise of SAC's actions."""
 
 
-class Graph(Protocol):
-    """A graph that a policy is exported to; see ``rpl.deploy.export``."""
-
-    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str: ...
-
-    def mean(self, parts: list[str]) -> str: ...
-
-
 class Algorithm(Protocol):
     """A way to improve an actor by critics."""
 
@@ -109,9 +102,10 @@ class Algorithm(Protocol):
         """One gradient step of the actor, and of what is learned besides."""
         ...
 
-    def to_onnx(self, graph: Graph, outputs: list[str]) -> str:
-        """The greedy action of the last layers' outputs, one for each frame of a history."""
-        ...
+
+def algorithm_of(config: LearnerConfig) -> Algorithm:
+    """The algorithm that a configuration names."""
+    return cast(Algorithm, importlib.import_module(f"rpl.learner.{config.algorithm}"))
 
 
 def arrays(module: Any) -> Any:

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.algorithm import ActorStep, Graph, Judge, Metrics
+from rpl.learner.algorithm import ActorStep, Judge, Metrics
 from rpl.learner.networks import Actor, Critics, Frames, Values
 from rpl.learner.optimizers import actor_optimizer, descend
 from rpl.learner.state import LearnerState
@@ -98,8 +98,3 @@ def improve_actor(
     )
     state = eqx.tree_at(lambda s: (s.actor, s.actor_optimizer), state, (actor, optimizer))
     return state, {"actor_loss": error}
-
-
-def to_onnx(graph: Graph, outputs: list[str]) -> str:
-    """The mean of what the network does in each frame."""
-    return graph.mean([graph.add("Tanh", output) for output in outputs])

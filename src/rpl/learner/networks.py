@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -96,6 +96,14 @@ class Frames(NamedTuple):
 ONE_FRAME = Frames()
 
 
+class Graph(Protocol):
+    """A graph that a policy is exported to; see ``rpl.deploy.export``."""
+
+    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str: ...
+
+    def mean(self, parts: list[str]) -> str: ...
+
+
 class Actor(eqx.Module):
     """f(s, g): the residual, or the action when learning from scratch, in [-1, 1].
 
@@ -135,6 +143,10 @@ class Actor(eqx.Module):
     def explore(self, x: Array, noise: Array) -> Array:
         """Disturbed actions, f(s, g) + noise, not clipped."""
         return self(x) + noise
+
+    def to_onnx(self, graph: Graph, outputs: list[str]) -> str:
+        """Greedy actions of the network's outputs, one for each frame."""
+        return graph.mean([graph.add("Tanh", output) for output in outputs])
 
 
 LOG_STD_BOUNDS = (-5.0, 1.0)  # of a squashed Gaussian; beyond 1 it only piles up at the bounds
@@ -204,6 +216,10 @@ class GaussianActor(eqx.Module):
     def explore(self, x: Array, noise: Array) -> Array:
         """Actions of its distribution, tanh(mu + sigma noise)."""
         return self.sample(x, noise)[0]
+
+    def to_onnx(self, graph: Graph, outputs: list[str]) -> str:
+        """Greedy actions of the network's first outputs, one for each frame."""
+        return graph.add("Tanh", graph.mean(outputs))
 
     def sample(self, x: Array, z: Array) -> tuple[Array, Array]:
         """Actions (..., action_size) of standard normal ``z``, and their log densities (...).

@@ -17,7 +17,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.algorithm import ActorStep, Graph, Judge, Metrics
+from rpl.learner.algorithm import ActorStep, Judge, Metrics
 from rpl.learner.networks import Frames, GaussianActor, Values
 from rpl.learner.optimizers import actor_optimizer, descend, temperature_optimizer
 from rpl.learner.state import LearnerState
@@ -120,8 +120,3 @@ def improve_actor(
         lambda s: (s.actor, s.actor_optimizer, s.extra), state, (actor, optimizer, extra)
     )
     return state, {"actor_loss": error, "entropy": entropy, "temperature": temperature}
-
-
-def to_onnx(graph: Graph, outputs: list[str]) -> str:
-    """The mean of the Gaussian, squashed, whose mu is the mean over the frames."""
-    return graph.add("Tanh", graph.mean(outputs))

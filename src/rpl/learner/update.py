@@ -12,8 +12,8 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner import ddpg, sac
-from rpl.learner.algorithm import ActorStep, Algorithm, Judge, Metrics, arrays, polyak
+from rpl.learner import ddpg
+from rpl.learner.algorithm import ActorStep, Judge, Metrics, algorithm_of, arrays, polyak
 from rpl.learner.networks import ONE_FRAME, Actor, Critic, Critics, Frames
 from rpl.learner.normalizer import Normalizer
 from rpl.learner.optimizers import actor_optimizer, critic_optimizer, descend
@@ -21,13 +21,6 @@ from rpl.learner.state import LearnerState
 from rpl.replay.batch import Batch
 
 SMALL = 1e-6  # against dividing by the spread of targets that are all the same
-ALGORITHMS: dict[str, Algorithm] = {"ddpg": ddpg, "sac": sac}
-"""By what ``LearnerConfig`` says; TD3 is DDPG with settings of its own."""
-
-
-def algorithm_of(config: LearnerConfig) -> Algorithm:
-    """The algorithm of a configuration."""
-    return ALGORITHMS["sac" if config.stochastic else "ddpg"]
 
 
 def create(

@@ -35,7 +35,7 @@ def check_format(found: int, path: Path) -> None:
 def migrated(record: Record, path: Path) -> Record:
     """A record of this or an earlier format in this format.
 
-    Format 0 did not name the algorithm among the learner's settings.
+    Format 0 did not name the algorithm among the learner's settings, but whether it was SAC.
 
     Raises:
         RunError: if the format is newer.
@@ -44,8 +44,9 @@ def migrated(record: Record, path: Path) -> Record:
     check_format(found, path)
     config = record.get("config", {})
     if found < 1 and "learner" in config:
-        learner = record.get("learner", "ddpg")
-        settings = {"algorithm": learner} | config["learner"]
+        settings = dict(config["learner"])
+        learner = "sac" if settings.pop("stochastic", False) else record.get("learner", "ddpg")
+        settings = {"algorithm": learner} | settings
         record = record | {"learner": learner, "config": config | {"learner": settings}}
     return record | {"format": FORMAT}
 
