@@ -33,8 +33,8 @@ class LearnerState(eqx.Module):
     """Of all parts side by side."""
     extra: Any
     """What the algorithm learns besides; None for DDPG, SAC's temperature."""
-    parts: tuple[str, ...] = eqx.field(static=True)
-    """The names of what it is shown, in the order in which the networks see it."""
+    sizes: tuple[tuple[str, int], ...] = eqx.field(static=True)
+    """Names and widths of what it is shown, in the order in which the networks see it."""
 
     @property
     def stochastic(self) -> bool:
@@ -47,13 +47,13 @@ class LearnerState(eqx.Module):
 
     def side_by_side(self, shown: Shown) -> Array:
         """The parts as they are, (..., width)."""
-        return jnp.concatenate([shown[name] for name in self.parts], axis=-1)  # type: ignore[misc]
+        return jnp.concatenate([shown[name] for name, _ in self.sizes], axis=-1)  # type: ignore[misc]
 
 
 def act(state: LearnerState, shown: Shown) -> Array:
     """f(s, g), the greedy action, (n, action_size)."""
     # Called in every environment step: only what acting needs, and nothing to sort out first.
-    return _act(state.actor, state.normalizer, [shown[name] for name in state.parts])
+    return _act(state.actor, state.normalizer, [shown[name] for name, _ in state.sizes])
 
 
 @jax.jit
@@ -63,7 +63,7 @@ def _act(actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[Array
 
 def act_with_noise(state: LearnerState, shown: Shown, noise: ArrayLike) -> Array:
     """An exploring action, (n, action_size): f(s, g) + noise, or SAC's tanh(mu + sigma noise)."""
-    parts = [shown[name] for name in state.parts]
+    parts = [shown[name] for name, _ in state.sizes]
     return _act_with_noise(state.actor, state.normalizer, parts, noise)
 
 

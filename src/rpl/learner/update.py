@@ -60,7 +60,7 @@ def create(
         critic_optimizer=critic_optimizer(config).init(arrays(critic)),
         normalizer=Normalizer.create(width),
         extra=algorithm.make_extra(config),
-        parts=tuple(sizes),
+        sizes=tuple(sizes.items()),
     )
 
 

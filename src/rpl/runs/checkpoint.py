@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar, cast
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from rpl.config import Settings
 from rpl.errors import RunError
+from rpl.learner import LearnerState
+from rpl.learner.normalizer import Normalizer
+from rpl.observations import DESIRED_GOAL
 from rpl.runs.files import check_format
 
 State = TypeVar("State")
@@ -49,7 +53,10 @@ def load_checkpoint(
     try:
         with open(file_path, "rb") as file:
             stood = json.loads(file.readline())
-            check_format(stood.pop("format", 0), file_path)
+            found = stood.pop("format", 0)
+            check_format(found, file_path)
+            if found == 0 and isinstance(like, LearnerState):
+                return cast(State, _of_format_0(file, like)), kind(**stood)
             return eqx.tree_deserialise_leaves(file, like), kind(**stood)
     except FileNotFoundError as error:
         if not file_path.parent.is_dir():
@@ -59,6 +66,28 @@ def load_checkpoint(
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     except (ValueError, TypeError, RuntimeError, EOFError) as error:
         raise RunError(f"{file_path} cannot be read: {error}") from error
+
+
+def _of_format_0(file: BinaryIO, like: LearnerState) -> LearnerState:
+    """A learner whose goals had a normaliser of their own, after that of all else."""
+    goal = dict(like.sizes).get(DESIRED_GOAL, 0)
+    width = sum(size for _, size in like.sizes)
+    apart = Normalizer.create(width - goal), Normalizer.create(goal)
+    older = eqx.tree_at(lambda s: s.normalizer, like, apart)
+    read = eqx.tree_deserialise_leaves(file, older)
+    first, second = cast(tuple[Normalizer, Normalizer], read.normalizer)
+    together = Normalizer(
+        first.count,
+        jnp.concatenate([first.mean, second.mean]),
+        jnp.concatenate([first.squared_deviation, second.squared_deviation]),
+    )
+    return eqx.tree_at(lambda s: s.normalizer, read, together)
+
+
+def format_of(checkpoint: Path) -> int:
+    """The format of a checkpoint."""
+    with open(checkpoint, "rb") as file:
+        return json.loads(file.readline()).get("format", 0)
 
 
 def steps_of(checkpoint: Path) -> int:

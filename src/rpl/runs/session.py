@@ -17,6 +17,7 @@ from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
 from rpl.replay.buffer import Replay, ReplayLost
+from rpl.runs.checkpoint import format_of
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
@@ -75,6 +76,12 @@ class LearnerTraining:
 
     def open(self, run: RunFolder) -> None:
         """Begins, or takes up what the folder holds."""
+        if run.resumed and format_of(run.path / "checkpoint/last.eqx") == 0:
+            raise RunError(
+                f"{run.path} was begun by an earlier version, whose replay kept residuals where "
+                "this one keeps actions: finish it with that version, or begin again with "
+                "--overwrite; it can be evaluated, watched and exported as it is"
+            )
         self.state, self.progress = new_learner(self.config, self.problem), Progress()
         self.replay = new_replay(self.config, self.problem, run.replay_folder)
         if not run.resumed:
