@@ -297,7 +297,7 @@ def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
 )
 def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_path) -> None:
     """Whatever its name, those of our own arrays, inputs and outputs among them."""
-    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnx")
     from rpl.deploy.export import export
 
     def controller(observation):
@@ -321,9 +321,20 @@ def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_
         policy({k: v for k, v in observation.items() if k != part})
     assert export(policy, tmp_path / "policy.onnx") <= 1e-5
     session = __import__("onnxruntime").InferenceSession(str(tmp_path / "policy.onnx"))
+    ours = ("action", "residual", "controller_action")
+    shown = f"observed_{part}" if part in ours else part
     widths = {entry.name: entry.shape[1] for entry in session.get_inputs()}
-    assert sorted(widths.values()) == [1, 2, 2, 3]
-    assert len(onnx.load(str(tmp_path / "policy.onnx")).graph.output) == 2
+    assert widths == {"observation": 3, shown: 1, "desired_goal": 2, "controller_action": 2}
+    assert [entry.name for entry in session.get_outputs()] == ["action", "residual"]
+    deployed = load_example("deploy").Deployed(tmp_path / "policy.onnx", controller)
+    for seen in (calm, windy):
+        np.testing.assert_allclose(deployed(seen), policy(seen), atol=2e-5)
+
+
+@pytest.mark.parametrize("part", ["base_action", "simulator_state"])
+def test_a_part_with_a_name_that_means_something_else_here_is_refused(part) -> None:
+    with pytest.raises(UnsuitableEnvironment, match=f"a part {part}, a name that has a meaning"):
+        own_task(lambda: toys.Windy(part), OwnOptions(), 1)
 
 
 def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> None:
