@@ -36,15 +36,16 @@ def stored(problem: Problem, policy: Policy, seeds: list[int]) -> Replay:
     """A replay of these episodes, in which the policy acts on the problem's base policy."""
     base = problem.exploring_base()
     episodes = collect(problem.task, policy, seeds, problem.horizon, base)
-    replay = Replay(len(seeds), problem.horizon, problem.seen, problem.action_size, problem.action_size)
+    size = problem.action_size
+    replay = Replay(len(seeds), problem.horizon, problem.seen, size, size)
     replay.store(episodes)
     return replay
 
 
 def rows_of(*parts: np.ndarray) -> set[tuple[float, ...]]:
     """The rows of arrays side by side, to look others up in, bit for bit."""
-    beside = np.concatenate([np.float32(part).reshape(-1, part.shape[-1]) for part in parts], axis=1)
-    return set(map(tuple, beside.tolist()))
+    flat = [np.float32(part).reshape(-1, part.shape[-1]) for part in parts]
+    return set(map(tuple, np.concatenate(flat, axis=1).tolist()))
 
 
 def assert_says_what_happened(problem: Problem, acting: Adding, replay: Replay) -> None:
@@ -157,9 +158,10 @@ def test_a_problem_says_what_the_learner_adds_to_and_sees() -> None:
     alone = make_problem("slippery-push", "scratch", sums(True), LEAN)
     assert (alone.adds, alone.observes_base, alone.base()) == (False, False, None)
     assert list(alone.seen.sizes) == ["observation", "desired_goal"]
-    level, base = problem.level(), replace(problem, residual=replace(SUM, clip_controller=False)).base()
+    unclipped = replace(problem, residual=replace(SUM, clip_controller=False))
+    base = unclipped.base()
     assert base is not None
-    assert (level.clip, base.clip) == (True, False)
+    assert (unclipped.level().clip, base.clip) == (True, False)
 
 
 @pytest.mark.parametrize("critic_input", ["sum", "residual"])

@@ -329,10 +329,7 @@ def test_the_single_wrapper_agrees_with_the_vector_wrapper(make_task, observing)
     vector = Residual(task, controller, **keywords)
     environment = gymnasium.make("rpl/Push-v0", physics="lean")
     single = ResidualWrapper(environment, controller, **keywords)
-    for wrapped, space in (
-        (vector, vector.single_observation_space),
-        (single, single.observation_space),
-    ):
+    for space in (vector.single_observation_space, single.observation_space):
         assert space["observation"].shape == (29 if observing else 25,)
     many, _ = vector.reset(seed=[3])
     one, _ = single.reset(seed=3)

@@ -304,9 +304,7 @@ def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_
         return toys.against_the_wind({**observation, "wind": observation[part]})
 
     own = {"make_env": lambda: toys.Windy(part), "controller": controller}
-    rpl.improve(
-        *own.values(), steps=200, out=tmp_path / "run", config=small_config(), quiet=True
-    )
+    rpl.improve(*own.values(), steps=200, out=tmp_path / "run", config=small_config(), quiet=True)
     policy = rpl.load(tmp_path / "run", "last", **own)
     assert policy.seen.sizes == {"observation": 3, part: 1, "desired_goal": 2}
     # Its mean and spread were learned: a uniform wind in [-1, 1], between place and goal.
@@ -553,8 +551,7 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     assert problem.judged_by == "return"
     assert problem.exploring_controller is not problem.controller
     twice = [
-        collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns
-        for _ in range(2)
+        collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
     reach = own_problem("toys:Reach", toys.to_goal, config, OwnOptions(reward_bounds=(-1.0, 0.0)))
@@ -681,7 +678,8 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
     full = config.episodes_per_cycle * problem.horizon
     assert full <= episodes.steps < full + problem.horizon
     assert progress.episodes == len(episodes) > config.episodes_per_cycle
-    assert len(np.unique(episodes.observation["observation"][:, 0, 0])) == len(episodes)  # no seed twice
+    starts = episodes.observation["observation"][:, 0, 0]
+    assert len(np.unique(starts)) == len(episodes)  # no seed twice
 
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:

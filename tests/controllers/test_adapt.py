@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import toys
-from rpl import ControllerError
 from acting import Adding, Scripted
+from rpl import ControllerError
 from rpl.controllers.adapt import Guarded, PerEnvironment, adapt
 from rpl.controllers.contract import ControllerPolicy
 from rpl.residual import Residual
