@@ -60,10 +60,12 @@ class Deployed:
         """The action (action_dim,) for one observation: an array, or a dict with the goal."""
         parts = observation if isinstance(observation, Mapping) else {"observation": observation}
         feed = {"observation": self._with_history(np.asarray(parts["observation"], np.float32))}
-        if "desired_goal" in self.inputs:
-            feed["desired_goal"] = np.asarray(parts["desired_goal"], np.float32)[None]
         if "controller_action" in self.inputs:
             feed["controller_action"] = self._ask_controller(observation)
+        for name in self.inputs:
+            if name not in feed:
+                part = name if name in parts else name.removeprefix("observed_")
+                feed[name] = np.asarray(parts[part], np.float32)[None]
         action = self.session.run(["action"], feed)[0][0]
         if not np.isfinite(action).all():
             raise ValueError(f"the action is {action}, for the observation {observation}: stop")

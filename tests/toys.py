@@ -230,3 +230,30 @@ class LosesItsGain(Summing):
 def without_key(observation):
     """Asks a dict for what it does not have."""
     return {}["gain"]
+
+
+class Windy(Reach):
+    """Reach with a part of its own beside state and goal: a wind of each step that moves the point.
+
+    Args:
+        part: the name of the wind's part.
+    """
+
+    def __init__(self, part: str = "wind") -> None:
+        super().__init__()
+        self.part = part
+        wind = Box(-1.0, 1.0, (1,), np.float32)
+        self.observation_space = Dict({part: wind, **self.observation_space.spaces})
+
+    def _observe(self):
+        self.wind = self.np_random.uniform(-1.0, 1.0, 1).astype(np.float32)
+        return {self.part: self.wind, **super()._observe()}
+
+    def step(self, action):
+        self.place = self.place + 0.5 * self.wind
+        return super().step(action)
+
+
+def against_the_wind(observation):
+    """Windy: a third of the way, less what the wind does."""
+    return to_goal(observation) - 0.5 * observation["wind"]

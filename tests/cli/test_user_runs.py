@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import gymnasium
-import jax
 import numpy as np
 import pytest
 
 import rpl
 import toys
-from rpl import learner
+from rpl import Residual, learner
 from rpl.cli.main import run
 from rpl.cli.options import first_parse
 from rpl.cli.train import FirstOptions, named_by, spec_for
@@ -37,7 +36,7 @@ from rpl.registry.names import (
 from rpl.registry.resolve import config_for_horizon
 from rpl.rollout.collect import collect
 from rpl.rollout.evaluate import evaluate
-from rpl.rollout.policies import controller_policy, exploring_policy
+from rpl.rollout.policies import ExploringPolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.files import read_config
 from rpl.runs.load import Request, named_spec
@@ -151,7 +150,7 @@ def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     by_command = json.loads(capfd.readouterr().out)["controller"]["mean_return"]
     problem = own_problem("toys:Slide", toys.one, small_config(), EnvironmentOptions())
     seeds = evaluation_seeds(1_000_000, 5)
-    outcome = evaluate(problem.controller_task, controller_policy(problem), seeds, 8)
+    outcome = evaluate(problem.evaluation_task, problem.level(), seeds, 8)
     assert by_command == pytest.approx(outcome.mean_return)
 
 
@@ -165,12 +164,17 @@ def test_more_observations_than_controllers_with_a_memory_are_refused(trained) -
 def test_the_loaded_policy_acts_as_the_evaluated_one(which, request) -> None:
     folder = request.getfixturevalue(which)
     policy = rpl.load(folder, "last", num_envs=3)
-    task = rpl.load(folder, "last", num_envs=3).problem.evaluation_task
+    other = rpl.load(folder, "last", num_envs=3).problem
+    task = Residual(
+        other.evaluation_task, other.controller, 0.3, observe_controller=other.observes_base
+    )
+    assert other.observes_base == policy.observes_base == (which == "trained_observing")
+    assert other.residual.clip_controller
     shown, _ = task.reset(seed=[1, 3, 5])
     policy.reset()
     for _ in range(5):
         acted = policy(shown[:, :2])  # as the environment observes
-        said = policy.residual(shown[:, :2], shown[:, 2:])
+        said = policy.residual(shown[:, :2], shown[:, 2:] if other.observes_base else None)
         assert np.abs(said).max() > 0.0
         shown, _, _, _, info = task.step(said)
         native = task.unwrapped.from_unit(info["executed_action"])
@@ -260,9 +264,6 @@ def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monke
 def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
     """A fresh learner with a random last layer, on a task of two frames."""
     pytest.importorskip("onnx")
-    import jax
-
-    from rpl import learner
     from rpl.deploy.export import export
     from rpl.deploy.policy import Policy
     from rpl.presets import FAST
@@ -278,14 +279,87 @@ def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
         num_threads=1,
     )
     problem = make_problem("noisy-hook", "rpl", config)
-    shared = problem.frames, problem.proposal_size
-    state = learner.create(jax.random.key(0), *problem.sizes, settings, *shared)
-    seen = np.random.default_rng(0).standard_normal((50, problem.sizes[0])).astype(np.float32)
-    state = learner.observe(state, seen, seen[:, : problem.sizes[1]])
+    assert list(problem.seen.sizes) == [
+        "observation",
+        *(["base_action"] if observing else []),
+        "desired_goal",
+    ]
+    generator, sizes = np.random.default_rng(0), problem.seen.sizes.items()
+    seen = {name: generator.standard_normal((50, n)).astype(np.float32) for name, n in sizes}
+    state = learner.observe(new_learner(config, problem), seen)
     record = {"task": "noisy-hook", "method": "rpl", "controller": "reactive-hook"}
     policy = Policy(state, problem, record)
     assert policy.frames == 2
     assert export(policy, tmp_path / "hook.onnx") <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "part", ["action", "reward", "residual", "controller_action", "achieved", "wind/x"]
+)
+def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_path) -> None:
+    """Whatever its name, those of our own arrays, inputs and outputs among them."""
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+
+    def controller(observation):
+        return toys.against_the_wind({**observation, "wind": observation[part]})
+
+    own = {"make_env": lambda: toys.Windy(part), "controller": controller}
+    rpl.improve(*own.values(), steps=200, out=tmp_path / "run", config=small_config(), quiet=True)
+    policy = rpl.load(tmp_path / "run", "last", **own)
+    assert policy.seen.sizes == {"observation": 3, part: 1, "desired_goal": 2}
+    # Its mean and spread were learned: a uniform wind in [-1, 1], between place and goal.
+    assert abs(float(policy.state.normalizer.mean[3])) < 0.2
+    assert float(policy.state.normalizer.std[3]) == pytest.approx(1 / np.sqrt(3), rel=0.15)
+    env = toys.Windy(part)
+    observation, _ = env.reset(seed=1)
+    calm, windy = ({**observation, part: np.array([wind])} for wind in (0.0, 1.0))
+    said = [policy.residual({k: v[None] for k, v in seen.items()}) for seen in (calm, windy)]
+    assert np.abs(said[0] - said[1]).max() > 1e-4
+    with pytest.raises(ValueError, match=f"the observation has no {part}"):
+        policy({k: v for k, v in observation.items() if k != part})
+    assert export(policy, tmp_path / "policy.onnx") <= 1e-5
+    session = __import__("onnxruntime").InferenceSession(str(tmp_path / "policy.onnx"))
+    ours = ("action", "residual", "controller_action")
+    shown = f"observed_{part}" if part in ours else part
+    widths = {entry.name: entry.shape[1] for entry in session.get_inputs()}
+    assert widths == {"observation": 3, shown: 1, "desired_goal": 2, "controller_action": 2}
+    assert [entry.name for entry in session.get_outputs()] == ["action", "residual"]
+    deployed = load_example("deploy").Deployed(tmp_path / "policy.onnx", controller)
+    for seen in (calm, windy):
+        np.testing.assert_allclose(deployed(seen), policy(seen), atol=2e-5)
+
+
+@pytest.mark.parametrize("part", ["base_action", "simulator_state"])
+def test_a_part_with_a_name_that_means_something_else_here_is_refused(part) -> None:
+    with pytest.raises(UnsuitableEnvironment, match=f"a part {part}, a name that has a meaning"):
+        own_task(lambda: toys.Windy(part), OwnOptions(), 1)
+
+
+def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+    from rpl.deploy.policy import Policy
+
+    residual = dataclasses.replace(small_config().residual, observe_controller=True)
+    config = dataclasses.replace(small_config(), residual=residual)
+    config = dataclasses.replace(
+        config, learner=dataclasses.replace(config.learner, zero_last=False)
+    )
+    problem = own_problem(toys.Windy, toys.against_the_wind, config, OwnOptions())
+    record = {"task": "toys:Windy", "method": "rpl", "controller": "toys:against_the_wind"}
+    policy = Policy(new_learner(config, problem), problem, record)
+    assert export(policy, tmp_path / "policy.onnx") <= 1e-5
+    session = __import__("onnxruntime").InferenceSession(str(tmp_path / "policy.onnx"))
+    observation, _ = GymnasiumTask(toys.Windy, 4).reset(seed=9)
+    said = policy.controller.controller(observation)
+    feed = {k: np.float32(observation[k]) for k in ("observation", "wind", "desired_goal")}
+    feed["controller_action"] = np.float32(said)
+    assert {entry.name for entry in session.get_inputs()} == feed.keys()
+    acted = session.run(["action"], feed)[0]
+    np.testing.assert_allclose(acted, policy(observation), atol=2e-5)
+    other = session.run(["action"], {**feed, "wind": feed["wind"] + 1.0})[0]
+    assert np.abs(other - acted).max() > 1e-3
 
 
 def test_what_is_deployed_acts_as_the_policy(trained, tmp_path) -> None:
@@ -478,8 +552,7 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     assert problem.judged_by == "return"
     assert problem.exploring_controller is not problem.controller
     twice = [
-        collect(problem.controller_task, controller_policy(problem), [1, 3, 5], 8).returns
-        for _ in range(2)
+        collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
     reach = own_problem("toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0)))
@@ -570,7 +643,10 @@ def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
         goal_rules(own_task(NeedsMore, EnvironmentOptions(), 2), hindsight=0.8)
 
 
-def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
+@pytest.mark.parametrize(("residual", "times"), [(True, 9), (False, 8)])
+def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, times) -> None:
+    """As base policy about the last observation too, from which nothing is done any more."""
+
     class Counting:
         asked = 0
 
@@ -582,14 +658,21 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training() -> None:
             return np.zeros((len(observation), 1))
 
     config = small_config()
+<<<<<<< HEAD
     problem = own_problem(Slide, Counting(), config, EnvironmentOptions(judged_by="return"))
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
+=======
+    problem = own_problem(Slide, Counting(), config, OwnOptions(judged_by="return"), residual)
+    state = new_learner(config, problem)
+>>>>>>> seams
     counting = problem.exploring_controller.controller
-    for exploration in (config.exploration, ExplorationConfig(random=0.0, expert=1.0)):
-        policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
+    for share in (0.1, 1.0):
+        exploration = ExplorationConfig(noise=0.1, random=0.0, expert=share)
+        policy = ExploringPolicy(state, problem, exploration, np.random.default_rng(0), 4)
         before = counting.asked
-        collect(problem.task, policy, [0, 2, 4, 6], 8)
-        assert counting.asked == before + 8
+        acted = collect(problem.task, policy, [0, 2, 4, 6], 8, problem.exploring_base())
+        assert acted.length.tolist() == [8] * 4
+        assert counting.asked == before + times
 
 
 def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
@@ -601,17 +684,29 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
     full = config.episodes_per_cycle * problem.horizon
     assert full <= episodes.steps < full + problem.horizon
     assert progress.episodes == len(episodes) > config.episodes_per_cycle
-    assert len(np.unique(episodes.observation[:, 0, 0])) == len(episodes)  # no seed twice
+    starts = episodes.observation["observation"][:, 0, 0]
+    assert len(np.unique(starts)) == len(episodes)  # no seed twice
 
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     config = small_config()
+<<<<<<< HEAD
     problem = own_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
     state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
     exploration = ExplorationConfig(random=0.0, expert=1.0)
     policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
     observation, _ = problem.task.reset(seed=0)
     assert not policy(observation, np.arange(4), 0).any()
+=======
+    problem = own_problem(Slide, toys.batch, config, OwnOptions(judged_by="return"))
+    exploration = ExplorationConfig(noise=0.5, random=0.0, expert=1.0)
+    policy = ExploringPolicy(
+        new_learner(config, problem), problem, exploration, np.random.default_rng(0), 4
+    )
+    acted = collect(problem.task, policy, [0, 2, 4, 6], 8, problem.exploring_base())
+    np.testing.assert_array_equal(acted.action, acted.base_action[:, :-1])
+    assert acted.action.any()
+>>>>>>> seams
 
 
 def test_a_run_folder_may_have_the_name_of_an_environment(tmp_path, monkeypatch) -> None:

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import toys
+from acting import Adding, Scripted
 from rpl import ControllerError
 from rpl.controllers.adapt import Guarded, PerEnvironment, adapt
+from rpl.controllers.contract import ControllerPolicy
 from rpl.residual import Residual
 from rpl.rollout.collect import collect
 from rpl.tasks.gym.task import GymnasiumTask
@@ -14,10 +16,17 @@ from toys import Reach, Slide
 
 def returns_with(source, num_envs=3, parallel=False):
     """What five episodes of Slide pay under the controller alone, through a residual of zero."""
-    task = GymnasiumTask(Slide, num_envs, parallel=parallel)
-    wrapped = Residual(task, adapt(source, task), scale=0.5)
-    episodes = collect(wrapped, lambda o, e, t: np.zeros((num_envs, 1)), list(range(5)), 8)
+    task, seeds = GymnasiumTask(Slide, num_envs, parallel=parallel), list(range(5))
+    controller, nothing = adapt(source, task), np.zeros((num_envs, 1))
+    wrapped = Residual(task, controller, scale=0.5)
+    episodes = collect(wrapped, Scripted(lambda *_: nothing), seeds, 8)
+    policy = ControllerPolicy(controller, 1)
+    # The same as a base policy that is added to, and without anything around it.
+    added = collect(task, Adding(lambda *_: nothing, 0.5), seeds, 8, policy)
+    alone = collect(task, policy, seeds, 8)
     task.close()
+    np.testing.assert_array_equal(added.returns, episodes.returns)
+    np.testing.assert_array_equal(alone.returns, episodes.returns)
     return episodes.returns
 
 

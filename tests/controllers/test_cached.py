@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from acting import Scripted
 from rpl.controllers.cached import (
     Cache,
     CachedPETS,
@@ -11,6 +12,7 @@ from rpl.controllers.cached import (
     NearestNeighbour,
     from_episodes,
 )
+from rpl.controllers.contract import ControllerPolicy
 from rpl.rollout.collect import collect
 from rpl.tasks import PusherTask
 
@@ -104,20 +106,19 @@ def test_a_cache_is_made_of_steps_of_the_policys_own_episodes() -> None:
     task = PusherTask(2, max_episode_steps=6, num_threads=1)
     actions = np.random.default_rng(0).uniform(-1, 1, (2, 6, 7)).astype(np.float32)
 
-    def policy(observation, episodes, step):
+    def replayed(observation, episodes, step):
         return actions[episodes, step]
 
-    episodes = collect(task, policy, [1, 2], 6)
+    episodes = collect(task, Scripted(replayed), [1, 2], 6)
     episodes.length[1] = 3  # as if the second had ended early
     made = from_episodes(episodes, 9, np.random.default_rng(0), {"task": "mbrl-pusher"})
     task.close()
     assert (len(made), made.provenance) == (9, {"task": "mbrl-pusher"})
     replayed = NearestNeighbour(made)
     for episode, length in ((0, 6), (1, 3)):
-        parts = {
-            name: getattr(episodes, name)[episode, :length]
-            for name in ("observation", "achieved_goal", "desired_goal")
-        }
+        seen = episodes.observation.items()
+        parts = {name: part[episode, :length] for name, part in seen}
+        parts["achieved_goal"] = episodes.achieved_goal[episode, :length]
         np.testing.assert_array_equal(replayed(parts), actions[episode, :length])
     with pytest.raises(CacheError, match="10 states from the 9 steps of 2 episodes"):
         from_episodes(episodes, 10, np.random.default_rng(0))
@@ -143,6 +144,6 @@ def test_the_packaged_cache_says_where_it_comes_from_and_pushes_the_cylinder() -
     assert {"command", "commit", "versions", "seed", "returns"} <= origin.keys()
     assert CachedPETS().charged_steps == origin["charged_steps"] > 500
     task, controller = PusherTask(20, num_threads=1), CachedPETS()
-    acted = collect(task, lambda seen, episodes, step: controller(seen), range(20), 150)
+    acted = collect(task, ControllerPolicy(controller, 7), range(20), 150)
     task.close()
     assert acted.returns.mean() > -105.0  # doing nothing earns -144

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from rpl.controllers.contract import controller_action
+from rpl.controllers.contract import ControllerPolicy
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.rollout.evaluate import evaluate
@@ -158,9 +158,7 @@ def test_success_is_near_the_measured_level(make_task, name) -> None:
     controller = make_controller(task.layout, **gains)
     outcome = evaluate(
         task,
-        lambda observation, episodes, step: controller_action(
-            controller, observation, (60, 4), clip=True
-        ),
+        ControllerPolicy(controller, 4),
         evaluation_seeds(0, 60),
         horizon=50,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from rpl.controllers.contract import controller_action
+from rpl.controllers.contract import ControllerPolicy
 from rpl.controllers.hook import ReactiveHook
 from rpl.rollout.evaluate import evaluate
 from rpl.rollout.seeds import evaluation_seeds
@@ -119,11 +119,7 @@ def test_a_batch_is_decided_row_by_row(layout) -> None:
 
 def success_rate(options, episodes: int) -> float:
     task = make_hook_task(16, replace(options, physics="lean"))
-    controller = ReactiveHook(task.layout)
-
-    def policy(observation, _episodes, _step) -> np.ndarray:
-        return controller_action(controller, observation, task.action_space.shape, clip=True)
-
+    policy = ControllerPolicy(ReactiveHook(task.layout), 4)
     try:
         return evaluate(task, policy, evaluation_seeds(0, episodes), 100).success_rate
     finally:

@@ -43,10 +43,15 @@ def test_critic_averages_too_with_the_action_in_each_frame():
 
 def test_concatenation_is_the_other_variant():
     config = LearnerConfig(hidden=(7,), average_frames=False)
-    beside = learner.create(jax.random.key(0), 4, 1, 2, config, frames=2)
+    sizes = {"observation": 4, "desired_goal": 1}
+
+    def made(config: LearnerConfig) -> learner.LearnerState:
+        return learner.create(jax.random.key(0), sizes, 2, config, frames=2, beside_frames=1)
+
+    beside = made(config)
     assert beside.actor.frames == ONE_FRAME
     assert beside.actor.network.weights[0].shape == (5, 7)
-    shared = learner.create(jax.random.key(0), 4, 1, 2, LearnerConfig(hidden=(7,)), frames=2)
+    shared = made(LearnerConfig(hidden=(7,)))
     assert shared.actor.network.weights[0].shape == (3, 7)
     assert shared.critic.first.network.weights[0].shape == (5, 7)
 

@@ -424,10 +424,9 @@ def test_without_a_base_action_the_action_itself_is_judged() -> None:
 @pytest.mark.parametrize("sums", [True, False])
 @every_learner
 def test_an_update_judges_base_and_executed_actions_as_it_was_told(name, sums) -> None:
-    """The same update without base actions, on what the critics are to be shown.
+    """The same update of the critics as without base actions, on what they are to be shown.
 
-    Where a base action of 0 is added to at a scale of 0.5, and its critics judge sums, the actor's
-    word counts half; so only the critics are compared, and their targets by constant ones.
+    What the actor says counts otherwise, so that the target critics are constant here.
     """
     config = replace(CONFIGS[name], actor_every=1, entropy_in_value=False)
     rng = np.random.default_rng(3)
@@ -451,7 +450,7 @@ def test_an_update_judges_base_and_executed_actions_as_it_was_told(name, sums) -
 
 @pytest.mark.parametrize("sums", [True, False])
 def test_the_target_judges_the_next_action_on_the_next_base_action(sums) -> None:
-    """Critics that say the first component of what they are shown; an actor that says nothing."""
+    """Critics that say the first component of what they are shown; an actor that says 0.5 of it."""
     config = replace(TINY, zero_last=True)
     state = learners.create(jax.random.key(1), SIZES, 2, config)
     bias = jnp.arctanh(jnp.array([0.5, 0.0]))

@@ -136,7 +136,8 @@ def test_early_trials_have_a_planner_of_their_own() -> None:
 
     def first_action(trial: int) -> float:
         policy = trial_policy(config, PROBLEM, state, trial)
-        return float(policy(np.zeros((1, 1)), np.arange(1), 0)[0, 0])
+        policy.reset(np.ones(1, bool))
+        return float(policy(np.zeros((1, 1)), None)[0, 0])
 
     assert [first_action(trial) for trial in (1, 2)] == [0.0, 0.0]
     assert first_action(3) != 0.0

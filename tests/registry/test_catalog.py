@@ -6,13 +6,16 @@ import jax
 import numpy as np
 import pytest
 
-from rpl import learner
 from rpl.config import BurnInConfig, ExplorationConfig
 from rpl.presets import FAST, PAPER
+from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, preset_for
 from rpl.registry.resolve import with_physics, without_task
 from rpl.replay.buffer import Replay
+from rpl.rollout.collect import collect
+from rpl.rollout.policies import ExploringPolicy
+from rpl.runs.session import new_learner
 from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
 
@@ -24,6 +27,13 @@ SMALL = replace(
     learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
     burn_in=BurnInConfig(rule="steps"),
 )
+
+
+def replay_for(problem: Problem) -> Replay:
+    base_size = problem.action_size if problem.adds else 0
+    return Replay(4, problem.horizon, problem.seen, problem.action_size, base_size)
+
+
 PAIRS = [(task, name) for name, entry in CONTROLLERS.items() for task in entry.tasks]
 
 
@@ -34,8 +44,7 @@ def test_a_task_learns_from_each_of_its_controllers(task, controller):
     if CONTROLLERS[controller].plans:
         settings = replace(settings, expansions=1)
     problem = make_problem(task, "rpl", SMALL, options, controller, settings)
-    state = learner.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
-    replay, progress = Replay(4, problem.horizon, *problem.sizes), Progress()
+    state, replay, progress = new_learner(SMALL, problem), replay_for(problem), Progress()
     _, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
     assert steps == TASKS[task].horizon
     assert all(np.isfinite(value) for value in metrics.values())
@@ -70,28 +79,46 @@ def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
 def test_noisy_hook_shares_its_network_between_two_frames():
     options = replace(TASKS["noisy-hook"].options, physics="lean")
     problem = make_problem("noisy-hook", "rpl", SMALL, options)
-    assert (problem.frames, problem.sizes) == (2, (80, 3, 4))
-    state = learner.create(jax.random.key(0), *problem.sizes, SMALL.learner, problem.frames)
+    assert problem.frames == 2
+    assert (problem.seen.sizes, problem.action_size) == ({"observation": 80, "desired_goal": 3}, 4)
+    state = new_learner(SMALL, problem)
     assert state.actor.network.weights[0].shape == (40 + 3, 8)
 
 
 def test_expert_explore_asks_a_planner_only_where_it_acts():
+    config = METHODS["expert-explore"].configure(SMALL)
     problem = make_problem(
         "push",
         "expert-explore",
-        METHODS["expert-explore"].configure(SMALL),
+        config,
         replace(TASKS["push"].options, physics="lean"),
         "discrete-mpc-push",
+        replace(without_task("discrete-mpc-push"), expansions=1),
     )
     assert "simulator_state" in problem.task.single_observation_space.spaces
-    assert problem.sizes[0] == 25  # which the learner never sees
+    # Which the learner never sees.
+    assert problem.seen.sizes == {"observation": 25, "desired_goal": 3}
+    plan, said = problem.controller, []
+
+    def asked(observation):
+        said.append(np.clip(plan(observation), -1.0, 1.0))
+        return said[-1]
+
+    problem = replace(problem, controller=asked)
+    half = ExplorationConfig(noise=0.2, random=0.3, expert=0.5)
+    policy = ExploringPolicy(
+        new_learner(config, problem), problem, half, np.random.default_rng(0), 1
+    )
+    acted = collect(problem.task, policy, [2], 20).action[0, :20]
+    planned = np.float32(np.concatenate(said))
+    assert 5 < len(planned) < 15
+    assert [row for row in acted.tolist() if row in planned.tolist()] == planned.tolist()
 
 
 def collected(num_envs):
     config = replace(SMALL, episodes_per_cycle=4, num_envs=num_envs)
     problem = make_problem("push", "rpl", config, replace(TASKS["push"].options, physics="lean"))
-    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
-    replay, progress = Replay(4, 50, *problem.sizes), Progress()
+    state, replay, progress = new_learner(config, problem), replay_for(problem), Progress()
     run_cycle(config, problem, state, replay, progress)
     return replay.sample((200,), np.random.default_rng(0), 0.0, problem.rules)
 
@@ -100,7 +127,8 @@ def test_any_number_of_environments_collects_the_same_episodes():
     together = collected(None)
     for num_envs in (1, 3):
         apart = collected(num_envs)
-        for ours, theirs in zip(apart, together, strict=True):
+        pairs = zip(jax.tree.leaves(apart), jax.tree.leaves(together), strict=True)
+        for ours, theirs in pairs:
             np.testing.assert_array_equal(ours, theirs)
 
 
@@ -114,22 +142,21 @@ def test_unknown_names_list_the_known_ones():
         find("task", TASKS, "pull")
 
 
-def test_hindsight_on_the_pusher_knows_the_executed_action():
+def test_hindsight_on_the_pusher_uses_the_executed_action():
+    """Rewards by hand, 1.25 and 0.5 a metre in the 1-norm and 0.1 a squared torque of 2 a N m."""
     problem = make_problem("mbrl-pusher", "rpl", SMALL)
-    state = learner.create(jax.random.key(0), *problem.sizes, SMALL.learner)
-    replay, progress = Replay(4, problem.horizon, *problem.sizes), Progress()
+    state, replay, progress = new_learner(SMALL, problem), replay_for(problem), Progress()
     run_cycle(SMALL, problem, state, replay, progress)
-    generator = np.random.default_rng
-    batch = replay.sample((300,), generator(0), 1.0, problem.rules)
-    stored = replay.sample((300,), generator(0), 0.0, problem.rules)
-    layout = problem.controller_task.layout
-    achieved = batch.next_observation[:, layout.object_position]
-    # By hand: only the cylinder's distance to the goal changes, 1.25 a metre in the 1-norm.
-    there, here = (np.abs(achieved - part.goal).sum(axis=1) for part in (batch, stored))
-    np.testing.assert_allclose(batch.reward, stored.reward - 1.25 * (there - here), atol=1e-5)
-    assert np.abs(there - here).max() > 0.1
-    # And the stored reward counts the executed action, which is not the stored residual.
-    tip = batch.next_observation[:, layout.tip_position]
-    effort = -stored.reward - 1.25 * here - 0.5 * np.abs(tip - achieved).sum(axis=1)
-    assert (effort > -1e-5).all()
-    assert np.abs(effort - 0.1 * ((2 * batch.action) ** 2).sum(axis=1)).max() > 0.01
+    layout = problem.evaluation_task.layout
+    for hindsight in (0.0, 1.0):
+        batch = replay.sample((300,), np.random.default_rng(0), hindsight, problem.rules)
+        seen = batch.next_observation["observation"].astype(np.float64)
+        goal = batch.observation["desired_goal"].astype(np.float64)
+        cylinder, tip = seen[:, layout.object_position], seen[:, layout.tip_position]
+        far = 1.25 * np.abs(cylinder - goal).sum(axis=1) + 0.5 * np.abs(tip - cylinder).sum(axis=1)
+        effort = 0.1 * ((2 * batch.action.astype(np.float64)) ** 2).sum(axis=1)
+        np.testing.assert_allclose(batch.reward, -far - effort, rtol=1e-5)
+        assert len(np.unique(goal, axis=0)) > 1 or not hindsight
+    # Which is neither the residual nor the base action.
+    assert np.abs(batch.base_action).max() > 0.1
+    assert np.abs(batch.action - batch.base_action).max() > 0.1

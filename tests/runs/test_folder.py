@@ -24,7 +24,7 @@ RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl tr
 
 def small_learner(seed=0):
     config = LearnerConfig(hidden=(4,))
-    return learner.create(jax.random.key(seed), 3, 2, 1, config)
+    return learner.create(jax.random.key(seed), {"observation": 3, "desired_goal": 2}, 1, config)
 
 
 def begin(folder):

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from rpl import learner
-from rpl.config import BurnInConfig, ExplorationConfig
+from rpl.config import BurnInConfig, ExplorationConfig, ResidualConfig
 from rpl.presets import FAST, PAPER
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS
 from rpl.replay.buffer import Replay
 from rpl.rollout.evaluate import Outcome, evaluate
-from rpl.rollout.policies import controller_policy, exploring_policy, greedy_policy
+from rpl.rollout.policies import ExploringPolicy, GreedyPolicy
+from rpl.runs.session import new_learner
 from rpl.training.burn_in import ends_burn_in, is_burning_in, is_quiet
 from rpl.training.epoch import EpochEnd
 from rpl.training.loop import TrainingDiverged, run_cycle, train
@@ -63,7 +64,7 @@ def test_the_first_row_says_whether_a_burn_in_follows(bare_problem, steps, burni
     rows = []
     observer = SimpleNamespace(on_evaluation=rows.append, on_evaluating=lambda *_: None)
     keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
-    state, replay = learner_for(bare_problem), Replay(4, 50, *bare_problem.sizes)
+    state, replay = learner_for(bare_problem), replay_for(bare_problem, 4)
     train(config, bare_problem, state, replay, Progress(), keeper, observer, lambda: True)
     assert rows[0]["burning_in"] == burning
 
@@ -76,7 +77,7 @@ def test_an_observer_hears_of_both_evaluations_and_the_controller_is_judged_once
     )
     keeper = SimpleNamespace(append=lambda row: None, save=lambda *_, **__: None)
     end_epoch = EpochEnd(
-        SMALL, bare_problem, Replay(4, 50, *bare_problem.sizes), Progress(), keeper, observer
+        SMALL, bare_problem, replay_for(bare_problem, 4), Progress(), keeper, observer
     )
     state = learner_for(bare_problem)
     end_epoch(state)
@@ -124,7 +125,11 @@ def bare_problem():
 
 
 def learner_for(problem, config=SMALL):
-    return learner.create(jax.random.key(0), *problem.sizes, config.learner)
+    return new_learner(config, problem)
+
+
+def replay_for(problem, capacity):
+    return Replay(capacity, problem.horizon, problem.seen, problem.action_size)
 
 
 def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
@@ -135,7 +140,7 @@ def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
         return np.full((len(observation["observation"]), 4), 0.123)
 
     problem = replace(bare_problem, controller=controller)
-    policy = exploring_policy(
+    policy = ExploringPolicy(
         learner_for(problem),
         problem,
         ExplorationConfig(noise=0.0, random=0.25, expert=0.5),
@@ -143,7 +148,8 @@ def test_exploration_mixes_controller_random_and_learned_actions(bare_problem):
         4,
     )
     observation, _ = problem.task.reset(seed=0)
-    actions = np.stack([policy(observation, np.arange(4), t) for t in range(50)])
+    policy.reset(np.ones(4, bool))
+    actions = np.stack([policy(observation, None) for _ in range(50)])
     by_controller = np.isclose(actions, 0.123).all(axis=2)
     by_learner = (actions == 0.0).all(axis=2)  # an untrained zero-last actor
     assert by_controller.mean() == pytest.approx(0.5, abs=0.1)
@@ -156,27 +162,38 @@ def test_disturbances_do_not_depend_on_how_many_environments_run(bare_problem):
     observation, _ = bare_problem.task.reset(seed=0)
     exploration = ExplorationConfig(noise=0.3, random=0.2)
 
-    def actions(rows):
-        policy = exploring_policy(state, bare_problem, exploration, np.random.default_rng(1), 4)
-        return policy({k: v[rows] for k, v in observation.items()}, rows, 7)
+    def actions(num_envs):
+        """Of the eighth step of each of four episodes, in rounds of so many environments."""
+        policy = ExploringPolicy(state, bare_problem, exploration, np.random.default_rng(1), 4)
+        said = []
+        for first in range(0, 4, num_envs):
+            policy.reset(np.ones(num_envs, bool))
+            rows = np.resize(np.arange(first, min(first + num_envs, 4)), num_envs)
+            seen = {name: part[rows] for name, part in observation.items()}
+            here = [policy(seen, None) for _ in range(8)][-1]
+            said.append(here[: 4 - first])
+        return np.concatenate(said)
 
-    together = actions(np.arange(4))
-    apart = np.concatenate([actions(np.array([i])) for i in range(4)])
-    np.testing.assert_array_equal(together, apart)
+    together = actions(4)
+    for num_envs in (1, 2, 3):
+        np.testing.assert_array_equal(actions(num_envs), together)
 
 
 def test_untrained_residual_policy_is_its_controller_in_evaluation():
     problem = make_problem("slippery-push", "rpl", SMALL)
     seeds = list(range(2))
-    alone = evaluate(problem.controller_task, controller_policy(problem), seeds, 50)
-    policy = evaluate(problem.evaluation_task, greedy_policy(learner_for(problem)), seeds, 50)
+    greedy = GreedyPolicy(learner_for(problem), problem)
+    alone = evaluate(problem.evaluation_task, problem.level(), seeds, 50)
+    policy = evaluate(problem.evaluation_task, greedy, seeds, 50, base=problem.base())
     np.testing.assert_array_equal(alone.returns, policy.returns)
+    assert policy.largest_deviation == policy.mean_deviation == (0.0,) * 4
+    assert policy.clipped_share > 0.0  # where the controller itself is at a bound
 
 
 def test_a_loss_that_stays_non_finite_stops_the_run(bare_problem, monkeypatch):
     config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
     state, progress = learner_for(bare_problem), Progress()
-    replay = Replay(20, 50, *bare_problem.sizes)
+    replay = replay_for(bare_problem, 20)
     real = learner.update
 
     def broken(*arguments):
@@ -195,7 +212,7 @@ def test_a_learner_that_is_not_finite_is_not_kept_however_good_its_losses(
     bare_problem, monkeypatch
 ):
     state, progress = learner_for(bare_problem), Progress()
-    replay = Replay(20, 50, *bare_problem.sizes)
+    replay = replay_for(bare_problem, 20)
     real = learner.update
 
     def broken(*arguments):
@@ -216,7 +233,7 @@ def test_a_policy_is_untrained_until_its_actor_took_a_step(bare_problem, rule):
         SMALL, burn_in=BurnInConfig(rule=rule, minimum_steps=200, threshold=1e9), cycles_per_epoch=1
     )
     state, progress = learner_for(bare_problem), Progress()
-    replay = Replay(40, 50, *bare_problem.sizes)
+    replay = replay_for(bare_problem, 40)
     observer = SimpleNamespace(
         on_evaluation=lambda _: None, on_evaluating=lambda *_: None, on_cycle=lambda *_: None
     )
@@ -237,7 +254,7 @@ def test_a_policy_is_untrained_until_its_actor_took_a_step(bare_problem, rule):
 def test_one_bad_cycle_is_forgotten(bare_problem, monkeypatch):
     config = replace(SMALL, burn_in=BurnInConfig(rule="steps"))
     before, progress = learner_for(bare_problem), Progress(bad_cycles=2)
-    replay = Replay(20, 50, *bare_problem.sizes)
+    replay = replay_for(bare_problem, 20)
     after, _, steps = run_cycle(config, bare_problem, before, replay, progress)
     assert (progress.bad_cycles, steps, progress.environment_steps) == (0, 200, 200)
     assert after is not before
@@ -259,6 +276,48 @@ def test_row_says_what_happened(bare_problem):
     assert "policy_return_low" not in row
     by_return = metrics_row(replace(bare_problem, judged_by="return"), progress, policy, controller)
     assert by_return["policy_return_low"] <= -2.0 <= by_return["policy_return_high"]
+
+
+def test_the_residuals_size_is_that_of_what_took_effect(bare_problem):
+    scale = (0.5, 2.0, 0.0, 1.0)
+    problem = replace(bare_problem, residual=ResidualConfig(scale=scale))
+    policy = Outcome(
+        np.ones(2, bool), np.zeros(2), mean_deviation=(0.2, 0.3, 0.0, 0.05), clipped_share=0.25
+    )
+    controller = Outcome(np.zeros(2, bool), np.zeros(2))
+    row = metrics_row(problem, Progress(), policy, controller)
+    # In units of each component's scale; the one that cannot be added to has no say.
+    assert row["residual_size"] == pytest.approx((0.2 / 0.5 + 0.3 / 2.0 + 0.05) / 3)
+    assert row["clipped_share"] == 0.25
+    silent = replace(bare_problem, residual=ResidualConfig(scale=0.0))
+    assert metrics_row(silent, Progress(), policy, controller)["residual_size"] == 0.0
+    alone = metrics_row(bare_problem, Progress(), controller, controller)
+    assert (alone["residual_size"], alone["clipped_share"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("critic_input", ["residual", "sum"])
+def test_a_cycle_learns_with_the_scale_and_judges_what_it_was_told_to(critic_input, monkeypatch):
+    residual = ResidualConfig(scale=(0.5, 1.0, 2.0, 0.0), critic_input=critic_input)
+    config = replace(SMALL, burn_in=BurnInConfig(rule="steps"), residual=residual)
+    problem = make_problem("slippery-push", "rpl", config)
+    given, real = [], learner.update
+
+    def watched(config, state, batches, setting, *rest):
+        given.append((batches, setting))
+        return real(config, state, batches, setting, *rest)
+
+    monkeypatch.setattr(learner, "update", watched)
+    replay = Replay(4, 50, problem.seen, 4, 4)
+    run_cycle(config, problem, learner_for(problem), replay, Progress())
+    (batches, setting), *others = given
+    assert not others
+    assert setting.judges_sums == (critic_input == "sum")
+    np.testing.assert_array_equal(setting.scale, np.float32((0.5, 1.0, 2.0, 0.0)))
+    assert batches.base_action.shape == batches.action.shape
+    # Nothing is ever added where the scale is 0.
+    clipped = np.clip(batches.base_action[..., 3], -1.0, 1.0)
+    np.testing.assert_array_equal(batches.action[..., 3], clipped)
+    assert np.abs(batches.action - batches.base_action).max() > 0.1
 
 
 @pytest.mark.parametrize(("judged_by", "better"), [("success", False), ("return", True)])

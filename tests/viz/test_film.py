@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from acting import Scripted
 from rpl.tasks import FetchTask
 from rpl.tasks.rendering import RenderingError
 from rpl.viz.film import BAR, GAP, Recording, record, side_by_side, write_film, write_strip
@@ -85,14 +86,16 @@ class Still(FetchTask):
 def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:
     task, seen = Still(1, num_threads=1), []
 
-    def policy(observation: dict, episodes: np.ndarray, step: int) -> np.ndarray:
+    def still(observation: dict, episodes: np.ndarray, step: int) -> np.ndarray:
         seen.append((step, observation["desired_goal"].copy(), int(episodes[0])))
         return np.zeros((1, 4))
 
+    policy = Scripted(still)
     films = [record(task, policy, 7, 50, "x", size=(8, 8)) for _ in range(2)]
     assert [int(f[0, 0, 0]) for f in films[0].frames] == list(range(51))
     assert films[0].fps == task.metadata["render_fps"]
     assert [step for step, _, _ in seen] == 2 * list(range(50))
+    assert [episode for _, _, episode in seen] == [0] * 50 + [1] * 50  # it is told of both
     np.testing.assert_array_equal(seen[0][1], seen[50][1])
     assert not films[0].success  # doing nothing leaves the object where it was
 
@@ -100,12 +103,12 @@ def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:
 def test_the_goal_reached_at_the_last_step_counts_as_success() -> None:
     task = Still(1, num_threads=1, max_episode_steps=2)
     task.success_distance = 10.0
-    assert record(task, lambda *_: np.zeros((1, 4)), 0, 50, "x", size=(8, 8)).success
+    assert record(task, Scripted(lambda *_: np.zeros((1, 4))), 0, 50, "x", size=(8, 8)).success
 
 
 def test_a_task_with_several_simulations_is_refused() -> None:
     with pytest.raises(ValueError, match="one simulation"):
-        record(FetchTask(2, num_threads=1), lambda *_: np.zeros((2, 4)), 0, 5, "x")
+        record(FetchTask(2, num_threads=1), Scripted(lambda *_: np.zeros((2, 4))), 0, 5, "x")
 
 
 def test_a_machine_that_cannot_draw_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,4 +117,4 @@ def test_a_machine_that_cannot_draw_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("mujoco.Renderer", broken)
     with pytest.raises(RenderingError, match="no picture can be drawn"):
-        record(FetchTask(1, num_threads=1), lambda *_: np.zeros((1, 4)), 0, 5, "x")
+        record(FetchTask(1, num_threads=1), Scripted(lambda *_: np.zeros((1, 4))), 0, 5, "x")

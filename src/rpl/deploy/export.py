@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OPSET = 17
 IR_VERSION = 9  # read by every onnxruntime since 1.17
 TOLERANCE = 1e-5
-CONTROLLER_ACTION = "controller_action"
+CONTROLLER_ACTION, ACTION, RESIDUAL = "controller_action", "action", "residual"
 
 
 def export(policy: Policy, path: Path) -> float:
@@ -34,8 +34,9 @@ def export(policy: Policy, path: Path) -> float:
     The file's inputs are the parts of an observation that the learner sees, each (n, size):
     ``observation``, and for tasks with goals ``desired_goal``; for a residual also
     ``controller_action`` (n, action_dim). Its outputs are ``action`` and ``residual``,
-    (n, action_dim). All are float32; actions are in the environment's units. Its metadata say
-    the bounds, the scale, and the number of frames that an observation holds.
+    (n, action_dim). A part of one's own with one of these three names is the input
+    ``observed_<name>``. All are float32; actions are in the environment's units. Its metadata
+    say the bounds, the scale, and the number of frames that an observation holds.
 
     Args:
         policy: from ``rpl.load``.
@@ -115,11 +116,21 @@ class _Graph:
         return parts[0] if len(parts) == 1 else self.add("Mean", *parts)
 
 
+<<<<<<< HEAD
 def _model(policy: Policy) -> ModelProto:
+=======
+def input_name(part: str) -> str:
+    """What the file calls a part of an observation."""
+    return f"observed_{part}" if part in (CONTROLLER_ACTION, ACTION, RESIDUAL) else part
+
+
+def _model(policy: Policy) -> Any:
+>>>>>>> seams
     from onnx import TensorProto, helper
 
     action_size = len(policy.action_low)
-    widths = policy.widths | ({CONTROLLER_ACTION: action_size} if policy.is_residual else {})
+    widths = {input_name(part): width for part, width in policy.widths.items()}
+    widths |= {CONTROLLER_ACTION: action_size} if policy.is_residual else {}
     graph = _Graph()
     base = _base(graph, policy) if policy.is_residual else None
     residual = _actor(graph, policy, base)
@@ -132,7 +143,7 @@ def _model(policy: Policy) -> ModelProto:
             [helper.make_tensor_value_info(k, floats, ["n", w]) for k, w in widths.items()],
             [
                 helper.make_tensor_value_info(k, floats, ["n", action_size])
-                for k in ("action", "residual")
+                for k in (ACTION, RESIDUAL)
             ],
             graph.constants,
         ),
@@ -168,7 +179,7 @@ def _base(graph: _Graph, policy: Policy) -> str:
 def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
     """f(s, g), over a history the mean of what the network says of each frame."""
     state, sizes = policy.state, policy.seen.sizes
-    names = [base if name == BASE_ACTION and base else name for name in sizes]
+    names = [base if name == BASE_ACTION and base else input_name(name) for name in sizes]
     shown = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
     shown = graph.normalized(shown, state.normalizer)
     number, size = state.actor.frames.number, sizes[OBSERVATION]
@@ -180,7 +191,12 @@ def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
             for ends in pairwise(range(0, size + 1, size // number))
         ]
     outputs = [graph.mlp(x, state.actor.network, len(policy.action_low)) for x in frames]
+<<<<<<< HEAD
     return graph.add("Identity", state.actor.to_onnx(graph, outputs), to="residual")
+=======
+    algorithm = ALGORITHMS["sac" if state.stochastic else "ddpg"]
+    return graph.add("Identity", algorithm.to_onnx(graph, outputs), to=RESIDUAL)
+>>>>>>> seams
 
 
 def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:
@@ -194,7 +210,7 @@ def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None
     action = graph.add("Add", graph.add("Mul", unit, reach), middle)
     # Rounding must not lead out of the action space.
     low, high = graph.constant(policy.action_low), graph.constant(policy.action_high)
-    graph.add("Min", graph.add("Max", action, low), high, to="action")
+    graph.add("Min", graph.add("Max", action, low), high, to=ACTION)
 
 
 def _middle_and_reach(graph: _Graph, policy: Policy) -> tuple[str, str]:
@@ -214,10 +230,10 @@ def largest_difference(policy: Policy, path: Path) -> float:
         reach = (policy.action_high - policy.action_low) / 2.0
         uniform = generator.uniform(-1.5, 1.5, (count, len(reach)))
         given = (policy.action_high + policy.action_low) / 2.0 + reach * uniform
-        feed = {**parts, CONTROLLER_ACTION: given}
+        feed = {**{input_name(k): v for k, v in parts.items()}, CONTROLLER_ACTION: given}
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
-        action, residual = session.run(["action", "residual"], inputs)
+        action, residual = session.run([ACTION, RESIDUAL], inputs)
         expected = policy.residual(observation, policy.to_unit(given))
         worst = max(worst, float(np.abs(residual - expected).max()))
         total = policy.combine(given, expected)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
+from acting import Scripted
 from rpl.rollout.collect import collect
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.gym.task import GymnasiumTask
@@ -14,7 +15,7 @@ SEEDS = [3, 8, 2**40 + 1, 5, 11]
 
 
 def scripted(actions):
-    return lambda observation, episodes, step: actions[episodes, step]
+    return Scripted(lambda observation, episodes, step: actions[episodes, step], len(actions))
 
 
 def unit_actions(action_size, steps=8):
@@ -46,7 +47,7 @@ def test_episodes_are_those_of_the_environment_alone(num_envs, parallel) -> None
         seen, rewards, terminated, _ = alone(Slide(), seed, native[i])
         assert episodes.length[i] == len(rewards)
         assert episodes.terminated[i] == terminated
-        np.testing.assert_array_equal(episodes.observation[i, : len(seen)], seen)
+        np.testing.assert_array_equal(episodes.observation["observation"][i, : len(seen)], seen)
         np.testing.assert_array_equal(episodes.reward[i, : len(rewards)], np.float32(rewards))
     assert episodes.terminated.any()
     assert not episodes.terminated.all()
@@ -66,7 +67,9 @@ def test_goals_and_successes_come_through(parallel) -> None:
         seen, _, terminated, info = alone(env, seed, np.clip(actions[i], -1, 1))
         for name in ("observation", "achieved_goal", "desired_goal"):
             expected = np.array([s[name] for s in seen])
-            np.testing.assert_allclose(getattr(episodes, name)[i, : len(seen)], expected, 1e-6)
+            stored = episodes.observation.get(name, episodes.achieved_goal)
+            np.testing.assert_allclose(stored[i, : len(seen)], expected, 1e-6)
+        assert episodes.observation.keys() == {"observation", "desired_goal"}
         assert episodes.success[i] == info["success"] == terminated
     assert task.reports_success
     task.close()

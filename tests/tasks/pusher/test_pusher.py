@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from acting import Scripted
+from rpl.observations import Seen
 from rpl.replay.buffer import Replay
 from rpl.replay.hindsight import GoalRules
 from rpl.rollout.collect import collect
@@ -112,31 +114,33 @@ def test_hindsight_recomputes_the_reward_of_the_new_goal(make_pusher) -> None:
     task, generator = make_pusher(2), np.random.default_rng(0)
     actions = generator.uniform(-1, 1, (2, 150, 7))
 
-    def policy(observation, episodes, step):
+    def replayed(observation, episodes, step):
         return actions[episodes, step]
 
-    episodes = collect(task, policy, [1, 2], 150)
-    replay = Replay(2, 150, 20, 3, 7)
+    episodes = collect(task, Scripted(replayed), [1, 2], 150)
+    replay = Replay(2, 150, Seen.of(task.single_observation_space), 7)
     replay.store(episodes)
     stored = replay.sample((200,), generator, 0.0, GoalRules(task.compute_reward))
     # The fixed goal again: what hindsight recomputes is what the episode earned.
-    recomputed = task.predicted_reward(stored.next_observation, stored.action, stored.goal)
+    seen, goal = (stored.next_observation[name] for name in ("observation", "desired_goal"))
+    recomputed = task.predicted_reward(seen, stored.action, goal)
     np.testing.assert_allclose(recomputed, stored.reward, rtol=1e-5)
     batch = replay.sample((200,), generator, 1.0, GoalRules(task.compute_reward))
-    positions = batch.next_observation[:, task.layout.object_position]
-    assert (batch.goal != GOAL.astype(np.float32)).any(axis=1).all()
-    hand = abs(batch.next_observation[:, task.layout.tip_position] - positions).sum(axis=1)
+    seen, goal = (batch.next_observation[name] for name in ("observation", "desired_goal"))
+    positions = seen[:, task.layout.object_position]
+    assert (goal != GOAL.astype(np.float32)).any(axis=1).all()
+    hand = abs(seen[:, task.layout.tip_position] - positions).sum(axis=1)
     effort = (4 * batch.action**2).sum(axis=1)
-    expected = -(1.25 * abs(positions - batch.goal).sum(axis=1) + 0.5 * hand + 0.1 * effort)
+    expected = -(1.25 * abs(positions - goal).sum(axis=1) + 0.5 * hand + 0.1 * effort)
     np.testing.assert_allclose(batch.reward, expected, rtol=1e-5)
 
 
 def test_returns_are_those_of_the_published_scene(make_pusher) -> None:
     def mean_return(task: PusherTask, actions: np.ndarray) -> float:
-        def policy(observation, episodes, step):
+        def replayed(observation, episodes, step):
             return actions[episodes, step]
 
-        return collect(task, policy, range(100), 150).returns.mean()
+        return collect(task, Scripted(replayed), range(100), 150).returns.mean()
 
     # The published model file earns -143.9 and, with random torques up to 1 N m, -184.0
     # (100 episodes, standard errors 0.4 and 1.3).

@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import GOAL_PARTS
+from rpl.observations import BASE_ACTION, GOAL_PARTS, SIMULATOR_STATE
 
 
 class UnsuitableEnvironment(Failure, ValueError):
@@ -77,6 +77,11 @@ def check_observation_space(space: gymnasium.Space) -> None:
                 "gymnasium.wrappers.FlattenObservation"
             )
         parts = dict(space.spaces)
+        for name in {BASE_ACTION, SIMULATOR_STATE} & parts.keys():
+            raise UnsuitableEnvironment(
+                f"the observation has a part {name}, a name that has a meaning of its own here: "
+                "give it another"
+            )
     for name, part in parts.items():
         if not isinstance(part, gymnasium.spaces.Box) or len(part.shape) != 1:
             raise UnsuitableEnvironment(
