@@ -12,7 +12,7 @@ from rich.text import Text
 from rpl.paper.folders import Places, Run, Standing, seconds_left, speeds
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import every
-from rpl.viz.numbers import format_steps
+from rpl.viz.run_data import format_steps
 
 SECONDS_BETWEEN_LINES = 60.0
 STYLES = {

@@ -20,8 +20,7 @@ from rpl.paper.tables import (
     with_interval,
 )
 from rpl.viz.curves import RunData
-from rpl.viz.numbers import format_steps
-from rpl.viz.run_data import LEVEL
+from rpl.viz.run_data import LEVEL, format_steps
 
 AS_IT_IS = " (as it is)"
 

@@ -12,8 +12,7 @@ from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
 from rpl.paper.results import TASKS, Results, cell_of
 from rpl.paper.statistics import Interval, Summary, interquartile_mean, quantity_of
-from rpl.viz.numbers import format_steps
-from rpl.viz.run_data import LEVEL
+from rpl.viz.run_data import LEVEL, format_steps
 
 MISSING = "missing"
 NOTHING = "-"

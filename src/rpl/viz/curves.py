@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from rpl.viz.numbers import format_steps
-from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, read_run
+from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, format_steps, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -79,7 +78,7 @@ def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
 
 
 def label_axes(axes: Axes, title: str, quantity: str, size: float) -> None:
-    """The title, in points, and beneath it smaller what the axes show."""
+    """The title, of ``size`` points, and in letters a point smaller what the axes show."""
     axes.set_title(title, fontsize=size)
     axes.set_xlabel("environment steps", fontsize=size - 1)
     axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=size - 1)
@@ -153,14 +152,9 @@ def _draw_legend(figure: Figure, panels: np.ndarray) -> None:
     for axes in panels:
         handles, labels = axes.get_legend_handles_labels()
         entries.update(zip(labels, handles, strict=True))
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=_legend_columns(list(entries), figure.get_figwidth()),
-        frameon=False,
-        fontsize=10,
-    )
+    columns = _legend_columns(list(entries), figure.get_figwidth())
+    style = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 10}
+    figure.legend(list(entries.values()), list(entries), **style)
 
 
 def _legend_columns(labels: Sequence[str], inches: float) -> int:

@@ -12,8 +12,7 @@ from tempfile import TemporaryDirectory
 
 from rpl.runs.settings import flat
 from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
-from rpl.viz.numbers import format_steps
-from rpl.viz.run_data import LEVEL, Record
+from rpl.viz.run_data import LEVEL, Record, format_steps
 
 STYLE = """
 :root { color-scheme: light; }

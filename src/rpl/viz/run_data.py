@@ -132,3 +132,11 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
     except (TypeError, ValueError) as error:
         raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error
+
+
+def format_steps(steps: float, position: object = None) -> str:
+    """1500000 -> 1.5M, 40000 -> 40k, 0 -> 0."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if abs(steps) >= size:
+            return f"{steps / size:g}{letter}"
+    return f"{steps:g}"
