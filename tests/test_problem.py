@@ -17,12 +17,8 @@ from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import CONTROLLERS, TASKS
 from rpl.registry.custom import own_problem
-<<<<<<< HEAD
 from rpl.registry.names import EnvironmentOptions
-=======
-from rpl.registry.names import OwnOptions
 from rpl.registry.resolve import without_task
->>>>>>> seams
 from rpl.replay.buffer import Replay
 from rpl.rollout.collect import collect
 from rpl.runs.session import new_learner
@@ -98,7 +94,7 @@ def test_replay_holds_what_was_executed_and_what_the_base_policy_did(controller,
 @observing_or_not
 def test_a_controller_with_a_memory_is_a_base_policy_like_any_other(observing) -> None:
     problem = own_problem(
-        "Pendulum-v1", Remembering, sums(observing), OwnOptions(max_episode_steps=5)
+        "Pendulum-v1", Remembering, sums(observing), EnvironmentOptions(max_episode_steps=5)
     )
     acting = residuals(1)
     replay = stored(problem, acting, [3, 4])
@@ -111,7 +107,7 @@ def test_a_controller_with_a_memory_is_a_base_policy_like_any_other(observing) -
 
 @observing_or_not
 def test_a_controller_may_go_by_parts_that_are_neither_state_nor_goal(observing) -> None:
-    problem = own_problem(toys.Windy, toys.against_the_wind, sums(observing), OwnOptions())
+    problem = own_problem(toys.Windy, toys.against_the_wind, sums(observing), EnvironmentOptions())
     assert list(problem.seen.sizes) == [
         "observation",
         "wind",
@@ -141,9 +137,11 @@ def test_with_any_controller_a_critic_of_sums_learns(own) -> None:
         settings = replace(without_task("discrete-mpc-push"), expansions=1)
         problem = make_problem("push", "rpl", config, LEAN, "discrete-mpc-push", settings)
     elif own == "memory":
-        problem = own_problem("Pendulum-v1", Remembering, config, OwnOptions(max_episode_steps=9))
+        problem = own_problem(
+            "Pendulum-v1", Remembering, config, EnvironmentOptions(max_episode_steps=9)
+        )
     else:
-        problem = own_problem(toys.Windy, toys.against_the_wind, config, OwnOptions())
+        problem = own_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
     size = problem.action_size
     replay = Replay(4, problem.horizon, problem.seen, size, size)
     state = new_learner(config, problem)
@@ -153,19 +151,6 @@ def test_with_any_controller_a_critic_of_sums_learns(own) -> None:
     assert np.any(learned.actor.network.weights[-1] != 0.0)
 
 
-<<<<<<< HEAD
-def test_nor_can_one_about_parts_that_are_not_kept() -> None:
-    with pytest.raises(ValueError, match="of which wind is not kept"):
-        own_problem(Windy, toys.to_goal, SUMS, EnvironmentOptions())
-
-
-def test_nor_can_a_controller_with_a_memory() -> None:
-    with pytest.raises(ValueError, match="has a memory"):
-        own_problem("Pendulum-v1", Remembering, SUMS, EnvironmentOptions())
-
-
-def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
-=======
 def test_a_problem_says_what_the_learner_adds_to_and_sees() -> None:
     problem = make_problem("slippery-push", "rpl", SUMS, LEAN)
     assert problem.adds
@@ -183,7 +168,6 @@ def test_a_problem_says_what_the_learner_adds_to_and_sees() -> None:
 
 @pytest.mark.parametrize("critic_input", ["sum", "residual"])
 def test_the_critic_learns_what_it_is_to_judge_on_ones_own_environment(critic_input) -> None:
->>>>>>> seams
     """The critic of a problem of one step: only what is executed counts, at twice the residual."""
     config = replace(
         SUMS,
@@ -200,15 +184,9 @@ def test_the_critic_learns_what_it_is_to_judge_on_ones_own_environment(critic_in
             discount=0.5,
         ),
     )
-<<<<<<< HEAD
     problem = own_problem(OneStep, half_back, config, EnvironmentOptions())
-    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
-    replay = Replay(64, problem.horizon, *problem.sizes)
-=======
-    problem = own_problem(OneStep, half_back, config, OwnOptions())
     state = new_learner(config, problem)
     replay = Replay(64, problem.horizon, problem.seen, 1, 1)
->>>>>>> seams
     for _ in range(2):
         state, _, _ = run_cycle(config, problem, state, replay, Progress())
     executed = np.linspace(-1.0, 1.0, 9)[:, None].astype(np.float32)

@@ -333,7 +333,7 @@ def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_
 @pytest.mark.parametrize("part", ["base_action", "simulator_state"])
 def test_a_part_with_a_name_that_means_something_else_here_is_refused(part) -> None:
     with pytest.raises(UnsuitableEnvironment, match=f"a part {part}, a name that has a meaning"):
-        own_task(lambda: toys.Windy(part), OwnOptions(), 1)
+        own_task(lambda: toys.Windy(part), EnvironmentOptions(), 1)
 
 
 def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> None:
@@ -346,7 +346,7 @@ def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> N
     config = dataclasses.replace(
         config, learner=dataclasses.replace(config.learner, zero_last=False)
     )
-    problem = own_problem(toys.Windy, toys.against_the_wind, config, OwnOptions())
+    problem = own_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
     record = {"task": "toys:Windy", "method": "rpl", "controller": "toys:against_the_wind"}
     policy = Policy(new_learner(config, problem), problem, record)
     assert export(policy, tmp_path / "policy.onnx") <= 1e-5
@@ -555,7 +555,9 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
         collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
-    reach = own_problem("toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0)))
+    reach = own_problem(
+        "toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0))
+    )
     assert reach.judged_by == "success"
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
@@ -658,13 +660,10 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
             return np.zeros((len(observation), 1))
 
     config = small_config()
-<<<<<<< HEAD
-    problem = own_problem(Slide, Counting(), config, EnvironmentOptions(judged_by="return"))
-    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
-=======
-    problem = own_problem(Slide, Counting(), config, OwnOptions(judged_by="return"), residual)
+    problem = own_problem(
+        Slide, Counting(), config, EnvironmentOptions(judged_by="return"), residual
+    )
     state = new_learner(config, problem)
->>>>>>> seams
     counting = problem.exploring_controller.controller
     for share in (0.1, 1.0):
         exploration = ExplorationConfig(noise=0.1, random=0.0, expert=share)
@@ -690,15 +689,7 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     config = small_config()
-<<<<<<< HEAD
     problem = own_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
-    state = learner.create(jax.random.key(0), *problem.sizes, config.learner)
-    exploration = ExplorationConfig(random=0.0, expert=1.0)
-    policy = exploring_policy(state, problem, exploration, np.random.default_rng(0), 4)
-    observation, _ = problem.task.reset(seed=0)
-    assert not policy(observation, np.arange(4), 0).any()
-=======
-    problem = own_problem(Slide, toys.batch, config, OwnOptions(judged_by="return"))
     exploration = ExplorationConfig(noise=0.5, random=0.0, expert=1.0)
     policy = ExploringPolicy(
         new_learner(config, problem), problem, exploration, np.random.default_rng(0), 4
@@ -706,7 +697,6 @@ def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     acted = collect(problem.task, policy, [0, 2, 4, 6], 8, problem.exploring_base())
     np.testing.assert_array_equal(acted.action, acted.base_action[:, :-1])
     assert acted.action.any()
->>>>>>> seams
 
 
 def test_a_run_folder_may_have_the_name_of_an_environment(tmp_path, monkeypatch) -> None:
@@ -740,7 +730,9 @@ def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None
     assert (config.episodes_per_cycle, config.learner.updates_per_cycle) == (episodes, updates)
     per_update = config.learner.polyak ** (1 / updates)
     assert per_update == pytest.approx(0.8 ** (1 / 40))
-    assert config_for_horizon(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+    assert (
+        config_for_horizon(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+    )
 
 
 @pytest.mark.parametrize(

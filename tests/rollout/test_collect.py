@@ -201,14 +201,8 @@ def test_episodes_hold_what_was_executed_and_what_the_base_policy_would_do(clip,
             seen = np.stack([np.full(length + 1, seed), t], axis=1).astype(float)
             asked = third(seen)
             expected = np.clip(asked, -1, 1) if clip else asked
-<<<<<<< HEAD
-            np.testing.assert_array_equal(
-                episodes.base_action[i, : length + 1], np.float32(expected)
-            )
-=======
             base_action = episodes.base_action[i, : length + 1]
             np.testing.assert_array_equal(base_action, np.float32(expected))
->>>>>>> seams
             assert not episodes.base_action[i, length + 1 :].any()
     assert episodes.action.dtype == episodes.base_action.dtype == np.float32
 

@@ -116,16 +116,12 @@ class _Graph:
         return parts[0] if len(parts) == 1 else self.add("Mean", *parts)
 
 
-<<<<<<< HEAD
-def _model(policy: Policy) -> ModelProto:
-=======
 def input_name(part: str) -> str:
     """What the file calls a part of an observation."""
     return f"observed_{part}" if part in (CONTROLLER_ACTION, ACTION, RESIDUAL) else part
 
 
-def _model(policy: Policy) -> Any:
->>>>>>> seams
+def _model(policy: Policy) -> ModelProto:
     from onnx import TensorProto, helper
 
     action_size = len(policy.action_low)
@@ -191,12 +187,7 @@ def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
             for ends in pairwise(range(0, size + 1, size // number))
         ]
     outputs = [graph.mlp(x, state.actor.network, len(policy.action_low)) for x in frames]
-<<<<<<< HEAD
-    return graph.add("Identity", state.actor.to_onnx(graph, outputs), to="residual")
-=======
-    algorithm = ALGORITHMS["sac" if state.stochastic else "ddpg"]
-    return graph.add("Identity", algorithm.to_onnx(graph, outputs), to=RESIDUAL)
->>>>>>> seams
+    return graph.add("Identity", state.actor.to_onnx(graph, outputs), to=RESIDUAL)
 
 
 def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:
