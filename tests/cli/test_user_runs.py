@@ -482,7 +482,9 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
         for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
-    reach = own_problem("toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0)))
+    reach = own_problem(
+        "toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0))
+    )
     assert reach.judged_by == "success"
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
@@ -645,7 +647,9 @@ def test_the_rhythm_fits_the_episodes_length(horizon, episodes, updates) -> None
     assert (config.episodes_per_cycle, config.learner.updates_per_cycle) == (episodes, updates)
     per_update = config.learner.polyak ** (1 / updates)
     assert per_update == pytest.approx(0.8 ** (1 / 40))
-    assert config_for_horizon(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+    assert (
+        config_for_horizon(PRESETS["fast"].config, horizon, processes=3).episodes_per_cycle % 3 == 0
+    )
 
 
 @pytest.mark.parametrize(
