@@ -14,9 +14,10 @@ import numpy as np
 
 from benchmarks.speed.measure import HORIZON, PEER_BARS, PUBLISHED, Row, best_rates, random_actions
 from benchmarks.speed.peers import published_rate
-from rpl.registry.catalog import TASKS
 from rpl.tasks.fetch.arm import MOVE_PER_ACTION, SUBSTEPS
-from rpl.tasks.fetch.table import FetchTask
+from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, FetchTask
+
+VARIATIONS = {"push": PUSH, "pick-and-place": PICK_AND_PLACE}
 
 SIMULATIONS = 32
 BARE_BAR = 0.9
@@ -31,7 +32,7 @@ def environment_rows(simulations: int = SIMULATIONS, repeats: int = 5) -> list[R
             ("published", ""): lambda id=published_id, a=actions: published_rate(id, a)
         }
         for physics in PEER_BARS:
-            options = replace(TASKS[name].options, physics=physics)
+            options = replace(VARIATIONS[name], physics=physics)
             single = FetchTask(1, options, num_threads=1)
             many = FetchTask(simulations, options, num_threads=1)
             contenders[physics, "bare"] = lambda t=many, a=actions: bare_rate(t, a)

@@ -199,63 +199,40 @@ class Config:
         Raises:
             ValueError: naming the option and what it may be.
         """
-        for names, fits, must_be in LIMITS:
-            values = {f"--{name.replace('_', '-')}": attrgetter(name)(self) for name in names}
+        for must_be, (fits, names) in LIMITS.items():
+            values = {name: attrgetter(name)(self) for name in names.split()}
+            values = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
             check_settings(values, fits, must_be)
         narrowest = {"--learner.hidden": min(self.learner.hidden, default=0)}
-        check_settings(narrowest, _at_least_one, "at least 1")
-        exploration = self.exploration
-        together = "--exploration.random and --exploration.expert together"
-        check_settings(
-            {together: exploration.random + exploration.expert}, _is_share, "between 0 and 1"
-        )
+        check_settings(narrowest, lambda value: value >= 1, "at least 1")
+        together = self.exploration.random + self.exploration.expert
+        both = {"--exploration.random and --exploration.expert together": together}
+        check_settings(both, lambda value: value <= 1.0, "between 0 and 1")
 
 
-def _at_least_one(value: float) -> bool:
-    return value >= 1
-
-
-def _is_share(value: float) -> bool:
-    return 0.0 <= value <= 1.0
-
-
-LIMITS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (
-        (
-            *("steps", "episodes_per_cycle", "cycles_per_epoch", "num_envs"),
-            *("evaluation_episodes", "final_evaluation_episodes"),
-            *("learner.batch_size", "learner.updates_per_cycle"),
-            *("learner.critics", "learner.actor_every", "replay.n_step", "replay.capacity"),
-        ),
-        _at_least_one,
-        "at least 1",
+LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "at least 1": (
+        lambda value: value >= 1,
+        "steps episodes_per_cycle cycles_per_epoch evaluation_episodes final_evaluation_episodes "
+        "num_envs learner.batch_size learner.updates_per_cycle learner.critics "
+        "learner.actor_every replay.n_step replay.capacity",
     ),
-    (
-        (
-            *("learner.actor_learning_rate", "learner.critic_learning_rate"),
-            *("learner.temperature_learning_rate", "learner.learning_rate_halving"),
-            *("learner.updates_per_step", "learner.initial_std", "learner.initial_temperature"),
-        ),
+    "above 0": (
         lambda value: 0.0 < value < math.inf,
-        "above 0",
+        "learner.actor_learning_rate learner.critic_learning_rate learner.learning_rate_halving "
+        "learner.temperature_learning_rate learner.updates_per_step learner.initial_std "
+        "learner.initial_temperature",
     ),
-    (
-        (
-            *("exploration.noise", "learner.action_l2", "learner.target_noise"),
-            *("learner.target_noise_clip", "burn_in.minimum_steps"),
-        ),
+    "at least 0": (
         lambda value: 0.0 <= value < math.inf,
-        "at least 0",
+        "exploration.noise learner.action_l2 learner.target_noise learner.target_noise_clip "
+        "burn_in.minimum_steps",
     ),
-    (
-        (
-            *("learner.polyak", "replay.hindsight", "burn_in.quiet_share"),
-            *("exploration.random", "exploration.expert"),
-        ),
-        _is_share,
-        "between 0 and 1",
+    "between 0 and 1": (
+        lambda value: 0.0 <= value <= 1.0,
+        "learner.polyak replay.hindsight exploration.random exploration.expert burn_in.quiet_share",
     ),
-    (("learner.discount",), lambda value: 0.0 <= value < 1.0, "at least 0 and below 1"),
-    (("seed",), lambda value: 0 <= value < LARGEST_SEED, "at least 0 and below 2^63"),
-)
+    "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
+    "at least 0 and below 2^63": (lambda value: 0 <= value < LARGEST_SEED, "seed"),
+}
 """What settings can be; None stands for one that was left open."""

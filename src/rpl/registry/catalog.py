@@ -122,6 +122,10 @@ class Method:
         )
 
 
+def _hook_task(summary: str, options: HookOptions) -> TaskEntry:
+    return TaskEntry(summary, options, make_hook_task, "reactive-hook", 100)
+
+
 TASKS: dict[str, TaskEntry] = {
     "push": TaskEntry("push a cube to a goal on the table", PUSH, FetchTask, "reactive-push", 50),
     "slippery-push": TaskEntry(
@@ -134,26 +138,10 @@ TASKS: dict[str, TaskEntry] = {
         "reactive-pick-and-place",
         50,
     ),
-    "hook": TaskEntry(
-        "drag a cube that is out of reach with a hook",
-        HOOK,
-        make_hook_task,
-        "reactive-hook",
-        100,
-    ),
-    "noisy-hook": TaskEntry(
-        "the same under sensor noise",
-        NOISY_HOOK,
-        make_hook_task,
-        "reactive-hook",
-        100,
-    ),
-    "complex-hook": TaskEntry(
-        "the same with other objects, over bumps that are not observed",
-        COMPLEX_HOOK,
-        make_hook_task,
-        "reactive-hook",
-        100,
+    "hook": _hook_task("drag a cube that is out of reach with a hook", HOOK),
+    "noisy-hook": _hook_task("the same under sensor noise", NOISY_HOOK),
+    "complex-hook": _hook_task(
+        "the same with other objects, over bumps that are not observed", COMPLEX_HOOK
     ),
     "mbrl-pusher": TaskEntry(
         "push a cylinder to a place with the torques of seven joints; dense reward",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -204,6 +205,7 @@ def settings_of(controller: object) -> Settings | None:
     return without_task(controller)
 
 
+@functools.cache
 def without_task(controller: str) -> Settings:
     """The settings of a controller, without the fields that the task fills."""
     entry = find("controller", CONTROLLERS, controller)

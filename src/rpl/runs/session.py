@@ -28,12 +28,14 @@ from rpl.training.progress import Progress
 
 
 class Training(Protocol):
-    """A method at work: what it learns, where it stands, and how it goes on."""
+    """A method at work.
+
+    It finishes a ``unit`` before it heeds an interruption; ``facts`` stand in ``config.json``
+    beside the settings; ``standing`` and ``last_words`` are for people.
+    """
 
     unit: str
-    """What is finished before an interruption is heeded."""
     facts: Record
-    """What ``config.json`` says beside the settings."""
 
     def open(self, run: RunFolder) -> None:
         """Begins, or takes up what the folder holds."""
@@ -44,24 +46,16 @@ class Training(Protocol):
         ...
 
     @property
-    def steps(self) -> int:
-        """Environment steps done."""
-        ...
+    def steps(self) -> int: ...
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do."""
-        ...
+    def finished(self) -> bool: ...
 
     @property
-    def standing(self) -> str:
-        """How far it is, in words."""
-        ...
+    def standing(self) -> str: ...
 
     @property
-    def last_words(self) -> str | None:
-        """What there is to say of a finished run."""
-        ...
+    def last_words(self) -> str | None: ...
 
 
 class LearnerTraining:
@@ -75,7 +69,6 @@ class LearnerTraining:
         self.facts = facts_of(self.problem, self.config)
 
     def open(self, run: RunFolder) -> None:
-        """Begins, or takes up what the folder holds."""
         if run.resumed and format_of(run.path / "checkpoint/last.eqx") == 0:
             raise RunError(
                 f"{run.path} was begun by an earlier version, whose replay kept residuals where "
@@ -96,40 +89,26 @@ class LearnerTraining:
             ) from error
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
-        """Goes on to the end, or until ``interrupted``."""
-        problem = self.problem
-        with Display(
-            console, self.config.steps, problem.judged_by, problem.compared_with
-        ) as display:
-            train(
-                self.config,
-                problem,
-                self.state,
-                self.replay,
-                self.progress,
-                run,
-                display,
-                interrupted,
-            )
+        config, problem = self.config, self.problem
+        judged = problem.judged_by, problem.compared_with
+        with Display(console, config.steps, *judged) as display:
+            learned = self.state, self.replay, self.progress
+            train(config, problem, *learned, run, display, interrupted)
 
     @property
     def steps(self) -> int:
-        """Environment steps done."""
         return self.progress.environment_steps
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
         return self.steps >= self.config.steps
 
     @property
     def standing(self) -> str:
-        """How far it is, in words."""
         return f"{self.steps:,} of {self.config.steps:,} steps"
 
     @property
     def last_words(self) -> str | None:
-        """What there is to say of a finished run."""
         if not self.progress.is_untrained:
             return None
         return (
@@ -141,8 +120,7 @@ class LearnerTraining:
 class PlannerTraining:
     """PETS: a model of the task, learned from the episodes that are planned with it."""
 
-    unit = "trial"
-    last_words = None
+    unit, last_words = "trial", None
 
     def __init__(self, spec: RunSpec) -> None:
         assert isinstance(spec.config, PETSConfig)
@@ -150,13 +128,11 @@ class PlannerTraining:
         self.facts: Record = {"judged_by": "return"}
 
     def open(self, run: RunFolder) -> None:
-        """Begins, or takes up what the folder holds."""
         self.state, self.progress = create_state(self.config, self.problem), PETSProgress()
         if run.resumed:
             self.state, self.progress = run.restore(self.state, PETSProgress)
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
-        """Goes on to the end, or until ``interrupted``."""
         steps, trials = self.config.steps(self.problem.horizon), self.config.trials + 1
         with Display(console, steps, "return", trials=trials) as display:
             train_pets(
@@ -165,17 +141,14 @@ class PlannerTraining:
 
     @property
     def steps(self) -> int:
-        """Environment steps done."""
         return self.progress.environment_steps
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
         return self.progress.finished
 
     @property
     def standing(self) -> str:
-        """How far it is, in words."""
         return f"{self.progress.trial} of {self.config.trials + 1} trials"
 
 
