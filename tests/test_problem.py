@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+import small
 import toys
 from rpl import learner
 from rpl.config import BurnInConfig, ExplorationConfig, LearnerConfig, ResidualConfig
-from rpl.presets import FAST
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import TASKS
 from rpl.registry.custom import own_problem
 from rpl.registry.names import OwnOptions
 from rpl.replay.buffer import Replay
@@ -21,10 +20,9 @@ from rpl.rollout.collect import collect
 from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
 
-SMALL = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2)
 SUM = ResidualConfig(scale=0.5, clip_controller=True, critic_input="sum")
-SUMS = replace(SMALL, residual=SUM)
-LEAN = replace(TASKS["slippery-push"].options, physics="lean")
+SUMS = replace(small.CONFIG, residual=SUM)
+LEAN = small.lean("slippery-push")
 
 
 def test_the_batch_holds_what_was_executed_and_what_was_proposed() -> None:
@@ -79,7 +77,7 @@ def test_where_the_controller_is_observed_it_need_not_be_asked_again() -> None:
 
 
 def test_the_residual_is_judged_unless_asked_and_where_there_is_none() -> None:
-    assert make_problem("slippery-push", "rpl", SMALL, LEAN).beneath is None
+    assert make_problem("slippery-push", "rpl", small.CONFIG, LEAN).beneath is None
     assert make_problem("slippery-push", "scratch", SUMS, LEAN).beneath is None
 
 
@@ -98,7 +96,7 @@ def test_nor_can_a_controller_with_a_memory() -> None:
         own_problem("Pendulum-v1", Remembering, SUMS, OwnOptions())
 
 
-def test_the_critic_learns_from_sums_on_ones_own_environment() -> None:
+def test_the_critic_learns_from_sums_on_a_user_environment() -> None:
     """The critic of a problem of one step: only what is executed counts, at twice the residual."""
     config = replace(
         SUMS,

@@ -1,15 +1,8 @@
-"""Small environments and controllers of somebody's own, as users write them."""
+"""Small environments and controllers, as users write them."""
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
-
-SMALL = (  # noqa: SIM905
-    "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "
-    "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
-    "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01"
-).split()
-"""Options of ``rpl train`` for a run of seconds."""
 
 
 class Slide(gymnasium.Env):

@@ -4,18 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from rpl.presets import FAST
+import small
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import TASKS
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import controller_policy, whole_policy
-
-CONFIG = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2, num_threads=1)
+from small import CONFIG
 
 
 def test_the_whole_policy_does_what_the_residual_task_executes() -> None:
-    options = replace(TASKS["push"].options, physics="lean")
-    problem = make_problem("push", "rpl", CONFIG, options)
+    problem = make_problem("push", "rpl", CONFIG, small.lean("push"))
     residual = np.array([[0.3, -1.0, 0.9, 0.0], [1.0, 1.0, -1.0, 0.5]])
     whole = whole_policy(problem, lambda observation, episodes, step: residual)
     observation, _ = problem.evaluation_task.reset(seed=0)
@@ -28,8 +25,7 @@ def test_the_whole_policy_does_what_the_residual_task_executes() -> None:
 
 def test_the_whole_policy_is_shown_what_the_residual_task_shows() -> None:
     config = replace(CONFIG, residual=replace(CONFIG.residual, observe_controller=True))
-    options = replace(TASKS["push"].options, physics="lean")
-    problem, other = (make_problem("push", "rpl", config, options) for _ in range(2))
+    problem, other = (make_problem("push", "rpl", config, small.lean("push")) for _ in range(2))
     whole = whole_policy(problem, lambda seen, episodes, step: seen["observation"][:, -4:] / -2.0)
     observation, _ = problem.controller_task.reset(seed=0)
     shown, _ = other.evaluation_task.reset(seed=0)
@@ -53,9 +49,7 @@ def test_a_controller_made_from_the_environment_acts_by_the_one_that_it_acts_in(
 
 
 def test_what_learns_the_whole_action_stays_as_it_is() -> None:
-    problem = make_problem(
-        "push", "scratch", CONFIG, replace(TASKS["push"].options, physics="lean")
-    )
+    problem = make_problem("push", "scratch", CONFIG, small.lean("push"))
     policy = controller_policy(problem)
     assert whole_policy(problem, policy) is policy
 
@@ -71,7 +65,7 @@ def test_a_controller_with_memory_forgets_where_episodes_begin() -> None:
             self.calls += 1
             return np.full((2, 4), 0.1 * self.calls)
 
-    problem = make_problem("push", "rpl", CONFIG, replace(TASKS["push"].options, physics="lean"))
+    problem = make_problem("push", "rpl", CONFIG, small.lean("push"))
     problem.controller = Counting()
     policy = controller_policy(problem)
     seen, _ = problem.controller_task.reset(seed=0)
