@@ -44,6 +44,7 @@ CONFIG = dataclasses.replace(
     FAST,
     episodes_per_cycle=2,
     evaluation_episodes=2,
+    final_evaluation_episodes=2,
     num_threads=1,
     learner=dataclasses.replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
 )
@@ -88,12 +89,16 @@ class Silent:
         self.ended[run.folder] = error
 
 
+def without_clocks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of metrics without those that no two runs have alike."""
+    clocks = ("wall_seconds", "steps_per_second")
+    return [{name: v for name, v in row.items() if name not in clocks} for row in rows]
+
+
 def metrics(folder: Path) -> list[dict[str, str]]:
     """The rows of a run, without its wall-clock columns."""
     with open(folder / "metrics.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    clocks = ("wall_seconds", "steps_per_second")
-    return [{name: v for name, v in row.items() if name not in clocks} for row in rows]
+        return without_clocks(list(csv.DictReader(file)))
 
 
 def steps_in(folder: Path) -> list[int]:

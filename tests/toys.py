@@ -3,6 +3,26 @@
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+
+class Batched(VectorEnv):
+    """A vector environment with its spaces, in which subclasses say what happens.
+
+    Plain observations of ``size`` numbers, or of a goal's three parts of so many if asked.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(self, num_envs: int, size: int, action_size: int, goals: bool = False) -> None:
+        self.num_envs = num_envs
+        plain = Box(-np.inf, np.inf, (size,), np.float64)
+        parts = ("observation", "achieved_goal", "desired_goal")
+        self.single_observation_space = Dict(dict.fromkeys(parts, plain)) if goals else plain
+        self.single_action_space = Box(-1.0, 1.0, (action_size,))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
 
 class Slide(gymnasium.Env):
