@@ -7,6 +7,7 @@ import pytest
 
 from rpl.cli.main import run
 from rpl.controllers.cached import Cache
+from rpl.pets.planner import OFFICIAL, SMALL
 from small import PLANNED_RUN, steps_in
 
 TRAIN = ("train", "mbrl-pusher", *PLANNED_RUN)
@@ -36,7 +37,8 @@ def test_a_run_of_pets_has_a_folder_like_any_other(folder, capsys) -> None:
 def test_the_official_planner_is_a_word_away(capsys) -> None:
     with pytest.raises(SystemExit):
         run(["train", "mbrl-pusher", "--method", "pets", "--pets", "official", "--help"])
-    assert "(default: 500)" in capsys.readouterr().out
+    assert f"(default: {OFFICIAL.population})" in capsys.readouterr().out
+    assert OFFICIAL.population != SMALL.population
 
 
 def test_a_task_that_cannot_price_predictions_is_refused(tmp_path, capsys, monkeypatch) -> None:
