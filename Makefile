@@ -16,7 +16,7 @@ train: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev check docs
 	$(BIN)/rpl paper check
-	nice $(BIN)/pytest -n 2 --ignore tests/test_other_learners.py
+	nice $(BIN)/pytest -n 2 --dist worksteal --ignore tests/test_other_learners.py
 
 # Other people's learners. PyTorch is large, so `make test` does without it; and it may crash when
 # loaded into a process that other tests have filled.

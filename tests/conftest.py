@@ -1,13 +1,26 @@
 """What several test files share: small tasks, and observations made by hand."""
 
+import atexit
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 # Tests use tiny networks, for which XLA's threads only wait for each other; read at JAX's import.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+# All processes of a session compile the same programs, and so do it once: workers and whatever
+# tests start inherit the folder from the process that made it.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    COMPILED = tempfile.mkdtemp(prefix="rpl-tests-")
+    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask, Layout
 
@@ -49,6 +62,25 @@ def make_observation(layout: Layout) -> Callable[..., dict[str, np.ndarray]]:
         )
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _same_path(monkeypatch) -> None:
+    """Commands import a user's modules from where one is; later tests are elsewhere."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch) -> Path:
+    """An empty folder to be in, whose modules can be imported and are forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    sys.path.insert(0, str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        file = getattr(sys.modules[name], "__file__", None) or ""
+        if Path(file).is_relative_to(tmp_path):
+            del sys.modules[name]
 
 
 def read_only(observation: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -8,20 +8,12 @@ from pathlib import Path
 import pytest
 
 from rpl.cli.main import run
+from small import SHOWN
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
-NETS = "--learner.hidden 16 16 --learner.batch-size 16 --learner.updates-per-cycle 2"
-SMALL = {
-    "train": "--steps 400 --episodes-per-cycle 2 --evaluation-episodes 2 "
-    f"--final-evaluation-episodes 2 --replay.capacity 1000 {NETS}",
-    "eval": "--episodes 2",
-    "watch": "--episodes 1 --no-contrast",
-    "report": "--films 0",
-    "cache": "--states 20",
-}
 ELSEWHERE = ("make", "pip", "python3", ".venv/bin/pip", "source")  # the tests themselves need these
 FOR_LONG = (  # their own tests run them small
     ["paper", "run"],
@@ -48,11 +40,9 @@ def lines_of(code: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_block_of_a_page_runs_in_order(page, tmp_path, monkeypatch, capfd) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    write_meshes(tmp_path / "my-meshes")
+def test_every_block_of_a_page_runs_in_order(page, workplace, capfd) -> None:
+    (workplace / "examples").symlink_to(ROOT / "examples")
+    write_meshes(workplace / "my-meshes")
     names: dict = {}
     for language, code in blocks(page):
         if language == "python":
@@ -65,7 +55,7 @@ def test_every_block_of_a_page_runs_in_order(page, tmp_path, monkeypatch, capfd)
 
 
 def write_meshes(folder: Path) -> None:
-    """The objects of somebody's own that a page speaks of: five tetrahedra."""
+    """The user's objects that a page speaks of: five tetrahedra."""
     folder.mkdir()
     corners = "v 0 0 0\nv .08 0 0\nv 0 .08 0\nv 0 0 {}\n"
     for i in range(5):
@@ -77,7 +67,7 @@ def run_line(words: list[str], capfd) -> None:
     if words[0] == "python":
         assert Path(words[1]).exists(), words[1]  # examples have tests of their own
     elif words[0] == "rpl" and not any(words[1:][: len(long)] == long for long in FOR_LONG):
-        code = run([*words[1:], *SMALL.get(words[1], "").split()])
+        code = run([*words[1:], *SHOWN.get(words[1], ())])
         error = capfd.readouterr().err
         if "no picture can be drawn here" in error:
             return

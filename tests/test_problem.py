@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box
 
+import small
 import toys
 from acting import Adding
 from rpl import learner
 from rpl.config import BurnInConfig, Config, ExplorationConfig, LearnerConfig, ResidualConfig
 from rpl.controllers.contract import Policy
-from rpl.presets import FAST
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import CONTROLLERS, TASKS
+from rpl.registry.catalog import CONTROLLERS
 from rpl.registry.custom import own_problem
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import without_task
@@ -25,11 +25,10 @@ from rpl.runs.session import new_learner
 from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
 
-SMALL = replace(FAST, episodes_per_cycle=2, evaluation_episodes=2)
 SUM = ResidualConfig(scale=0.5, clip_controller=True, critic_input="sum")
-SUMS = replace(SMALL, residual=SUM)
+SUMS = replace(small.CONFIG, residual=SUM)
+LEAN = small.lean("slippery-push")
 TINY = LearnerConfig(hidden=(8,), batch_size=8, updates_per_cycle=2)
-LEAN = replace(TASKS["slippery-push"].options, physics="lean")
 
 
 def stored(problem: Problem, policy: Policy, seeds: list[int]) -> Replay:

@@ -6,7 +6,6 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import RescaleAction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,21 +17,14 @@ from rpl.observations import Seen
 from rpl.presets import LEARNERS
 from rpl.residual import deviation
 from rpl.tasks import PUSH
+from toys import Batched
 
 
-class Echo(VectorEnv):
+class Echo(Batched):
     """Does nothing but remember the action; its plain observation is the step's number."""
 
-    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
-
     def __init__(self, num_envs: int = 1, action_size: int = 2) -> None:
-        self.num_envs = num_envs
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,))
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (action_size,))
-        self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, num_envs
-        )
-        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+        super().__init__(num_envs, 1, action_size)
         self.next_observation = np.zeros((num_envs, 1))
 
     def reset(self, *, seed=None, options=None):

@@ -1,15 +1,28 @@
-"""Small environments and controllers of somebody's own, as users write them."""
+"""Small environments and controllers, as users write them."""
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 
-SMALL = (  # noqa: SIM905
-    "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "
-    "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
-    "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01"
-).split()
-"""Options of ``rpl train`` for a run of seconds."""
+
+class Batched(VectorEnv):
+    """A vector environment with its spaces, in which subclasses say what happens.
+
+    Plain observations of ``size`` numbers, or of a goal's three parts of so many if asked.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(self, num_envs: int, size: int, action_size: int, goals: bool = False) -> None:
+        self.num_envs = num_envs
+        plain = Box(-np.inf, np.inf, (size,), np.float64)
+        parts = ("observation", "achieved_goal", "desired_goal")
+        self.single_observation_space = Dict(dict.fromkeys(parts, plain)) if goals else plain
+        self.single_action_space = Box(-1.0, 1.0, (action_size,))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
 
 
 class Slide(gymnasium.Env):

@@ -13,10 +13,10 @@ from rpl.cli.main import run
 from rpl.rollout.evaluate import Outcome
 from rpl.tasks import COMPLEX_HOOK
 from rpl.viz.by_object import success_by_category
+from small import RUN
 from tools.objects.solids import box, cylinder
 
-TINY = ["--learner.hidden", "8", "--steps", "400", "--burn-in.minimum-steps", "0"]
-TINY += ["--evaluation-episodes", "2", "--final-evaluation-episodes", "2", "--num-threads", "1"]
+TRAIN = (*RUN, "--steps", "400", "--burn-in.minimum-steps", "0", "--num-threads", "1")
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def test_a_folder_that_is_not_there_earns_one_sentence(capfd) -> None:
     assert capfd.readouterr().err.startswith("rpl: there is no folder nowhere")
 
 
-def test_a_policy_learns_on_own_objects_and_is_judged_on_them(capfd, tmp_path, folder) -> None:
+def test_a_policy_learns_on_a_users_objects_and_is_judged_on_them(capfd, tmp_path, folder) -> None:
     out, picture = str(tmp_path / "run"), tmp_path / "bars.png"
-    assert run(["train", "complex-hook", "--task.objects", folder, "--out", out, *TINY]) == 0
+    assert run(["train", "complex-hook", "--task.objects", folder, "--out", out, *TRAIN]) == 0
     capfd.readouterr()
-    # The run's own objects hold although another option of the task is given.
+    # The run's objects hold although another option of the task is given.
     words = ["--task.physics", "lean", "--episodes", "3", "--picture", str(picture), "--json"]
     assert run(["eval", out, *words]) == 0
     report = json.loads(capfd.readouterr().out)

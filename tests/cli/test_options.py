@@ -11,6 +11,7 @@ from rpl.cli import evaluate, train
 from rpl.cli.main import run
 from rpl.cli.options import option_words, parsed
 from rpl.errors import RunError, UsageError
+from rpl.presets import FAST
 from rpl.registry.builtin import make_controller
 from rpl.registry.resolve import default_options
 
@@ -77,8 +78,8 @@ def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
         "ddpg",
     ]
     options = parsed(train.command_for(words), words[1:])
-    assert (options.preset, options.config.residual.scale) == ("fast", 0.5)
-    assert (options.learner_name, options.config.learner.critics) == ("ddpg", 1)
+    assert (options.preset, options.config.residual) == ("fast", FAST.residual)
+    assert (options.learner_name, options.config.learner) == ("ddpg", FAST.learner)
 
 
 def test_options_become_the_words_that_make_them() -> None:

@@ -1,6 +1,5 @@
 """PETS on the command line: a run like any other, and caches of it and of other policies."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,24 +7,18 @@ import pytest
 
 from rpl.cli.main import run
 from rpl.controllers.cached import Cache
+from rpl.pets.planner import OFFICIAL, SMALL
+from small import PLANNED_RUN, steps_in
 
-TINY = (  # noqa: SIM905
-    "--trials 2 --planner.horizon 3 --planner.population 8 --planner.elites 2 "
-    "--planner.iterations 1 --model.hidden 8 --model.weight-decay 0 0 --model.epochs 1"
-).split()
+TRAIN = ("train", "mbrl-pusher", *PLANNED_RUN)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """A run of PETS, far too small to be any good."""
     path = tmp_path_factory.mktemp("pets") / "run"
-    assert run(["train", "mbrl-pusher", "--method", "pets", *TINY, "--out", str(path)]) == 0
+    assert run([*TRAIN, "--out", str(path)]) == 0
     return path
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with open(path / "metrics.csv") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_run_of_pets_has_a_folder_like_any_other(folder, capsys) -> None:
@@ -33,8 +26,8 @@ def test_a_run_of_pets_has_a_folder_like_any_other(folder, capsys) -> None:
     assert (record["method"], record["preset"], record["judged_by"]) == ("pets", "small", "return")
     assert record["config"]["planner"]["population"] == 8
     assert record["config"]["planner"]["sampling"] == "TSinf"
-    assert [row["environment_steps"] for row in rows(folder)] == ["150", "300", "450"]
-    words = ["train", "mbrl-pusher", "--method", "pets", *TINY, "--out", str(folder)]
+    assert steps_in(folder) == [150, 300, 450]
+    words = [*TRAIN, "--out", str(folder)]
     assert run([*words, "--resume"]) == 0
     assert "is finished at 450 steps" in capsys.readouterr().out
     assert run([*words, "--resume", "--planner.population", "9"]) == 1
@@ -44,7 +37,8 @@ def test_a_run_of_pets_has_a_folder_like_any_other(folder, capsys) -> None:
 def test_the_official_planner_is_a_word_away(capsys) -> None:
     with pytest.raises(SystemExit):
         run(["train", "mbrl-pusher", "--method", "pets", "--pets", "official", "--help"])
-    assert "(default: 500)" in capsys.readouterr().out
+    assert f"(default: {OFFICIAL.population})" in capsys.readouterr().out
+    assert OFFICIAL.population != SMALL.population
 
 
 def test_a_task_that_cannot_price_predictions_is_refused(tmp_path, capsys, monkeypatch) -> None:

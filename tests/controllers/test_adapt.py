@@ -1,4 +1,4 @@
-"""Somebody's own controller acts the same, in whatever form it comes."""
+"""A custom controller acts the same, in whatever form it comes."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def test_a_controller_cannot_write_into_the_observation() -> None:
     assert Guarded(lambda o: o[:, :1])(np.zeros((2, 2))).shape == (2, 1)
 
 
-def test_ones_own_controller_acts_in_a_task_of_the_paper(make_task) -> None:
+def test_a_custom_controller_acts_in_a_task_of_the_paper(make_task) -> None:
     task = make_task(2)
     up = adapt(lambda o: np.array([0.0, 0.0, 1.0, 0.0]), task)
     observation, _ = task.reset(seed=0)

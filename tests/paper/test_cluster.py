@@ -12,10 +12,10 @@ from rpl.errors import RunError
 from rpl.paper.folders import Places, Run, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import make_runs
-from small_runs import SMALL, Silent, steps_in
+from small import RUN, Silent, steps_in
 
 STEPS = 6000
-CELL = Cell("push", "rpl", STEPS, 1.0, words=SMALL)
+CELL = Cell("push", "rpl", STEPS, 1.0, words=RUN)
 RUNS = [Run(CELL, 0), Run(replace(CELL, method="scratch"), 0)]
 
 

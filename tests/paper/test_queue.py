@@ -15,12 +15,12 @@ from rpl.paper.folders import Places, Run, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import LocalProcesses, cheapest_first, make_runs
 from rpl.paper.worker import Job, JobOutcome, run_job
-from small_runs import SMALL, Silent, steps_in
+from small import RUN, Silent, steps_in
 
 STEPS = 5000  # so that the run that starts first is not done when the other has begun
-CELLS = [Cell("push", method, STEPS, 1.0, words=SMALL, seeds=1) for method in ("rpl", "scratch")]
+CELLS = [Cell("push", method, STEPS, 1.0, words=RUN, seeds=1) for method in ("rpl", "scratch")]
 DRIVER = """
-from small_runs import Silent
+from small import Silent
 from test_queue import CELLS
 from rpl.paper.folders import Places, runs_of
 from rpl.paper.queue import LocalProcesses, make_runs
@@ -123,7 +123,7 @@ def test_files_come_back_failures_are_counted_and_only_finished_runs_are_kept(tm
 
 def test_a_killed_job_says_so_and_a_failed_one_its_own_last_words(tmp_path):
     (tmp_path / "run.log").write_text("400 steps: policy 1.000\n")
-    job = Job(("train", "push", *SMALL, "--steps", "1000000"), "run", str(tmp_path))
+    job = Job(("train", "push", *RUN, "--steps", "1000000"), "run", str(tmp_path))
 
     def kill_once_begun() -> bool:
         pid = next(iter(running(tmp_path / "run")), None)

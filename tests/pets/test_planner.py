@@ -63,7 +63,7 @@ def test_the_first_round_draws_as_published() -> None:
 
     mean = jnp.array([[[0.0], [0.9]]])
     with jax.disable_jit():
-        config = replace(CONFIG, iterations=1, population=4000)
+        config = replace(OFFICIAL, horizon=2, iterations=1, population=4000)
         cross_entropy(jax.random.key(0), cost, mean, config)
     free, near_bound = np.asarray(drawn[0])[0, :, 0, 0], np.asarray(drawn[0])[0, :, 1, 0]
     cut_off = 0.880  # standard deviation of a normal distribution cut off at two of its own
@@ -208,11 +208,6 @@ def test_the_pushers_own_reward_is_a_cost() -> None:
     assert action.shape == (2, 7)
     assert (np.abs(action) <= 1).all()
     task.close()
-
-
-def test_the_official_preset_is_the_published_one() -> None:
-    published = {"variance": 0.25, "colour": 0.0, "particles": 20, "sampling": "TSinf"}
-    assert PlannerConfig(25, 5, 500, 50, 0.1, **published) == OFFICIAL
 
 
 def test_wrong_settings_are_refused_with_words() -> None:

@@ -5,11 +5,9 @@ import io
 from dataclasses import replace
 
 import equinox as eqx
-import gymnasium
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnasium.vector import VectorEnv
 
 from rpl.pets.dynamics import ModelConfig
 from rpl.pets.planner import PlannerConfig
@@ -22,22 +20,16 @@ from rpl.pets.train import (
     train_pets,
     trial_policy,
 )
+from toys import Batched
 
 HORIZON = 12
 
 
-class Slider(VectorEnv):
+class Slider(Batched):
     """A position that actions move by up to 0.3; the reward is minus the distance from 1."""
 
-    metadata = {"autoreset_mode": gymnasium.vector.AutoresetMode.DISABLED}  # noqa: RUF012
-
     def __init__(self) -> None:
-        self.num_envs = 1
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float64)
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
-        batch = gymnasium.vector.utils.batch_space
-        self.observation_space = batch(self.single_observation_space, 1)
-        self.action_space = batch(self.single_action_space, 1)
+        super().__init__(1, 1, 1)
 
     def reset(self, *, seed=None, options=None):
         self.position, self.steps = np.zeros((1, 1)), 0

@@ -6,8 +6,10 @@ import jax
 import numpy as np
 import pytest
 
+import small
 from rpl.config import BurnInConfig, ExplorationConfig
-from rpl.presets import FAST, PAPER
+from rpl.learner import LearnerState
+from rpl.presets import FAST, paced
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, preset_for
@@ -20,11 +22,9 @@ from rpl.training.loop import run_cycle
 from rpl.training.progress import Progress
 
 SMALL = replace(
-    FAST,
+    small.CONFIG,
     episodes_per_cycle=1,
     evaluation_episodes=1,
-    num_threads=1,
-    learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
     burn_in=BurnInConfig(rule="steps"),
 )
 
@@ -45,42 +45,23 @@ def test_a_task_learns_from_each_of_its_controllers(task, controller):
         settings = replace(settings, expansions=1)
     problem = make_problem(task, "rpl", SMALL, options, controller, settings)
     state, replay, progress = new_learner(SMALL, problem), replay_for(problem), Progress()
-    _, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
+    before = weights(state)
+    state, metrics, steps = run_cycle(SMALL, problem, state, replay, progress)
     assert steps == TASKS[task].horizon
-    assert all(np.isfinite(value) for value in metrics.values())
+    assert {"critic_loss", "actor_loss"} <= metrics.keys()  # left out where they are no numbers
+    assert all(np.any(old != new) for old, new in zip(before, weights(state), strict=True))
 
 
-def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
-    for task in ("hook", "noisy-hook", "complex-hook"):
-        published = preset_for("paper", task).config
-        assert published.episodes_per_cycle == 4
-        assert published.learner.batch_size == 256
-        assert published.exploration == ExplorationConfig(noise=0.1, random=0.3)
-        scratch = METHODS["scratch"].configure(FAST, published)
-        assert scratch.exploration == published.exploration
-    assert preset_for("paper", "push").config == PAPER
-
-
-@pytest.mark.parametrize(
-    ("task", "episodes", "n_step", "burn_in"),
-    [("push", 8, 1, 40_000), ("noisy-hook", 4, 2, 80_000), ("mbrl-pusher", 3, 9, 40_000)],
-)
-def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(
-    task, episodes, n_step, burn_in
-):
-    config = preset_for("fast", task).config
-    assert (config.episodes_per_cycle, config.replay.n_step) == (episodes, n_step)
-    assert config.burn_in.minimum_steps == burn_in
-    same = replace(config, episodes_per_cycle=8, replay=FAST.replay, burn_in=FAST.burn_in)
-    assert same == FAST
-    assert preset_for("fast", None).config == FAST
+def weights(state: LearnerState) -> list[np.ndarray]:
+    """Copies of the last layers' weights of actor and critic."""
+    networks = state.actor.network, state.critic.first.network
+    return [np.array(network.weights[-1]) for network in networks]
 
 
 def test_noisy_hook_shares_its_network_between_two_frames():
-    options = replace(TASKS["noisy-hook"].options, physics="lean")
-    problem = make_problem("noisy-hook", "rpl", SMALL, options)
-    assert problem.frames == 2
-    assert (problem.seen.sizes, problem.action_size) == ({"observation": 80, "desired_goal": 3}, 4)
+    problem = make_problem("noisy-hook", "rpl", SMALL, small.lean("noisy-hook"))
+    assert (problem.frames, problem.action_size) == (2, 4)
+    assert problem.seen.sizes == {"observation": 80, "desired_goal": 3}
     state = new_learner(SMALL, problem)
     assert state.actor.network.weights[0].shape == (40 + 3, 8)
 
@@ -132,7 +113,7 @@ def test_any_number_of_environments_collects_the_same_episodes():
             np.testing.assert_array_equal(ours, theirs)
 
 
-def test_each_task_names_a_controller_of_its_own():
+def test_each_task_names_a_controller_made_for_it():
     for name, entry in TASKS.items():
         assert name in CONTROLLERS[entry.controller].tasks
 
@@ -160,3 +141,56 @@ def test_hindsight_on_the_pusher_uses_the_executed_action():
     # Which is neither the residual nor the base action.
     assert np.abs(batch.base_action).max() > 0.1
     assert np.abs(batch.action - batch.base_action).max() > 0.1
+
+
+PLANAR = [name for name in TASKS if "hook" not in name and name != "mbrl-pusher"]
+HOOKS = [name for name in TASKS if "hook" in name]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task):
+    config, horizon = preset_for("fast", task).config, TASKS[task].horizon
+    longer = horizon / TASKS["push"].horizon
+    steps = config.episodes_per_cycle * horizon
+    assert abs(steps - FAST.episodes_per_cycle * TASKS["push"].horizon) <= horizon / 2
+    # Where every step is paid for values arrive three times as soon.
+    sooner = 1 if TASKS[task].sparse else 3
+    assert config.replay.n_step == sooner * longer * FAST.replay.n_step
+    assert sooner * config.burn_in.minimum_steps == longer * FAST.burn_in.minimum_steps
+    same = replace(
+        config, episodes_per_cycle=FAST.episodes_per_cycle, replay=FAST.replay, burn_in=FAST.burn_in
+    )
+    assert same == FAST
+
+
+def test_episodes_longer_than_a_cycle_are_collected_one_by_one():
+    assert paced(FAST, 100_000).episodes_per_cycle == 1
+    assert paced(FAST, 1).replay.n_step == 1
+
+
+def test_without_a_task_a_preset_is_as_it_stands():
+    assert preset_for("fast", None).config == FAST == preset_for("fast", "toys:Slide").config
+
+
+def test_the_paper_preset_knows_that_the_hook_tasks_had_one_worker():
+    many = preset_for("paper", "push").config
+    assert all(preset_for("paper", task).config == many for task in PLANAR)
+    one = preset_for("paper", "hook").config
+    assert all(preset_for("paper", task).config == one for task in HOOKS)
+    assert many.learner.batch_size == 19 * one.learner.batch_size  # the gradients' sum
+    assert many.exploration.noise == 2 * one.exploration.noise
+    # Nothing else differs but how many episodes a worker had.
+    alike = replace(
+        one,
+        episodes_per_cycle=many.episodes_per_cycle,
+        learner=replace(one.learner, batch_size=many.learner.batch_size),
+        exploration=replace(one.exploration, noise=many.exploration.noise),
+    )
+    assert alike == many
+
+
+@pytest.mark.parametrize("task", ["push", "hook"])
+def test_from_scratch_one_explores_as_published_for_the_task_whatever_the_preset(task):
+    published = preset_for("paper", task).config
+    scratch = METHODS["scratch"].configure(FAST, published)
+    assert scratch.exploration == published.exploration != FAST.exploration

@@ -2,36 +2,27 @@
 
 from dataclasses import replace
 
-import gymnasium
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode, VectorEnv
 
 from acting import Adding, Scripted
 from rpl.controllers.contract import ControllerPolicy
 from rpl.rollout.collect import collect
 from rpl.tasks import PUSH
+from toys import Batched
 
 HORIZON = 6
 
 
-class Countdown(VectorEnv):
+class Countdown(Batched):
     """Episode s observes (s, t), pays 10 s + t, and ends itself after 1 + s % 5 steps.
 
     Seeds from 100 on are truncated instead of terminated; seed 13 turns into NaN at t = 2,
     and seed 17 pays NaN. It runs on beyond its end, as tasks without autoreset do.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
-
     def __init__(self, num_envs: int) -> None:
-        self.num_envs = num_envs
-        self.single_observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,))
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
-        self.observation_space = gymnasium.vector.utils.batch_space(
-            self.single_observation_space, num_envs
-        )
-        self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, num_envs)
+        super().__init__(num_envs, 2, 1)
 
     def reset(self, *, seed=None, options=None):
         self.seeds, self.t = np.asarray(seed), 0

@@ -8,11 +8,10 @@ import jax
 import numpy as np
 import pytest
 
+import small
 from rpl import learner
 from rpl.config import BurnInConfig, ExplorationConfig, ResidualConfig
-from rpl.presets import FAST, PAPER
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import METHODS
 from rpl.replay.buffer import Replay
 from rpl.rollout.evaluate import Outcome, evaluate
 from rpl.rollout.policies import ExploringPolicy, GreedyPolicy
@@ -22,6 +21,8 @@ from rpl.training.epoch import EpochEnd
 from rpl.training.loop import TrainingDiverged, run_cycle, train
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
+
+SMALL = replace(small.CONFIG, episodes_per_cycle=4)
 
 
 def test_steps_rule_burns_in_for_its_steps_and_no_longer():
@@ -87,36 +88,6 @@ def test_an_observer_hears_of_both_evaluations_and_the_controller_is_judged_once
     heard.clear()
     end_epoch(state)
     assert heard == [*both[:50], "row"]
-
-
-def test_paper_preset_is_the_published_one():
-    learner = PAPER.learner
-    assert learner.hidden == (256, 256, 256)
-    assert learner.actor_learning_rate == learner.critic_learning_rate == 1e-3
-    assert PAPER.replay.capacity == 1_000_000
-    assert (learner.polyak, learner.action_l2) == (0.95, 1.0)
-    assert learner.batch_size == 19 * 256
-    assert (PAPER.cycles_per_epoch, learner.updates_per_cycle) == (50, 40)
-    assert (PAPER.exploration.random, PAPER.exploration.noise) == (0.3, 0.2)
-    assert PAPER.replay.hindsight == 0.8
-    assert PAPER.episodes_per_cycle == 19 * 2
-    assert (PAPER.burn_in.rule, PAPER.burn_in.threshold) == ("q-change", 1.0)
-    assert (PAPER.residual.scale, PAPER.residual.clip_controller) == (2.0, False)
-
-
-def test_expert_explore_uses_the_published_probabilities():
-    exploration = METHODS["expert-explore"].configure(FAST).exploration
-    assert exploration.expert == pytest.approx(0.6 * 0.8)
-    assert exploration.random == pytest.approx(0.6 * 0.2)
-
-
-SMALL = replace(
-    FAST,
-    episodes_per_cycle=4,
-    evaluation_episodes=2,
-    num_threads=1,
-    learner=replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
-)
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def test_whole_numbers_are_rounded_and_each_can_be_reached() -> None:
     assert task.from_unit(np.array([[0.999]])) == 29
 
 
-def test_a_limit_of_ones_own_truncates() -> None:
+def test_a_limit_that_a_user_gives_truncates() -> None:
     task = GymnasiumTask(Slide, 2, max_episode_steps=3)
     task.reset(seed=0)
     for t in range(3):

@@ -1,0 +1,108 @@
+"""Small configurations and the words that make them, for runs of seconds; and who watches runs."""
+
+import csv
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from rpl.config import Config
+from rpl.paper.folders import Run
+from rpl.presets import FAST
+from rpl.registry.catalog import TASKS
+from rpl.registry.resolve import config_for_horizon
+
+RUN = tuple(
+    "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
+    "--final-evaluation-episodes 2 --learner.batch-size 16 --learner.updates-per-cycle 2 "
+    "--replay.capacity 500".split()
+)
+"""Options of ``rpl train`` on the paper's tasks; of an option that is repeated the last counts."""
+
+USER_RUN = tuple(
+    "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "  # noqa: SIM905
+    "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
+    "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01".split()
+)
+"""Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen."""
+
+PLANNED_RUN = tuple(
+    "--method pets --trials 2 --planner.horizon 3 --planner.population 8 --planner.elites 2 "  # noqa: SIM905
+    "--planner.iterations 1 --model.hidden 8 --model.weight-decay 0 0 --model.epochs 1".split()
+)
+"""Options of ``rpl train`` for a planner that is far too small to be any good."""
+
+SHOWN = {
+    "train": ("--steps", "400", *RUN, "--replay.capacity", "1000"),
+    "eval": ("--episodes", "2"),
+    "watch": ("--episodes", "1", "--no-contrast"),
+    "report": ("--films", "0"),
+    "cache": ("--states", "20"),
+}
+"""What makes a command that a page shows one of seconds, by the command's name."""
+
+CONFIG = dataclasses.replace(
+    FAST,
+    episodes_per_cycle=2,
+    evaluation_episodes=2,
+    final_evaluation_episodes=2,
+    num_threads=1,
+    learner=dataclasses.replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
+)
+"""FAST with a tiny network and few episodes, on one thread."""
+
+
+def user_config(horizon: int = 8) -> Config:
+    """What USER_RUN says, as an object."""
+    config = config_for_horizon(FAST, horizon)
+    learner = dataclasses.replace(
+        config.learner,
+        hidden=(16,),
+        batch_size=16,
+        updates_per_cycle=8,
+        actor_learning_rate=1e-2,
+    )
+    return dataclasses.replace(
+        config,
+        episodes_per_cycle=4,
+        cycles_per_epoch=3,
+        evaluation_episodes=3,
+        final_evaluation_episodes=4,
+        learner=learner,
+        burn_in=dataclasses.replace(config.burn_in, minimum_steps=50),
+    )
+
+
+def lean(task: str) -> Any:
+    """The options of a task of the paper with the faster physics."""
+    return dataclasses.replace(TASKS[task].options, physics="lean")
+
+
+class Silent:
+    """Keeps what it is told of a queue's runs."""
+
+    def __init__(self) -> None:
+        self.ended: dict[str, str | None] = {}
+
+    def on_tick(self, waiting) -> None: ...
+
+    def on_end(self, run: Run, error: str | None) -> None:
+        self.ended[run.folder] = error
+
+
+def without_clocks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of metrics without those that no two runs have alike."""
+    clocks = ("wall_seconds", "steps_per_second")
+    return [{name: v for name, v in row.items() if name not in clocks} for row in rows]
+
+
+def metrics(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run, without its wall-clock columns."""
+    with open(folder / "metrics.csv", newline="") as file:
+        return without_clocks(list(csv.DictReader(file)))
+
+
+def steps_in(folder: Path) -> list[int]:
+    """The steps at which a run was evaluated; none before its first row."""
+    if not (folder / "metrics.csv").exists():
+        return []
+    return [int(row["environment_steps"]) for row in metrics(folder)]
