@@ -132,11 +132,10 @@ def resolve(
         find("preset", presets_of(row), preset)
     spec = TaskSpec(task, task_options or default_options(name, None if row.plans else preset))
     settings = config or default_config(spec, row, preset or row.preset)
-    if learner is not None and isinstance(settings, Config):
-        settings = with_learner(settings, learner)
-    acting = ControllerSpec()
-    if not row.plans:
-        acting = resolve_controller(name, controller, controller_options)
+    if isinstance(settings, PETSConfig):
+        return RunSpec(spec, method, ControllerSpec(), settings, preset)
+    settings = settings if learner is None else with_learner(settings, learner)
+    acting = resolve_controller(name, controller, controller_options)
     return RunSpec(spec, method, acting, settings, preset)
 
 

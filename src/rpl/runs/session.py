@@ -197,15 +197,20 @@ def run_session(
             training.train(run, console, interrupted)
     finally:
         run.close()
+    again = resuming or f"{command} --resume"
+    return folder, _say_end(training, folder, console, again)
+
+
+def _say_end(training: Training, folder: Path, console: Console, again: str) -> int:
+    """Says where the run is, or how to go on with one that was stopped; returns the exit code."""
     if not training.finished:
-        again = resuming or f"{command} --resume"
         stopped = f"stopped at {training.standing} and saved; continue with: {again}"
         console.print(stopped, soft_wrap=True, markup=False)
-        return folder, 1
+        return 1
     if training.last_words:
         console.print(training.last_words, soft_wrap=True)
     console.print(f"done: {folder}", soft_wrap=True)
-    return folder, 0
+    return 0
 
 
 def new_learner(config: Config, problem: Problem) -> LearnerState:
