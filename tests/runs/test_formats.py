@@ -20,7 +20,9 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 
 def small_learner():
-    return learner.create(jax.random.key(0), 3, 2, 1, LearnerConfig(hidden=(4,)))
+    return learner.create(
+        jax.random.key(0), {"observation": 3, "desired_goal": 2}, 1, LearnerConfig(hidden=(4,))
+    )
 
 
 def begin(folder: Path, record: dict) -> None:

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rpl.runs.files import read_config
 from rpl.runs.settings import flat
 from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
 from rpl.viz.run_data import LEVEL, Record, format_steps
@@ -52,7 +53,7 @@ def write_report(
         ValueError: if there is no folder, or one is not a run.
     """
     runs = [read_run(folder) for folder in folders]
-    records = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    records = [read_config(folder) for folder in folders]
     parts = [
         "<h2>Learning curves</h2>",
         _curves(folders),

@@ -12,7 +12,7 @@ import numpy as np
 
 from rpl.config import Config
 from rpl.errors import UnreadableFile
-from rpl.runs.files import read_rows
+from rpl.runs.files import migrated, read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
 
 Record = Mapping[str, Any]
@@ -98,9 +98,9 @@ def read_run(folder: Path) -> RunData:
     if not metrics.is_file():
         raise UnreadableFile(f"{folder} has no evaluation yet: train for longer first")
     try:
-        config = json.loads(config_file.read_text())
+        config = migrated(json.loads(config_file.read_text()), config_file)
         task, method, seed = config["task"], config["method"], int(config["seed"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableFile(f"{config_file} does not describe a run: {error!r}") from error
     return RunData(
         folder,
