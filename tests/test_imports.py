@@ -50,7 +50,7 @@ def test_listing_the_tasks_loads_no_learner() -> None:
     [
         ("imports point downwards", "learner/ddpg.py", "from rpl.training import loop"),
         ("no learner's libraries", "tasks/layout.py", "import jax"),
-        ("has a circle", "rollout/collect.py", "def f():\n    from rpl.rollout import policies"),
+        ("has a circle", "rollout/collect.py", "def f():\n    from rpl.rollout import evaluate"),
     ],
     ids=["upwards", "heavy", "circle in a function"],
 )
