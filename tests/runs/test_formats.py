@@ -1,12 +1,17 @@
 """Files of older formats are migrated; those of newer ones are refused in a sentence."""
 
+import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import equinox as eqx
 import jax
+import numpy as np
 import pytest
 
 from rpl import learner
+from rpl.cli.main import run
 from rpl.config import LearnerConfig
 from rpl.errors import RunError
 from rpl.registry.resolve import resolve
@@ -26,9 +31,9 @@ def small_learner():
 
 
 def begin(folder: Path, record: dict) -> None:
-    run = RunFolder(folder, record)
-    run.save(small_learner(), Progress(environment_steps=10), best=True)
-    run.close()
+    folder_of_run = RunFolder(folder, record)
+    folder_of_run.save(small_learner(), Progress(environment_steps=10), best=True)
+    folder_of_run.close()
 
 
 def test_a_run_says_in_which_format_it_is(tmp_path) -> None:
@@ -51,20 +56,42 @@ def test_a_record_without_a_format_names_its_learner_once(tmp_path, name) -> Non
     )
 
 
-def test_a_run_without_a_format_goes_on(tmp_path) -> None:
-    record = record_of(resolve("push", learner="td3"), "rpl train push")
-    begin(tmp_path, record)
-    older = json.loads((tmp_path / "config.json").read_text())
+def older_run(folder: Path, record: dict) -> learner.LearnerState:
+    """A run as format 0 had it: goals had a normaliser of their own, after that of all else."""
+    shown = {"observation": np.ones((4, 3), np.float32), "desired_goal": np.ones((4, 2))}
+    state = learner.observe(small_learner(), shown)
+    begin(folder, record)
+    older = json.loads((folder / "config.json").read_text())
     del older["format"], older["config"]["learner"]["algorithm"]
-    (tmp_path / "config.json").write_text(json.dumps(older))
-    path = tmp_path / "checkpoint/last.eqx"
-    head, _, rest = path.read_bytes().partition(b"\n")
-    stood = json.loads(head)
-    del stood["format"]
-    path.write_bytes(json.dumps(stood).encode() + b"\n" + rest)
-    run = RunFolder(tmp_path, record, resume=True)
-    assert run.restore(small_learner(), Progress)[1].environment_steps == 10
-    run.close()
+    (folder / "config.json").write_text(json.dumps(older))
+    whole = state.normalizer
+    parts = [
+        replace(whole, mean=whole.mean[at], squared_deviation=whole.squared_deviation[at])
+        for at in (slice(0, 3), slice(3, 5))
+    ]
+    stood = dataclasses.asdict(Progress(environment_steps=10))
+    for name in ("last", "best"):
+        with open(folder / f"checkpoint/{name}.eqx", "wb") as file:
+            file.write(json.dumps(stood).encode() + b"\n")
+            apart = eqx.tree_at(lambda s: s.normalizer, state, tuple(parts))
+            eqx.tree_serialise_leaves(file, apart)
+    return state
+
+
+def test_a_checkpoint_without_a_format_is_read_as_it_was(tmp_path) -> None:
+    state = older_run(tmp_path, record_of(resolve("push", learner="td3"), "rpl train push"))
+    read, stood = load_checkpoint(tmp_path, small_learner(), Progress, "best")
+    assert stood.environment_steps == 10
+    assert eqx.tree_equal(read, state)
+    assert float(read.normalizer.count) == 4.0
+
+
+def test_a_run_without_a_format_is_read_but_does_not_go_on(tmp_path, capfd) -> None:
+    older_run(tmp_path, record_of(resolve("push"), "rpl train push"))
+    before = sorted(tmp_path.rglob("*"))
+    assert run(["train", "push", "--out", str(tmp_path), "--resume"]) == 1
+    assert "was begun by an earlier version" in capfd.readouterr().err
+    assert set(tmp_path.rglob("*")) - set(before) <= {tmp_path / "lock"}
 
 
 def test_results_of_every_method_are_read() -> None:
