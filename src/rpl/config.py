@@ -158,7 +158,7 @@ class ResidualConfig:
     critic_input: CriticInput = "residual"
     """What the critic judges: the residual that took effect, as in the paper's code, or its sum
     with the base action, which is what was executed. Where goals are relabelled, the base action
-    stays that for the episode's own goal."""
+    stays that for the episode's own goal: judge sums with observe-controller there."""
 
 
 @dataclass(frozen=True)

@@ -249,4 +249,4 @@ def test_tasks_lists_every_name(capfd, monkeypatch):
     assert run(["tasks"]) == 0
     lines = capfd.readouterr().out.splitlines()
     listed = [line.split()[0] for line in lines if line]
-    assert listed == ["task", *TASKS, "controller", *CONTROLLERS, "method", *METHODS, "pets"]
+    assert listed == ["task", *TASKS, "controller", *CONTROLLERS, "method", *METHODS]
