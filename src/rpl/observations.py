@@ -75,14 +75,14 @@ class Seen:
         parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {OBSERVATION: space}
         others = [name for name in parts if name not in (*GOAL_PARTS, SIMULATOR_STATE)]
         shown = {
-            name: parts[name].shape[0]  # type: ignore[index]
+            name: width_of(parts[name])
             for name in (OBSERVATION, *others)
             if name in parts and len(parts[name].shape or ()) == 1
         }
         if base_action_size:
             shown[BASE_ACTION] = base_action_size
         if DESIRED_GOAL in parts:
-            shown[DESIRED_GOAL] = parts[DESIRED_GOAL].shape[0]  # type: ignore[index]
+            shown[DESIRED_GOAL] = width_of(parts[DESIRED_GOAL])
         return Seen(shown)
 
     @property
@@ -109,6 +109,11 @@ class Seen:
             given[BASE_ACTION] = base_action
         with np.errstate(over="ignore"):  # what no float32 can hold is not finite either
             return {name: np.asarray(given[name], np.float32) for name in self.sizes}
+
+
+def width_of(space: gymnasium.Space) -> int:
+    """Numbers in a vector of a space; 0 where there are none."""
+    return (space.shape or (0,))[0]
 
 
 def size_of(observation: Any) -> int:

@@ -184,6 +184,11 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
         table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
     console.print(table)
+    print_remarks(report, console)
+
+
+def print_remarks(report: dict[str, Any], console: Console) -> None:
+    """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
         console.print(
             f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",

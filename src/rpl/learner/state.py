@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -47,7 +47,11 @@ class LearnerState(eqx.Module):
 
     def side_by_side(self, shown: Shown) -> Array:
         """The parts as they are, (..., width)."""
-        return jnp.concatenate([shown[name] for name, _ in self.sizes], axis=-1)  # type: ignore[misc]
+        return _joined([shown[name] for name, _ in self.sizes])
+
+
+def _joined(parts: Sequence[ArrayLike]) -> Array:
+    return jnp.concatenate([jnp.asarray(part) for part in parts], axis=-1)
 
 
 def act(state: LearnerState, shown: Shown) -> Array:
@@ -58,7 +62,7 @@ def act(state: LearnerState, shown: Shown) -> Array:
 
 @jax.jit
 def _act(actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[ArrayLike]) -> Array:
-    return actor(normalizer(jnp.concatenate(shown, axis=-1)))  # type: ignore[arg-type]
+    return actor(normalizer(_joined(shown)))
 
 
 def act_with_noise(state: LearnerState, shown: Shown, noise: ArrayLike) -> Array:
@@ -71,7 +75,7 @@ def act_with_noise(state: LearnerState, shown: Shown, noise: ArrayLike) -> Array
 def _act_with_noise(
     actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[ArrayLike], noise: Array
 ) -> Array:
-    return actor.explore(normalizer(jnp.concatenate(shown, axis=-1)), noise)  # type: ignore[arg-type]
+    return actor.explore(normalizer(_joined(shown)), noise)
 
 
 @eqx.filter_jit

@@ -149,6 +149,15 @@ def show_status(options: PaperStatusOptions) -> int:
     return 0
 
 
+def _say_left_out(console: Console, places: Places, outdated: list[Run]) -> None:
+    for run in outdated:
+        console.print(
+            f"left out {places.runs / run.folder}: it was made under other settings; "
+            "delete it to have it made again",
+            soft_wrap=True,
+        )
+
+
 def make_missing(options: PaperRunOptions) -> int:
     """Makes what is missing of the chosen runs."""
     if options.jobs < 1 or options.threads < 1:
@@ -168,12 +177,7 @@ def make_missing(options: PaperRunOptions) -> int:
         s.run: seconds_left([s], speed) for s in standings if s.state not in ("done", "outdated")
     }
     console = Console()
-    for run in outdated:
-        console.print(
-            f"left out {places.runs / run.folder}: it was made under other settings; "
-            "delete it to have it made again",
-            soft_wrap=True,
-        )
+    _say_left_out(console, places, outdated)
     done = len(runs) - len(left) - len(outdated)
     console.print(f"{done} of {len(runs)} runs are done")
     if not left:

@@ -30,7 +30,7 @@ def own_problem(
     residual: bool = True,
     render_mode: str | None = None,
 ) -> Problem:
-    """Builds what a run on one's own environment learns.
+    """Builds what a run on a user's environment learns.
 
     Args:
         source: see ``rpl.registry.names.environment_maker``.
@@ -41,18 +41,13 @@ def own_problem(
         residual: learn the residual on the controller; else the whole action.
         render_mode: of the environments that evaluations use.
     """
-
-    def acting_in(task: GymnasiumTask) -> Controller:
-        return own_controller(idle(task) if controller is None else controller, task)
-
     num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
     bare = own_task(source, options, num_envs, render_mode)
-    acting = acting_in(bare)
-    task, exploring = bare, acting
+    task, acting = bare, _acting(controller, bare)
+    exploring = acting
     if not bare.parallel:  # processes serve both: every round of episodes resets all of them
-        count = config.num_envs or config.episodes_per_cycle
-        task = own_task(source, options, count)
-        exploring = acting_in(task)
+        task = own_task(source, options, config.num_envs or config.episodes_per_cycle)
+        exploring = _acting(controller, task)
     problem = Problem(
         task=task,
         evaluation_task=bare,
@@ -67,6 +62,10 @@ def own_problem(
     )
     problem.judged_by = _judged_by(options, problem, bare)
     return problem
+
+
+def _acting(controller: Any, task: GymnasiumTask) -> Controller:
+    return own_controller(idle(task) if controller is None else controller, task)
 
 
 def _judged_by(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:

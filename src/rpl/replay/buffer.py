@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rpl.errors import Failure, InvalidValue
+from rpl.errors import Failure
 from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Arrays, Seen
+from rpl.replay.arrays import array_in
 from rpl.replay.batch import Batch
 from rpl.replay.episodes import Episodes
 from rpl.replay.hindsight import GoalRules
@@ -88,7 +88,7 @@ class Replay:
         }
         dtypes = {"start": np.int64, "length": np.int32, "terminated": np.bool_}
         self._arrays = {
-            name: _array(folder, name, shape, np.dtype(dtypes.get(name, np.float32)))
+            name: array_in(folder, name, shape, np.dtype(dtypes.get(name, np.float32)))
             for name, shape in shapes.items()
         }
 
@@ -294,36 +294,3 @@ def _map(batch: Batch[np.ndarray], change: Callable[[np.ndarray], np.ndarray]) -
         return None if part is None else change(part)
 
     return Batch(*map(changed, batch))
-
-
-def _array(folder: Path | None, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    if folder is None:
-        return np.zeros(shape, dtype)
-    path = folder / f"{name}.npy"
-    if path.exists():
-        array = np.lib.format.open_memmap(path, mode="r+")
-        if array.shape != shape or array.dtype != dtype:
-            raise InvalidValue(
-                f"{path} holds {array.dtype} {array.shape}, not {dtype} {shape}: it belongs to a "
-                "run with other settings; choose another folder"
-            )
-        return array
-    folder.mkdir(parents=True, exist_ok=True)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    if array.nbytes:
-        _claim_space(path, array.nbytes)
-    return array
-
-
-def _claim_space(path: Path, size: int) -> None:
-    """Claims the disk space now: a disk that fills up under a memory map kills the process."""
-    try:
-        if hasattr(os, "posix_fallocate"):
-            with open(path, "r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    except OSError as error:
-        path.unlink()
-        raise OSError(
-            f"cannot keep {size / 1e6:.0f} MB of replay in {path.parent} ({error.strerror}): free "
-            "some space, choose another folder with --out, or lower --replay.capacity"
-        ) from error

@@ -184,10 +184,9 @@ def run_session(
     Raises:
         RunError: if the folder cannot be used as asked.
     """
-    training = training_of(spec)
-    folder = out or default_folder(spec)
-    record = record_of(spec, command) | training.facts
-    run = RunFolder(folder, record, resume, overwrite, default_record(spec))
+    training, folder = training_of(spec), out or default_folder(spec)
+    record, defaults = record_of(spec, command) | training.facts, default_record(spec)
+    run = RunFolder(folder, record, resume, overwrite, defaults)
     try:
         training.open(run)
         if training.finished:
@@ -197,8 +196,7 @@ def run_session(
             training.train(run, console, interrupted)
     finally:
         run.close()
-    again = resuming or f"{command} --resume"
-    return folder, _say_end(training, folder, console, again)
+    return folder, _say_end(training, folder, console, resuming or f"{command} --resume")
 
 
 def _say_end(training: Training, folder: Path, console: Console, again: str) -> int:

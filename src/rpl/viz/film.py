@@ -84,11 +84,10 @@ def record(
         raise ValueError("a film needs a task with one simulation and a frame() method")
     observation, _ = task.reset(seed=seed)
     policy.reset(np.ones(1, bool))
-    frames = [scene.frame(0, size)]
-    success, earned = False, 0.0
+    frames, success, earned = [scene.frame(0, size)], False, 0.0
     for _ in range(horizon):
-        action = policy(observation, None)
-        observation, reward, terminated, truncated, info = task.step(action)
+        outcome = task.step(policy(observation, None))
+        observation, reward, terminated, truncated, info = outcome
         frames.append(scene.frame(0, size))
         earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
