@@ -10,13 +10,15 @@ import gymnasium
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+Observation = Any
+"""What a task observes, of one environment or of a batch: an array, or a mapping of arrays."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
 SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
 GOAL_PARTS = (OBSERVATION, "achieved_goal", DESIRED_GOAL)
 """What an observation of a task with goals has; it may have more."""
 
 
-def rows(observation: Any) -> list[Any]:
+def rows(observation: Observation) -> list[Observation]:
     """The observations of a batch, one by one."""
     if not isinstance(observation, Mapping):
         return list(observation)
@@ -24,14 +26,14 @@ def rows(observation: Any) -> list[Any]:
     return [{name: part[i] for name, part in observation.items()} for i in range(count)]
 
 
-def batch_of_one(observation: Any) -> Any:
+def batch_of_one(observation: Observation) -> Observation:
     """One observation as a batch."""
     if isinstance(observation, Mapping):
         return {name: np.asarray(part)[None] for name, part in observation.items()}
     return np.asarray(observation)[None]
 
 
-def read_only(observation: Any) -> Any:
+def read_only(observation: Observation) -> Observation:
     """Views of an observation's arrays that refuse to be written into."""
     if isinstance(observation, Mapping):
         return {name: read_only(part) for name, part in observation.items()}
@@ -100,7 +102,7 @@ class Seen:
         """Numbers that belong to no frame of a history: all but the part ``observation``."""
         return self.width - self.sizes[OBSERVATION]
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> Arrays:
+    def __call__(self, observation: Observation, base_action: np.ndarray | None = None) -> Arrays:
         """The parts of a batch of a task's observations, each (n, size) float32."""
         given = (
             dict(observation) if isinstance(observation, Mapping) else {OBSERVATION: observation}
@@ -116,13 +118,13 @@ def width_of(space: gymnasium.Space) -> int:
     return (space.shape or (0,))[0]
 
 
-def size_of(observation: Any) -> int:
+def size_of(observation: Observation) -> int:
     """How many observations a batch holds."""
     parts = observation.values() if isinstance(observation, Mapping) else [observation]
     return len(next(iter(parts)))
 
 
-def rows_finite(observation: Any) -> np.ndarray:
+def rows_finite(observation: Observation) -> np.ndarray:
     """Which observations of a batch hold finite numbers only, (n,) bool."""
     parts = observation.values() if isinstance(observation, Mapping) else [observation]
     flat = [np.isfinite(part).reshape(len(part), -1) for part in parts]

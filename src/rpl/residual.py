@@ -19,7 +19,8 @@ from gymnasium.vector.utils import batch_space
 
 from rpl.controllers.contract import Controller, ControllerPolicy
 from rpl.errors import InvalidValue
-from rpl.observations import batch_of_one, reset_mask
+from rpl.observations import Observation, batch_of_one, reset_mask
+from rpl.tasks.interface import Info
 
 
 def combine(
@@ -74,7 +75,7 @@ def check_unit_actions(space: gymnasium.Space) -> tuple[int, ...]:
     return space.shape
 
 
-def with_base_action(observation: Any, base_action: np.ndarray) -> Any:
+def with_base_action(observation: Observation, base_action: np.ndarray) -> Observation:
     """The observation with the base action at its end, of one or many environments."""
     if isinstance(observation, Mapping):
         inner = with_base_action(observation["observation"], base_action)
@@ -122,10 +123,10 @@ class _Core:
         self.scale = checked_scale(scale, self.shape)
         self.base = ControllerPolicy(controller, self.shape[0], clip_controller)
         self.observes = observe_controller
-        self._observation: Any = None
+        self._observation: Observation = None
         self._base_action: np.ndarray | None = None
 
-    def see(self, observation: Any) -> Any:
+    def see(self, observation: Observation) -> Observation:
         """What the learner is shown of a batch; the controller, maybe random, is asked once."""
         self._observation, self._base_action = observation, None
         if not self.observes:
@@ -197,8 +198,8 @@ class Residual(VectorWrapper):
         self,
         *,
         seed: int | Sequence[int | None] | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> tuple[Any, dict[str, Any]]:
+        options: Info | None = None,
+    ) -> tuple[Observation, Info]:
         """Resets the task, and the controller's memory where it has one.
 
         Raises:
@@ -216,7 +217,9 @@ class Residual(VectorWrapper):
         self._core.base.reset(mask)
         return self._core.see(observation), info
 
-    def step(self, actions: np.ndarray) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
         done = self._core.execute(actions, (self.num_envs, *self._core.shape))
         observation, *outcome, info = self.env.step(done["executed_action"])
@@ -258,14 +261,14 @@ class ResidualWrapper(gymnasium.Wrapper):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+        self, *, seed: int | None = None, options: Info | None = None
+    ) -> tuple[Observation, Info]:
         """Resets the environment, and the controller's memory where it has one."""
         observation, info = self.env.reset(seed=seed, options=options)
         self._core.base.reset(np.ones(1, bool))
         return self._shown(observation), info
 
-    def step(self, action: np.ndarray) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+    def step(self, action: np.ndarray) -> tuple[Observation, Any, bool, bool, Info]:
         """Executes controller plus scaled residual; ``action`` is the residual in [-1, 1]."""
         residual = np.asarray(action)
         if residual.shape != self._core.shape:
@@ -280,7 +283,7 @@ class ResidualWrapper(gymnasium.Wrapper):
         info = {**info, **done, "clipped": float(done["clipped"])}
         return self._shown(observation), reward, terminated, truncated, info
 
-    def _shown(self, observation: Any) -> Any:
+    def _shown(self, observation: Observation) -> Observation:
         shown = self._core.see(batch_of_one(observation))
         if not self._core.observes:
             return observation

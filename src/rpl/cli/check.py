@@ -14,6 +14,7 @@ from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
 from rpl.check import Finding, check
+from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
@@ -86,7 +87,7 @@ class _BoundToTask:
         single: Any = env.unwrapped
         batched = make_controller(self._name, single.task)
 
-        def controller(observation: Any) -> Any:
+        def controller(observation: Observation) -> Any:
             return batched({name: part[None] for name, part in observation.items()})[0]
 
         return controller

@@ -32,7 +32,7 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerError, Remembers, per_env
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_own_code
-from rpl.observations import read_only, rows
+from rpl.observations import Observation, read_only, rows
 from rpl.tasks.gym.task import GymnasiumTask
 
 FEWEST_ROWS = 5
@@ -150,7 +150,9 @@ def _of_either_shape(function: Any, task: VectorEnv) -> Any:
     )
 
 
-def _attempt(function: Callable[[Any], Any], observation: Any) -> tuple[np.ndarray | None, str]:
+def _attempt(
+    function: Callable[[Any], Any], observation: Observation
+) -> tuple[np.ndarray | None, str]:
     """The action, if there is one, and what happened in words."""
     try:
         action = call_guarded(function, observation)
@@ -207,7 +209,7 @@ class Guarded:
         self.controller = controller
         self._to_unit = to_unit
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (n, action_dim) in the task's units."""
         action = call_guarded(self.controller, observation)
         return action if self._to_unit is None else self._to_unit(action)
@@ -239,7 +241,7 @@ class PerEnvironment:
     def __init__(self, controllers: list[Any]) -> None:
         self.controllers = controllers
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_dim)."""
         seen = rows(observation)
         if len(seen) != len(self.controllers):
@@ -257,7 +259,7 @@ class PerEnvironment:
                 self.controllers[i].reset()
 
 
-def call_guarded(controller: Callable[[Any], Any], observation: Any) -> np.ndarray:
+def call_guarded(controller: Callable[[Any], Any], observation: Observation) -> np.ndarray:
     """The controller's actions, from an observation that it cannot write into.
 
     Raises:

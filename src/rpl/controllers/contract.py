@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import rows, rows_finite, size_of
+from rpl.observations import Observation, rows, rows_finite, size_of
 
 
 class Controller(Protocol):
@@ -20,7 +20,7 @@ class Controller(Protocol):
     (num_envs,) bool array where episodes begin.
     """
 
-    def __call__(self, observation: Any, /) -> np.ndarray: ...
+    def __call__(self, observation: Observation, /) -> np.ndarray: ...
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class Policy(Protocol):
     def reset(self, mask: np.ndarray) -> None:
         """Forgets the episodes of the environments in ``mask``, (num_envs,) bool, which end."""
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+    def __call__(self, observation: Observation, base_action: np.ndarray | None) -> np.ndarray:
         """Actions (num_envs, action_dim) in [-1, 1].
 
         Args:
@@ -56,7 +56,7 @@ class ControllerError(Failure, ValueError):
 def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controller:
     """Lifts a function of one environment's observation to a batched controller."""
 
-    def controller(observation: Any) -> np.ndarray:
+    def controller(observation: Observation) -> np.ndarray:
         actions = [np.asarray(function(row), np.float64) for row in rows(observation)]
         return np.stack([np.atleast_1d(action) for action in actions])
 
@@ -64,7 +64,7 @@ def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controll
 
 
 def controller_action(
-    controller: Controller, observation: Any, shape: tuple[int, ...], clip: bool
+    controller: Controller, observation: Observation, shape: tuple[int, ...], clip: bool
 ) -> np.ndarray:
     """Asks a controller for its actions and holds it to its contract.
 
@@ -118,7 +118,9 @@ class ControllerPolicy:
         if isinstance(self.controller, Remembers):
             self.controller.reset(mask)
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
+    def __call__(
+        self, observation: Observation, base_action: np.ndarray | None = None
+    ) -> np.ndarray:
         """Actions (n, action_dim) float64.
 
         Raises:

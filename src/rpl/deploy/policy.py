@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rpl.learner import LearnerState
-from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, batch_of_one
+from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Observation, batch_of_one
 from rpl.problem import Problem
 from rpl.rollout.policies import GreedyPolicy, WholePolicy
 from rpl.tasks.gym.task import GymnasiumTask
@@ -71,7 +71,7 @@ class Policy:
         """Whether the learner sees the controller's action."""
         return self.problem.observes_base
 
-    def __call__(self, observation: Any) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions, (n, action_dim) for n observations or (action_dim,) for one.
 
         Raises:
@@ -85,11 +85,11 @@ class Policy:
         return self._from_unit(self._whole(observation))
 
     @staticmethod
-    def _is_single(observation: Any) -> bool:
+    def _is_single(observation: Observation) -> bool:
         plain = not isinstance(observation, Mapping)
         return np.ndim(observation if plain else observation[OBSERVATION]) == 1
 
-    def _check_widths(self, observation: Any) -> None:
+    def _check_widths(self, observation: Observation) -> None:
         plain = not isinstance(observation, Mapping)
         parts: Mapping[str, Any] = {OBSERVATION: observation} if plain else observation
         if missing := [name for name in self.widths if name not in parts]:
@@ -111,7 +111,9 @@ class Policy:
         count = self.problem.evaluation_task.num_envs
         self._whole.reset(np.ones(count, bool) if mask is None else mask)
 
-    def residual(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
+    def residual(
+        self, observation: Observation, base_action: np.ndarray | None = None
+    ) -> np.ndarray:
         """f(s, g), (n, action_dim) in [-1, 1], for n observations.
 
         Args:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.contract import Policy
-from rpl.observations import Seen, rows_finite
+from rpl.observations import Observation, Seen, rows_finite
 from rpl.replay.episodes import Episodes, join
 
 Tell = Callable[[float], None]
@@ -103,7 +103,7 @@ class _Record:
         self.sound = np.ones(n, bool)
 
     def see(
-        self, t: int, observation: Any, base: Policy | None, running: np.ndarray
+        self, t: int, observation: Observation, base: Policy | None, running: np.ndarray
     ) -> tuple[Any, np.ndarray | None]:
         """Stores what is observed at time t, and what the base policy would do.
 
@@ -160,7 +160,7 @@ class _Record:
         )
 
 
-def _with_zeros(observation: Any, rows: np.ndarray) -> Any:
+def _with_zeros(observation: Observation, rows: np.ndarray) -> Any:
     """The observations with zeros in these rows."""
     if isinstance(observation, Mapping):
         return {name: _with_zeros(part, rows) for name, part in observation.items()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 
@@ -11,7 +9,7 @@ from rpl import learner
 from rpl.config import ExplorationConfig
 from rpl.controllers.contract import ControllerPolicy, Policy
 from rpl.learner import LearnerState
-from rpl.observations import Seen
+from rpl.observations import Observation, Seen
 from rpl.problem import Problem
 from rpl.residual import combine
 
@@ -39,11 +37,11 @@ class GreedyPolicy:
     def reset(self, mask: np.ndarray) -> None:
         """Remembers nothing."""
 
-    def learned(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+    def learned(self, observation: Observation, base_action: np.ndarray | None) -> np.ndarray:
         """f(s), (num_envs, action_dim) float32: the residual, or the whole action."""
         return np.array(learner.act(self.state, self.seen(observation, base_action)))
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+    def __call__(self, observation: Observation, base_action: np.ndarray | None) -> np.ndarray:
         """What is executed."""
         return self.executed(self.learned(observation, base_action), base_action)
 
@@ -102,7 +100,7 @@ class ExploringPolicy(GreedyPolicy):
         if self._expert is not None:
             self._expert.reset(mask)
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None) -> np.ndarray:
+    def __call__(self, observation: Observation, base_action: np.ndarray | None) -> np.ndarray:
         """What is executed."""
         at, exploration = (self._episodes, self._step), self._exploration
         self._step += 1
@@ -119,7 +117,9 @@ class ExploringPolicy(GreedyPolicy):
         return self.executed(np.clip(learned, -1.0, 1.0), base_action)
 
     @staticmethod
-    def _asked(expert: ControllerPolicy, observation: Any, rows: np.ndarray) -> np.ndarray | float:
+    def _asked(
+        expert: ControllerPolicy, observation: Observation, rows: np.ndarray
+    ) -> np.ndarray | float:
         """The expert's actions in some environments; with a memory it must see every step."""
         if expert.has_memory:
             return expert(observation)[rows]
@@ -139,7 +139,9 @@ class WholePolicy:
             if acting is not None:
                 acting.reset(mask)
 
-    def __call__(self, observation: Any, base_action: np.ndarray | None = None) -> np.ndarray:
+    def __call__(
+        self, observation: Observation, base_action: np.ndarray | None = None
+    ) -> np.ndarray:
         """What is executed."""
         base = None if self._base is None else self._base(observation, None)
         return self._policy(observation, base)
