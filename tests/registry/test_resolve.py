@@ -1,13 +1,16 @@
 """Every setting of a run is decided in one place, from words and objects."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 
+import small
 import toys
 from rpl.cli.main import run
 from rpl.cli.train import spec_for
+from rpl.learner import ddpg
 from rpl.presets import FAST, LEARNERS, PRESETS, Preset
 from rpl.registry.catalog import METHODS, TASKS, UnknownName
 from rpl.registry.resolve import presets_of, resolve
@@ -58,6 +61,15 @@ def test_another_preset_is_another_row(monkeypatch, tmp_path) -> None:
         run(["train", "push", "--preset", "unheard-of"])
     with pytest.raises(UnknownName, match="choose one of paper, fast, tiny"):
         resolve("push", preset="unheard-of")
+
+
+def test_another_learner_is_a_file_and_a_row(monkeypatch, tmp_path) -> None:
+    monkeypatch.setitem(LEARNERS, "mine", {"critics": 2})
+    monkeypatch.setitem(sys.modules, "rpl.learner.mine", ddpg)
+    words = ["train", "push", "--learner", "mine", *small.RUN, "--steps", "200"]
+    assert run([*words, "--out", str(tmp_path / "run")]) == 0
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    assert (record["learner"], record["config"]["learner"]["critics"]) == ("mine", 2)
 
 
 def test_a_planners_preset_has_two_names() -> None:
