@@ -16,7 +16,7 @@ from rpl.controllers.contract import Policy
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import CONTROLLERS
-from rpl.registry.custom import own_problem
+from rpl.registry.custom import user_problem
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import without_task
 from rpl.replay.buffer import Replay
@@ -92,7 +92,7 @@ def test_replay_holds_what_was_executed_and_what_the_base_policy_did(controller,
 
 @observing_or_not
 def test_a_controller_with_a_memory_is_a_base_policy_like_any_other(observing) -> None:
-    problem = own_problem(
+    problem = user_problem(
         "Pendulum-v1", Remembering, sums(observing), EnvironmentOptions(max_episode_steps=5)
     )
     acting = residuals(1)
@@ -106,7 +106,7 @@ def test_a_controller_with_a_memory_is_a_base_policy_like_any_other(observing) -
 
 @observing_or_not
 def test_a_controller_may_go_by_parts_that_are_neither_state_nor_goal(observing) -> None:
-    problem = own_problem(toys.Windy, toys.against_the_wind, sums(observing), EnvironmentOptions())
+    problem = user_problem(toys.Windy, toys.against_the_wind, sums(observing), EnvironmentOptions())
     assert list(problem.seen.sizes) == [
         "observation",
         "wind",
@@ -136,11 +136,11 @@ def test_with_any_controller_a_critic_of_sums_learns(own) -> None:
         settings = replace(without_task("discrete-mpc-push"), expansions=1)
         problem = make_problem("push", "rpl", config, LEAN, "discrete-mpc-push", settings)
     elif own == "memory":
-        problem = own_problem(
+        problem = user_problem(
             "Pendulum-v1", Remembering, config, EnvironmentOptions(max_episode_steps=9)
         )
     else:
-        problem = own_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
+        problem = user_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
     size = problem.action_size
     replay = Replay(4, problem.horizon, problem.seen, size, size)
     state = new_learner(config, problem)
@@ -183,7 +183,7 @@ def test_the_critic_learns_what_it_is_to_judge_on_ones_own_environment(critic_in
             discount=0.5,
         ),
     )
-    problem = own_problem(OneStep, half_back, config, EnvironmentOptions())
+    problem = user_problem(OneStep, half_back, config, EnvironmentOptions())
     state = new_learner(config, problem)
     replay = Replay(64, problem.horizon, problem.seen, 1, 1)
     for _ in range(2):

@@ -35,11 +35,11 @@ class LearnerConfig:
     hidden: tuple[int, ...] = (256, 256, 256)
     """Widths of the hidden layers of actor and critic."""
     actor_learning_rate: float = 1e-3
-    """Adam's step size for the actor."""
+    """Adam's learning rate for the actor."""
     critic_learning_rate: float = 1e-3
-    """Adam's step size for the critic."""
+    """Adam's learning rate for the critic."""
     learning_rate_halving: float | None = None
-    """Gradient steps N after which step sizes have halved: lr / (1 + n / N); None keeps them."""
+    """Gradient steps N that halve the learning rates: lr / (1 + n / N); None keeps them."""
     batch_size: int = 256
     """Transitions a gradient step; a multiple stands for the paper's parallel workers."""
     updates_per_cycle: int = 40
@@ -78,7 +78,7 @@ class LearnerConfig:
     initial_temperature: float = 0.01
     """SAC: what a unit of entropy is worth at first."""
     temperature_learning_rate: float = 3e-4
-    """SAC: Adam's step size for the logarithm of the temperature."""
+    """SAC: Adam's learning rate for the logarithm of the temperature."""
     entropy_in_value: bool = True
     """SAC: count future entropy as reward; else values are returns and keep their bounds."""
 

@@ -42,7 +42,7 @@ class UnreadableFile(Failure, ValueError):
     """A file that is not what it should be."""
 
 
-def frames_of_own_code(error: BaseException) -> list[traceback.FrameSummary]:
+def frames_of_user_code(error: BaseException) -> list[traceback.FrameSummary]:
     """Where an error came through code that is neither ours nor installed, outermost first."""
     libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
     installed = [Path(__file__).parent, *map(Path, libraries)]

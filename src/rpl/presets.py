@@ -69,7 +69,7 @@ DENSE_SUM = 3
 def paced(config: Config, horizon: int) -> Config:
     """FAST for episodes of ``horizon`` steps.
 
-    A value has to travel back through an episode, n steps an update of the slow copies, which
+    A value has to travel back through an episode, n steps an update of the target networks, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
     values arrive: n grows with T, and so does the burn-in.
     """

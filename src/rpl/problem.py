@@ -37,7 +37,7 @@ class Problem:
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
     judged_by: JudgedBy = "success"
     """What makes one policy better than another."""
-    compared_with: str = "controller"
+    baseline: str = "controller"
     """Whose level stands beside the policy's; ``"doing nothing"`` where there is no controller."""
     exploring_controller: Controller | None = None
     """The controller of ``task``, where each task has one of its own; None is ``controller``."""

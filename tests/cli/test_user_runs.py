@@ -24,15 +24,15 @@ from rpl.errors import RunError
 from rpl.presets import FAST, LEARNERS, PAPER, with_learner
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS
-from rpl.registry.custom import goal_rules, own_problem
+from rpl.registry.custom import goal_rules, user_problem
 from rpl.registry.names import (
     EnvironmentOptions,
     can_be_found,
+    custom_controller,
     environment_maker,
     load_object,
     name_of,
-    own_controller,
-    own_task,
+    user_task,
 )
 from rpl.registry.resolve import config_for_horizon
 from rpl.rollout.collect import collect
@@ -130,7 +130,7 @@ def test_evaluation_of_the_controller_is_that_by_hand(capfd) -> None:
     words = ["eval", "toys:Slide", "--controller", "toys:one", "--episodes", "5", "--json"]
     assert run(words) == 0
     by_command = json.loads(capfd.readouterr().out)["controller"]["mean_return"]
-    problem = own_problem("toys:Slide", toys.one, user_config(), EnvironmentOptions())
+    problem = user_problem("toys:Slide", toys.one, user_config(), EnvironmentOptions())
     seeds = evaluation_seeds(1_000_000, 5)
     outcome = evaluate(problem.evaluation_task, problem.level(), seeds, 8)
     assert by_command == pytest.approx(outcome.mean_return)
@@ -222,7 +222,7 @@ def test_rounding_leads_no_exported_action_out_of_its_space(bound) -> None:
         action_space = property(lambda self: space, lambda self, _: None)
 
     config = user_config()
-    problem = own_problem(Bounded, toys.one, config, EnvironmentOptions())
+    problem = user_problem(Bounded, toys.one, config, EnvironmentOptions())
     record = {"task": "t", "method": "rpl", "controller": "c"}
     policy = rpl.deploy.policy.Policy(new_learner(config, problem), problem, record)
     proposed = np.linspace(-1.0, 2.0, 301, dtype=np.float32)[:, None]
@@ -315,7 +315,7 @@ def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_
 @pytest.mark.parametrize("part", ["base_action", "simulator_state"])
 def test_a_part_with_a_name_that_means_something_else_here_is_refused(part) -> None:
     with pytest.raises(UnsuitableEnvironment, match=f"a part {part}, a name that has a meaning"):
-        own_task(lambda: toys.Windy(part), EnvironmentOptions(), 1)
+        user_task(lambda: toys.Windy(part), EnvironmentOptions(), 1)
 
 
 def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> None:
@@ -328,7 +328,7 @@ def test_of_a_part_of_ones_own_the_exported_file_asks_by_its_name(tmp_path) -> N
     config = dataclasses.replace(
         config, learner=dataclasses.replace(config.learner, zero_last=False)
     )
-    problem = own_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
+    problem = user_problem(toys.Windy, toys.against_the_wind, config, EnvironmentOptions())
     record = {"task": "toys:Windy", "method": "rpl", "controller": "toys:against_the_wind"}
     policy = Policy(new_learner(config, problem), problem, record)
     assert export(policy, tmp_path / "policy.onnx") <= 1e-5
@@ -530,14 +530,14 @@ def test_names_lead_back_to_their_objects_or_say_that_they_do_not() -> None:
 
 def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:
     config = user_config()
-    problem = own_problem("toys:Slide", toys.Summing, config, EnvironmentOptions())
+    problem = user_problem("toys:Slide", toys.Summing, config, EnvironmentOptions())
     assert problem.judged_by == "return"
     assert problem.exploring_controller is not problem.controller
     twice = [
         collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns for _ in range(2)
     ]
     np.testing.assert_array_equal(*twice)
-    reach = own_problem(
+    reach = user_problem(
         "toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0))
     )
     assert reach.judged_by == "success"
@@ -551,9 +551,9 @@ def test_a_cache_of_a_custom_controller_is_a_controller(tmp_path, monkeypatch, c
     cache = ["cache", "toys:Slide", "slide.npz", "--controller", "toys:one", "--states", "40"]
     assert run(cache) == 0
     assert "rpl eval toys:Slide --controller slide.npz" in capsys.readouterr().out
-    task = own_task(toys.Slide, EnvironmentOptions(), 3)
+    task = user_task(toys.Slide, EnvironmentOptions(), 3)
     visited = Cache.load(Path("slide.npz")).observation
-    cached, original = (own_controller(c, task) for c in ("slide.npz", toys.one))
+    cached, original = (custom_controller(c, task) for c in ("slide.npz", toys.one))
     np.testing.assert_allclose(cached(visited), original(visited), atol=1e-6)
     words = ["train", "toys:Slide", "--controller", "slide.npz", "--steps", "200", "--out", "run"]
     assert run([*words, "--evaluation-episodes", "2", "--final-evaluation-episodes", "2"]) == 0
@@ -565,7 +565,7 @@ def test_a_cache_of_a_custom_controller_is_a_controller(tmp_path, monkeypatch, c
 def test_hindsight_ends_episodes_where_the_environment_would() -> None:
     goals = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.2]])
     for ends, expected in ((True, [True, False, True]), (False, [False] * 3)):
-        task = own_task(lambda ends=ends: toys.Reach(ends), EnvironmentOptions(), 2)
+        task = user_task(lambda ends=ends: toys.Reach(ends), EnvironmentOptions(), 2)
         compute_reward, compute_terminated = goal_rules(task, hindsight=0.8)
         assert compute_reward(np.zeros((3, 2)), goals, {}).tolist() == [0.0, -1.0, 0.0]
         assert compute_terminated is not None
@@ -610,21 +610,21 @@ class Misspelt(Reach):
 
 
 def test_a_rule_that_raises_is_not_taken_for_one_that_is_missing() -> None:
-    rules = goal_rules(own_task(NeedsAnEpisode, EnvironmentOptions(), 1), hindsight=0.8)
+    rules = goal_rules(user_task(NeedsAnEpisode, EnvironmentOptions(), 1), hindsight=0.8)
     assert rules.compute_terminated is not None
     with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises AttributeError"):
-        goal_rules(own_task(Misspelt, EnvironmentOptions(), 1), hindsight=0.8)
+        goal_rules(user_task(Misspelt, EnvironmentOptions(), 1), hindsight=0.8)
 
 
 def test_a_rule_for_arrays_is_asked_once_and_one_that_is_none_never() -> None:
     goals = np.array([[0.0, 0.0], [1.0, 0.0]])
-    rules = goal_rules(own_task(EndsForArrays, EnvironmentOptions(), 2), hindsight=0.8)
+    rules = goal_rules(user_task(EndsForArrays, EnvironmentOptions(), 2), hindsight=0.8)
     assert rules.compute_terminated is not None
     assert rules.compute_terminated(np.zeros((2, 2)), goals, {}).tolist() == [True, False]
-    open_ended = goal_rules(own_task(LeavesItOpen, EnvironmentOptions(), 2), hindsight=0.8)
+    open_ended = goal_rules(user_task(LeavesItOpen, EnvironmentOptions(), 2), hindsight=0.8)
     assert open_ended.compute_terminated is None
     with pytest.raises(UnsuitableEnvironment, match="compute_terminated raises KeyError"):
-        goal_rules(own_task(NeedsMore, EnvironmentOptions(), 2), hindsight=0.8)
+        goal_rules(user_task(NeedsMore, EnvironmentOptions(), 2), hindsight=0.8)
 
 
 @pytest.mark.parametrize(("residual", "times"), [(True, 9), (False, 8)])
@@ -642,7 +642,7 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
             return np.zeros((len(observation), 1))
 
     config = user_config()
-    problem = own_problem(
+    problem = user_problem(
         Slide, Counting(), config, EnvironmentOptions(judged_by="return"), residual
     )
     state = new_learner(config, problem)
@@ -658,7 +658,7 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
 
 def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
     config = user_config()
-    problem = own_problem("toys:Slide", lambda observation: [3.0], config, EnvironmentOptions())
+    problem = user_problem("toys:Slide", lambda observation: [3.0], config, EnvironmentOptions())
     state, progress = new_learner(config, problem), Progress()
     episodes = explore(config, problem, state, progress)
     assert (episodes.length < problem.horizon).all()
@@ -671,7 +671,7 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     config = user_config()
-    problem = own_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
+    problem = user_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
     exploration = ExplorationConfig(noise=0.5, random=0.0, expert=1.0)
     policy = ExploringPolicy(
         new_learner(config, problem), problem, exploration, np.random.default_rng(0), 4

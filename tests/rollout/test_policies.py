@@ -16,7 +16,7 @@ from rpl.presets import FAST
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS, TASKS
-from rpl.registry.custom import own_problem
+from rpl.registry.custom import user_problem
 from rpl.registry.names import EnvironmentOptions
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import ExploringPolicy, GreedyPolicy, WholePolicy
@@ -217,7 +217,7 @@ def test_exploration_is_the_same_for_any_number_of_environments(method, learner_
 
 
 def test_exploration_repeats_no_disturbance_and_begins_anew_with_a_new_policy() -> None:
-    problem = own_problem("toys:Slide", toys.batch, CONFIG, EnvironmentOptions(judged_by="return"))
+    problem = user_problem("toys:Slide", toys.batch, CONFIG, EnvironmentOptions(judged_by="return"))
     state = new_learner(replace(CONFIG, learner=replace(CONFIG.learner, zero_last=True)), problem)
     noisy = ExplorationConfig(noise=0.3, random=0.0)
 
@@ -239,7 +239,7 @@ def test_an_expert_with_a_memory_is_reset_and_sees_each_step_of_exploration() ->
     expert = Remembering()
     config = METHODS["expert-explore"].configure(CONFIG)
     options = EnvironmentOptions(judged_by="return")
-    problem = own_problem(toys.Slide, toys.batch, config, options, residual=False)
+    problem = user_problem(toys.Slide, toys.batch, config, options, residual=False)
     problem = replace(problem, controller=expert, exploring_controller=None)
     policy = ExploringPolicy(
         new_learner(config, problem),

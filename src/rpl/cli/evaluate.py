@@ -125,7 +125,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "episodes": episodes,
         "seed": seed,
         "judged_by": problem.judged_by,
-        "compared_with": problem.compared_with,
+        "compared_with": problem.baseline,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
         "untrained": subject.untrained,
@@ -216,7 +216,7 @@ def print_remarks(report: dict[str, Any], console: Console) -> None:
 def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:
     """The controller's outcome, and the policy's where the subject has one."""
     problem = subject.problem
-    controller = _shown(problem, problem.compared_with, problem.level(), seeds)
+    controller = _shown(problem, problem.baseline, problem.level(), seeds)
     if subject.policy is None:
         return controller, None
     base = problem.base()

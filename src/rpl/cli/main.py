@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from rpl.errors import Failure, UsageError, frames_of_own_code
+from rpl.errors import Failure, UsageError, frames_of_user_code
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -72,7 +72,7 @@ def run(arguments: list[str]) -> int:
     except Failure as error:
         return _complain(str(error), 1)
     except Exception as error:
-        place = _place_in_own_code(error)
+        place = _place_in_user_code(error)
         if not place and not isinstance(error, OSError):
             raise
         message = str(error) or type(error).__name__
@@ -96,11 +96,11 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     return found(arguments) if attribute == "command_for" else found
 
 
-def _place_in_own_code(error: Exception) -> str:
+def _place_in_user_code(error: Exception) -> str:
     """The lines of somebody's own code that the error came through; empty if there are none."""
     if isinstance(error, SyntaxError):
         return "\n"  # its message has them
-    frames = frames_of_own_code(error)
+    frames = frames_of_user_code(error)
     return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
 
 

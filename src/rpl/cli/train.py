@@ -24,7 +24,7 @@ from rpl.config import Config
 from rpl.pets.train import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
 from rpl.registry.catalog import METHODS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, is_own_task
+from rpl.registry.names import EnvironmentOptions, is_user_task
 from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
 from rpl.runs.session import run_session
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
@@ -98,7 +98,7 @@ def named_by(arguments: list[str]) -> RunSpec:
     preset = said.preset if said.preset in presets_of(row) else row.preset
     learner = said.learner_name if said.learner_name in LEARNERS else "ddpg"
     given: dict[str, Any] = {"controller": said.controller_name, "learner": learner}
-    if is_own_task(said.task_name):
+    if is_user_task(said.task_name):
         given["task_options"] = EnvironmentOptions(
             max_episode_steps=said.task.max_episode_steps, processes=said.task.processes
         )

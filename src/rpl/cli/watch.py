@@ -121,7 +121,7 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     from rpl.viz.film import record
 
     problem = subject.problem
-    acting: list[tuple[str, Policy]] = [(problem.compared_with, problem.level())]
+    acting: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
         acting.append((label, WholePolicy(subject.policy, problem.base())))

@@ -31,7 +31,7 @@ from gymnasium.vector import VectorEnv
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerError, Remembers, per_env
 from rpl.controllers.onnx_policy import OnnxPolicy
-from rpl.errors import frames_of_own_code
+from rpl.errors import frames_of_user_code
 from rpl.observations import Observation, read_only, rows
 from rpl.tasks.gym.task import GymnasiumTask
 
@@ -159,7 +159,7 @@ def _attempt(
     except ControllerError:
         raise
     except Exception as error:
-        frames = frames_of_own_code(error)
+        frames = frames_of_user_code(error)
         place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
         return None, f"raised {type(error).__name__} ({error}){place}"
     if action.ndim == 0 and np.isnan(action):

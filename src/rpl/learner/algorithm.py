@@ -37,7 +37,7 @@ class Judge(NamedTuple):
 
     @property
     def first(self) -> Judge:
-        """Of several critics the one that the actor climbs."""
+        """Of several critics the one that the actor maximises."""
         assert isinstance(self.critic, Critics)
         return self._replace(critic=self.critic.first)
 

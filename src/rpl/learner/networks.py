@@ -284,7 +284,7 @@ class Critics(eqx.Module):
 
     @property
     def first(self) -> Critic:
-        """Q_1, which the actor climbs in TD3."""
+        """Q_1, which the actor maximises in TD3."""
         return self.members[0]
 
     def __call__(self, x: Array, action: Array) -> Array:

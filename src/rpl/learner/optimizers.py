@@ -44,5 +44,5 @@ def _adam(rate: float, halving: float | None) -> optax.GradientTransformation:
 
 
 def step_size_factor(step: ArrayLike, halving: float | None) -> ArrayLike:
-    """What a step size is multiplied by after ``step`` gradient steps."""
+    """What a learning rate is multiplied by after ``step`` gradient steps."""
     return 1.0 if halving is None else 1.0 / (1.0 + step / halving)

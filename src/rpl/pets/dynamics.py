@@ -36,9 +36,9 @@ class ModelConfig:
     bound_penalty: float = 0.01
     """How hard the learned bounds of the log-variance are pulled together."""
     learning_rate: float = 1e-3
-    """Adam's step size."""
+    """Adam's learning rate."""
     decay: bool = False
-    """Let the step size fall to zero in the course of each training; as published it stays."""
+    """Let the learning rate fall to zero in the course of each training; as published it stays."""
     batch_size: int = 32
     """Transitions a gradient step and network."""
     epochs: int = 5

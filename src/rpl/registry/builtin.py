@@ -21,8 +21,8 @@ from rpl.registry.catalog import (
     TaskOptions,
     find,
 )
-from rpl.registry.custom import own_problem
-from rpl.registry.names import EnvironmentOptions, is_own_controller, own_controller
+from rpl.registry.custom import user_problem
+from rpl.registry.names import EnvironmentOptions, custom_controller, is_custom_controller
 from rpl.registry.resolve import RunSpec, TaskSpec, resolve
 from rpl.replay.hindsight import GoalRules
 from rpl.tasks.fetch.hook import HookOptions
@@ -34,12 +34,12 @@ def make_controller(source: object, task: VectorEnv, options: Settings | None = 
     """A controller for a task, with the settings of ``options``, an instance, if given.
 
     Args:
-        source: a name in CONTROLLERS, or see ``rpl.registry.names.own_controller``.
+        source: a name in CONTROLLERS, or see ``rpl.registry.names.custom_controller``.
         task: any number of its environments.
         options: the controller's settings.
     """
-    if not isinstance(source, str) or is_own_controller(source):
-        return own_controller(source, task)
+    if not isinstance(source, str) or is_custom_controller(source):
+        return custom_controller(source, task)
     entry: ControllerEntry = find("controller", CONTROLLERS, source)
     bare: Any = task.unwrapped
     values = {"layout": bare.layout, "task": bare}
@@ -90,7 +90,7 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
     assert isinstance(config, Config)
     if entry is None:
         assert isinstance(options, EnvironmentOptions)
-        return own_problem(spec.task.source, name, config, options, residual, render_mode)
+        return user_problem(spec.task.source, name, config, options, residual, render_mode)
     ours = CONTROLLERS.get(name) if isinstance(name, str) else None
     plans = ours is not None and ours.plans
 

@@ -17,7 +17,7 @@ from rpl.controllers.push import ReactivePush
 from rpl.errors import UsageError
 from rpl.presets import PRESETS, PUBLISHED, Preset
 from rpl.problem import JudgedBy
-from rpl.registry.names import EnvironmentOptions, is_own_controller, is_own_task
+from rpl.registry.names import EnvironmentOptions, is_custom_controller, is_user_task
 from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, HookOptions, make_hook_task
 from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
 from rpl.tasks.goal_task import GoalTask
@@ -237,7 +237,7 @@ def check_task(name: str) -> None:
     Raises:
         UnknownName: with the names there are.
     """
-    if name not in TASKS and not is_own_task(name):
+    if name not in TASKS and not is_user_task(name):
         raise UnknownName(
             f"there is no task '{name}'; choose one of {', '.join(TASKS)}, or name your own: a "
             "Gymnasium id, or module:function that makes one"
@@ -264,7 +264,7 @@ def controller_name(task: str, given: str | None) -> str | None:
     """
     if given is None and task in TASKS:
         return TASKS[task].controller
-    if given is None or is_own_controller(given):
+    if given is None or is_custom_controller(given):
         return given
     entry = find("controller", CONTROLLERS, given)
     if task not in entry.tasks:

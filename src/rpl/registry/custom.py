@@ -12,7 +12,7 @@ from rpl.config import Config
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.problem import Problem
-from rpl.registry.names import EnvironmentOptions, own_controller, own_task
+from rpl.registry.names import EnvironmentOptions, custom_controller, user_task
 from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
@@ -22,7 +22,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 MOST_ENVS = 10  # of evaluations, in one process
 
 
-def own_problem(
+def user_problem(
     source: str | MakeEnv,
     controller: Any,
     config: Config,
@@ -34,19 +34,19 @@ def own_problem(
 
     Args:
         source: see ``rpl.registry.names.environment_maker``.
-        controller: see ``rpl.registry.names.own_controller``; None does nothing, in the middle of
-            the action range.
+        controller: see ``rpl.registry.names.custom_controller``; None does nothing, in the middle
+            of the action range.
         config: the run's configuration.
         options: how the environment becomes a task.
         residual: learn the residual on the controller; else the whole action.
         render_mode: of the environments that evaluations use.
     """
     num_envs = config.num_envs or min(config.evaluation_episodes, MOST_ENVS)
-    bare = own_task(source, options, num_envs, render_mode)
+    bare = user_task(source, options, num_envs, render_mode)
     task, acting = bare, _acting(controller, bare)
     exploring = acting
     if not bare.parallel:  # processes serve both: every round of episodes resets all of them
-        task = own_task(source, options, config.num_envs or config.episodes_per_cycle)
+        task = user_task(source, options, config.num_envs or config.episodes_per_cycle)
         exploring = _acting(controller, task)
     problem = Problem(
         task=task,
@@ -56,7 +56,7 @@ def own_problem(
         horizon=bare.max_episode_steps,
         rules=goal_rules(bare, config.replay.hindsight),
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
-        compared_with="doing nothing" if controller is None else "controller",
+        baseline="doing nothing" if controller is None else "controller",
         residual=config.residual if residual else None,
         charged_steps=acting.charged_steps if isinstance(acting, CachedPolicy) else 0,
     )
@@ -65,7 +65,7 @@ def own_problem(
 
 
 def _acting(controller: Any, task: GymnasiumTask) -> Controller:
-    return own_controller(idle(task) if controller is None else controller, task)
+    return custom_controller(idle(task) if controller is None else controller, task)
 
 
 def _judged_by(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:

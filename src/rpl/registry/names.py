@@ -65,12 +65,12 @@ class EnvironmentOptions:
             )
 
 
-def is_own_task(name: str) -> bool:
+def is_user_task(name: str) -> bool:
     """Whether a name looks like a Gymnasium id or ``module:factory``."""
     return bool(OBJECT.fullmatch(name) or GYM_ID.fullmatch(name))
 
 
-def is_own_controller(name: str) -> bool:
+def is_custom_controller(name: str) -> bool:
     """Whether a name looks like ``module:controller``, an ONNX file or a cache."""
     return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE))
 
@@ -125,7 +125,7 @@ def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> 
     factory = load_object(source) if isinstance(source, str) else source
     if not callable(factory):
         raise NotFound(f"{factory!r} is not callable: give a function that makes an environment")
-    return _MakeOwn(factory, render_mode)
+    return _MakeByFactory(factory, render_mode)
 
 
 def _registered(name: str) -> str:
@@ -163,7 +163,7 @@ class _MakeRegistered:
 
 
 @dataclass(frozen=True)
-class _MakeOwn:
+class _MakeByFactory:
     """Calls a factory, with the render mode if it takes one."""
 
     factory: Callable[..., Any]
@@ -208,7 +208,7 @@ def name_of(source: Any) -> str:
     return f"{named.__module__}:<{named.__qualname__}>"
 
 
-def own_task(
+def user_task(
     source: str | MakeEnv,
     options: EnvironmentOptions,
     num_envs: int,
@@ -231,7 +231,7 @@ def own_task(
     )
 
 
-def own_controller(source: Any, task: Any) -> Controller:
+def custom_controller(source: Any, task: Any) -> Controller:
     """The controller of a name or an object, for a task; see ``rpl.controllers.adapt.adapt``.
 
     Args:

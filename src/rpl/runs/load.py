@@ -22,7 +22,7 @@ from rpl.pets.train import (
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, can_be_found, is_own_task
+from rpl.registry.names import EnvironmentOptions, can_be_found, is_user_task
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -124,7 +124,7 @@ def named_spec(request: Request) -> RunSpec:
     """
     task, folder = request.run_or_task, request.folder
     if folder is None:
-        if os.sep in task and not is_own_task(task):
+        if os.sep in task and not is_user_task(task):
             raise RunError(f"there is no run folder {task}")
         return resolve(
             task,

@@ -90,7 +90,7 @@ class LearnerTraining:
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
         config, problem = self.config, self.problem
-        judged = problem.judged_by, problem.compared_with
+        judged = problem.judged_by, problem.baseline
         with Display(console, config.steps, *judged) as display:
             learned = self.state, self.replay, self.progress
             train(config, problem, *learned, run, display, interrupted)

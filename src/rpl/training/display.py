@@ -27,7 +27,7 @@ class Display:
         console: where it goes.
         steps: environment steps of the whole run.
         judged_by: the outcome that says how good a policy is.
-        compared_with: whose level stands beside the policy's.
+        baseline: whose level stands beside the policy's.
         trials: of a planner's run; what else a run reports are evaluations.
     """
 
@@ -36,12 +36,12 @@ class Display:
         console: Console,
         steps: int,
         judged_by: JudgedBy = "success",
-        compared_with: str = "controller",
+        baseline: str = "controller",
         trials: int = 0,
     ) -> None:
         self._console, self._steps, self._trials = console, steps, trials
         self._judged_by: JudgedBy = judged_by
-        self._compared_with = compared_with
+        self._baseline = baseline
         self._speed = Speed()
         self._numbers: dict[str, str] = {}
         self._printed = self._evaluating = 0.0
@@ -102,12 +102,12 @@ class Display:
     def on_evaluation(self, row: Mapping[str, Any]) -> None:
         """Prints an evaluation."""
         self._bar.update(self._task, description="training")
-        self.on_note(evaluation_line(row, self._judged_by, self._compared_with))
+        self.on_note(evaluation_line(row, self._judged_by, self._baseline))
         if self._live:
             policy, controller = (f"{who}_{self._judged_by}" for who in ("policy", "controller"))
             levels = {
                 "policy": f"[bold green]{row[policy]:.2f}[/]",
-                self._compared_with: f"{row[controller]:.2f}",
+                self._baseline: f"{row[controller]:.2f}",
             }
             self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
             self._redraw()
@@ -165,14 +165,14 @@ class Speed:
         return max(0, steps) / self.value if self.value > 0 else None
 
 
-def evaluation_line(row: Mapping[str, Any], judged_by: JudgedBy, compared_with: str) -> str:
+def evaluation_line(row: Mapping[str, Any], judged_by: JudgedBy, baseline: str) -> str:
     """An evaluation in one line."""
     names = ("policy_{}", "policy_{}_low", "policy_{}_high", "controller_{}")
     policy, low, high, controller = (row[name.format(judged_by)] for name in names)
     fine, coarse = (".3f", ".2f") if judged_by == "success" else (".2f", ".1f")
     return (
         f"{row['environment_steps']:>9,} steps: policy {policy:{fine}} "
-        f"[{low:{coarse}}, {high:{coarse}}], {compared_with} {controller:{fine}} "
+        f"[{low:{coarse}}, {high:{coarse}}], {baseline} {controller:{fine}} "
         f"({row['evaluation_episodes']} episodes{', burn-in' if row['burning_in'] else ''})"
     )
 

@@ -104,7 +104,7 @@ class EpochEnd:
         """The controller on the same episodes."""
         if count not in self._levels:
             problem = self.problem
-            self._levels[count] = self._judged(problem.compared_with, problem.level(), count)
+            self._levels[count] = self._judged(problem.baseline, problem.level(), count)
         return self._levels[count]
 
     def _judged(
