@@ -9,8 +9,9 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.config import ResidualConfig
+from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerPolicy
-from rpl.observations import Seen
+from rpl.observations import Seen, width_of
 from rpl.replay.hindsight import GoalRules
 from rpl.residual import check_unit_actions, checked_scale
 
@@ -41,17 +42,21 @@ class Problem:
     """Whose level stands beside the policy's; ``"doing nothing"`` where there is no controller."""
     exploring_controller: Controller | None = None
     """The controller of ``task``, where each task has one of its own; None is ``controller``."""
-    charged_steps: int = 0
-    """Environment steps that the controller itself was learned from; 0 if it was written."""
     frames: int = 1
     """Observations that the task's history puts side by side."""
 
     def __post_init__(self) -> None:
         """Refuses a scale, or actions, that no residual can be added with."""
-        (self.action_size,) = self.task.single_action_space.shape or (0,)
+        self.action_size = width_of(self.task.single_action_space)
         if self.residual is not None:
             check_unit_actions(self.task.single_action_space)
             checked_scale(self.residual.scale, (self.action_size,))
+
+    @property
+    def charged_steps(self) -> int:
+        """Environment steps that the controller itself was learned from; 0 if it was written."""
+        controller = self.controller
+        return controller.charged_steps if isinstance(controller, CachedPolicy) else 0
 
     @property
     def adds(self) -> bool:

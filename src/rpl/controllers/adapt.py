@@ -32,7 +32,7 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerError, Remembers, per_env
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_user_code
-from rpl.observations import Observation, read_only, rows
+from rpl.observations import Observation, read_only, rows, width_of
 from rpl.tasks.gym.task import GymnasiumTask
 
 FEWEST_ROWS = 5
@@ -128,7 +128,7 @@ def _of_either_shape(function: Any, task: VectorEnv) -> Any:
     """Finds out on first observations whether it takes one of them or a batch."""
     if isinstance(function, OnnxPolicy):
         return function  # whose file is of batches
-    (action_size,) = task.single_action_space.shape or (0,)
+    action_size = width_of(task.single_action_space)
     batch = first_observations(task)
     count = len(rows(batch))
     whole, whole_says = _attempt(function, batch)

@@ -9,7 +9,6 @@ import jax
 from gymnasium.vector import VectorEnv
 
 from rpl.config import Config, Settings
-from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.errors import InvalidValue, UsageError
 from rpl.pets.train import PETSProblem
@@ -50,11 +49,6 @@ def make_controller(source: object, task: VectorEnv, options: Settings | None = 
     return entry.make(
         **{f.name: values[f.name] for f in dataclasses.fields(entry.make) if f.name in values}
     )
-
-
-def charged_steps(controller: Controller) -> int:
-    """Environment steps that a controller was learned from; 0 if it was written."""
-    return controller.charged_steps if isinstance(controller, CachedPolicy) else 0
 
 
 def make_problem(
@@ -114,7 +108,6 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
         residual=config.residual if residual else None,
         value_bounds=entry.value_bounds,
         judged_by=entry.judged_by,
-        charged_steps=charged_steps(acting),
         frames=options.frames if isinstance(options, HookOptions) else 1,
     )
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from rpl.config import Config
-from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.problem import Problem
 from rpl.registry.names import EnvironmentOptions, custom_controller, user_task
@@ -58,7 +57,6 @@ def user_problem(
         value_bounds=_value_bounds(config, options, bare.max_episode_steps),
         baseline="doing nothing" if controller is None else "controller",
         residual=config.residual if residual else None,
-        charged_steps=acting.charged_steps if isinstance(acting, CachedPolicy) else 0,
     )
     problem.judged_by = _judged_by(options, problem, bare)
     return problem

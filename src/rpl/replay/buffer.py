@@ -128,13 +128,13 @@ class Replay:
         at["terminated"][slots] = episodes.terminated
         t = np.arange(episodes.action.shape[1] + 1)
         row = (start[:, None] + t) % self._rows
-        seen = t <= episodes.length[:, None]
+        seen, taken = t <= episodes.length[:, None], episodes.taken
         states = {self._parts[name]: part for name, part in episodes.observation.items()}
         states |= {"achieved_goal": episodes.achieved_goal, BASE_ACTION: episodes.base_action}
         for name, part in states.items():
             at[name][row[seen]] = part[seen]
         for name, steps in (("action", episodes.action), ("reward", episodes.reward)):
-            at[name][row[:, :-1][episodes.taken]] = steps[episodes.taken]
+            at[name][row[:, :-1][taken]] = steps[taken]
         self._show(self._stored + len(episodes))
 
     def _next_row(self) -> int:

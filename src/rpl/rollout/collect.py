@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.contract import Policy
-from rpl.observations import Observation, Seen, rows_finite
+from rpl.observations import Observation, Seen, rows_finite, width_of
 from rpl.replay.episodes import Episodes, join
 
 Tell = Callable[[float], None]
@@ -87,7 +87,7 @@ class _Record:
 
     def __init__(self, task: VectorEnv, horizon: int, based: bool, index: np.ndarray) -> None:
         n = task.num_envs
-        (action_size,) = task.single_action_space.shape or (0,)
+        action_size = width_of(task.single_action_space)
         self.horizon, self.index = horizon, index
         self.seen = Seen.of(task.single_observation_space)
         self.parts = {
