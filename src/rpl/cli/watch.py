@@ -24,7 +24,7 @@ from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,8 +96,8 @@ def contrasting_seeds(
     if subject.policy is None:
         return seeds[:count]
     console = Console(stderr=True)
-    if subject.untrained:
-        console.print(UNTRAINED, soft_wrap=True)
+    if subject.remark:
+        console.print(subject.remark, soft_wrap=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.judged_by == "success"
