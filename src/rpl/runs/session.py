@@ -16,8 +16,8 @@ from rpl.pets.train import PETSConfig, PETSProgress, create_state, train_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
-from rpl.replay.buffer import Replay, ReplayLost
-from rpl.runs.checkpoint import format_of
+from rpl.replay.arrays import ReplayLost
+from rpl.replay.buffer import Replay
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
@@ -25,6 +25,8 @@ from rpl.training.display import Display
 from rpl.training.interruption import Interruption
 from rpl.training.loop import train
 from rpl.training.progress import Progress
+
+CHECKSUMS = 2  # the format from which a replay has them
 
 
 class Training(Protocol):
@@ -69,7 +71,7 @@ class LearnerTraining:
         self.facts = facts_of(self.problem, self.config)
 
     def open(self, run: RunFolder) -> None:
-        if run.resumed and format_of(run.path / "checkpoint/last.eqx") == 0:
+        if run.resumed and run.resumed_format == 0:
             raise RunError(
                 f"{run.path} was begun by an earlier version, whose replay kept residuals where "
                 "this one keeps actions: finish it with that version, or begin again with "
@@ -81,11 +83,11 @@ class LearnerTraining:
             return
         self.state, self.progress = run.restore(self.state, Progress)
         try:
-            self.replay.restore(self.progress.stored_episodes)
+            self.replay.restore(self.progress.stored_episodes, run.resumed_format >= CHECKSUMS)
         except ReplayLost as error:
             raise RunError(
                 f"{run.replay_folder} is not the replay of this run, without which it cannot go "
-                "on: bring the folder back, or begin again with --overwrite"
+                f"on ({error}): bring the folder back, or begin again with --overwrite"
             ) from error
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
