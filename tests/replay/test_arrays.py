@@ -66,7 +66,7 @@ def test_a_replay_that_is_not_what_it_was_is_refused(name, damage, tmp_path) -> 
     elif damage == "other":
         np.save(path, np.zeros((3, 9)))
     else:
-        at = 128 + 13 * {"start": 8, "length": 4, "checksum": 4}.get(name, 8)
+        at = 128 + {"start": 13 * 8, "length": 13 * 4, "checksum": 13 * 4}.get(name, 32)
         data[at] ^= 1 if damage == "flipped" else 0
         zeros = bytes(data[:128]) + bytes(len(data) - 128)
         cut = {"truncated": bytes(data[:-9]), "empty": b"", "zeros": zeros}

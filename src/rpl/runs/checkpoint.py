@@ -1,8 +1,8 @@
 """Checkpoints: what was learned, and where the run stood; packed, and read back.
 
-A file is three parts: a line that says its format and the SHA-256 of all that follows, a line
-of JSON on where the run stood, and the arrays. Formats 0 and 1 had no checksum, and both lines
-were one. What the arrays are is the learner's affair.
+A file is a line of JSON and then arrays. The line says the format, where the run stood, and
+under ``checkpoint`` what there is to say of the file itself: a SHA-256 of the arrays and of all
+else in the line. Formats 0 and 1 had no such entry. What the arrays are is the learner's affair.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rpl.runs.files import FORMAT, check_format
 from rpl.runs.settings import read_back
 
 State = TypeVar("State")
-CHECKSUM = "sha256"
+ABOUT, CHECKSUM = "checkpoint", "sha256"
 LONGEST_LINE = 2**20  # bytes
 
 
@@ -59,12 +59,19 @@ class Stored:
 def packed(state: object, progress: Settings, is_best: bool, rows_crc: int) -> bytes:
     """A checkpoint as bytes; see ``Stored`` for what they say."""
     buffer = io.BytesIO()
-    stood = {"progress": dataclasses.asdict(progress), "is_best": is_best, "rows_crc": rows_crc}
-    buffer.write(json.dumps(stood).encode() + b"\n")
     eqx.tree_serialise_leaves(buffer, state)
-    body = buffer.getvalue()
-    head = {"format": FORMAT, CHECKSUM: hashlib.sha256(body).hexdigest()}
-    return json.dumps(head).encode() + b"\n" + body
+    arrays = buffer.getvalue()
+    about = {"is_best": is_best, "rows_crc": rows_crc}
+    head = {"format": FORMAT} | dataclasses.asdict(progress) | {ABOUT: about}
+    about[CHECKSUM] = _checksum(head, arrays)
+    return json.dumps(head).encode() + b"\n" + arrays
+
+
+def _checksum(head: dict[str, Any], arrays: bytes) -> str:
+    """SHA-256 of what a line says, without what it says of that, and of the arrays."""
+    about = {name: value for name, value in head[ABOUT].items() if name != CHECKSUM}
+    said = json.dumps(head | {ABOUT: about}, sort_keys=True)
+    return hashlib.sha256(said.encode() + b"\n" + arrays).hexdigest()
 
 
 def read_stored(path: Path) -> Stored:
@@ -77,20 +84,21 @@ def read_stored(path: Path) -> Stored:
     data = path.read_bytes()
     try:
         return _unpacked(data, path)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(path, error) from error
 
 
 def _unpacked(data: bytes, path: Path) -> Stored:
-    head, body = _first_line(data)
-    found = head.pop("format", 0)
+    head, arrays = _first_line(data)
+    about: dict[str, Any] = {}
+    found = head.get("format", 0)
     check_format(found, path)
-    if CHECKSUM not in head:
-        return Stored(found, head, body)
-    if hashlib.sha256(body).hexdigest() != head[CHECKSUM]:
-        raise ValueError("its checksum is another")
-    stood, arrays = _first_line(body)
-    return Stored(found, arrays=arrays, **stood)
+    if ABOUT in head:
+        if _checksum(head, arrays) != head[ABOUT].pop(CHECKSUM):
+            raise ValueError("its checksum is another")
+        about = head.pop(ABOUT)
+    head.pop("format", None)
+    return Stored(found, head, arrays, **about)
 
 
 def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
