@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from rpl.paper.matrix import Cell
-from rpl.runs.files import read_rows
+from rpl.runs.files import last_number, read_rows
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
 KEPT = ("config.json", "metrics.csv")
@@ -115,11 +115,16 @@ def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[R
 
 
 def read_progress(metrics: Path) -> tuple[int, float | None]:
-    """Environment steps and steps a second of the last whole row; (0, None) without one."""
+    """Environment steps and steps a second of the last whole row; (0, None) without one.
+
+    Raises:
+        UnreadableFile: if the file is not a run's.
+    """
     rows = read_rows(metrics)
     if not rows:
         return 0, None
-    steps, seconds = int(float(rows[-1]["environment_steps"])), float(rows[-1]["wall_seconds"])
+    steps = int(last_number(metrics, "environment_steps", rows))
+    seconds = last_number(metrics, "wall_seconds", rows)
     return steps, steps / seconds if seconds > 0 and steps > 0 else None
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -23,7 +24,7 @@ from rpl.errors import RunError
 from rpl.learner import LearnerState
 from rpl.learner.normalizer import Normalizer
 from rpl.observations import DESIRED_GOAL
-from rpl.runs.files import FORMAT, check_format
+from rpl.runs.files import FORMAT, check_format, settings_crc
 from rpl.runs.settings import read_back
 
 State = TypeVar("State")
@@ -54,14 +55,27 @@ class Stored:
     """Whether no earlier policy of the run was better: then it is the run's best too."""
     rows_crc: int | None = None
     """CRC-32 of metrics.csv up to the row that it stands at; None in older files."""
+    settings_crc: int | None = None
+    """``rpl.runs.files.settings_crc`` of its run; None in older files."""
 
 
-def packed(state: object, progress: Settings, is_best: bool, rows_crc: int) -> bytes:
+def packed(
+    state: object,
+    progress: Settings,
+    *,
+    is_best: bool,
+    rows_crc: int,
+    settings_crc: int | None,
+) -> bytes:
     """A checkpoint as bytes; see ``Stored`` for what they say."""
     buffer = io.BytesIO()
     eqx.tree_serialise_leaves(buffer, state)
     arrays = buffer.getvalue()
-    about = {"is_best": is_best, "rows_crc": rows_crc}
+    about: dict[str, Any] = {
+        "is_best": is_best,
+        "rows_crc": rows_crc,
+        "settings_crc": settings_crc,
+    }
     head = {"format": FORMAT} | dataclasses.asdict(progress) | {ABOUT: about}
     about[CHECKSUM] = _checksum(head, arrays)
     return json.dumps(head).encode() + b"\n" + arrays
@@ -149,10 +163,54 @@ def load_checkpoint(
         if file_path.exists():
             raise RunError(f"{file_path} cannot be read: {error.strerror or error}") from error
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
+    check_settings_of(path, stored)
     try:
         return _learned(stored, like), read_back(kind(), stored.progress, strict=True)
     except Exception as error:  # without a checksum there is nothing that bytes cannot do
         raise _damaged(file_path, error) from error
+
+
+def check_settings_of(path: Path, stored: Stored) -> None:
+    """Refuses a checkpoint beside a config.json that it was not made with.
+
+    Raises:
+        RunError: if the settings in the run folder are others.
+    """
+    if stored.settings_crc not in (None, settings_crc(path)):
+        raise RunError(
+            f"{path / 'config.json'} has other settings than its checkpoint was made with: bring "
+            "back the one that the run wrote"
+        )
+
+
+def rows_are_kept(metrics: bytes, stored: Stored) -> bytes | None:
+    """The part of a metrics.csv that a checkpoint stands at; None if it is not what it was."""
+    rows = stored.progress.get("rows", 0)
+    expected = rows + 1 if rows else 0  # the columns' names are the first
+    lines = metrics.splitlines(keepends=True)
+    kept = b"".join(lines[:expected])
+    if len(lines) < expected or stored.rows_crc not in (None, zlib.crc32(kept)):
+        return None
+    return kept
+
+
+def check_against_checkpoint(path: Path) -> None:
+    """Refuses a config.json or metrics.csv that is not what the last checkpoint was made with.
+
+    A run without a checkpoint, or with one that cannot be read itself, is taken as it is.
+
+    Raises:
+        RunError: naming the file.
+    """
+    try:
+        stored = read_stored(path / "checkpoint" / "last.eqx")
+    except (OSError, RunError):
+        return
+    check_settings_of(path, stored)
+    if rows_are_kept((path / "metrics.csv").read_bytes(), stored) is None:
+        raise RunError(
+            f"{path / 'metrics.csv'} does not hold the rows that its run has written: bring it back"
+        )
 
 
 def _last_if_best(path: Path) -> Stored | None:

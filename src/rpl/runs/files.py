@@ -7,10 +7,12 @@ import fcntl
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any, TextIO
 
 from rpl.errors import CannotWrite, RunError, UnreadableFile, sync_folder
+from rpl.runs.settings import FREE, flat
 
 Record = dict[str, Any]
 """What a ``config.json`` says."""
@@ -18,6 +20,7 @@ FORMAT = 2
 """Of ``config.json`` and checkpoints; those without a number are older: see ``migrated``."""
 MARK = {"written_by": "rpl"}
 """In every ``config.json`` of format 2 on: nothing is ever changed in a folder without it."""
+SETTINGS = ("config", "task_options", "controller_options")
 LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 LARGEST_RECORD = 2**24  # bytes
 KINDS: dict[str, tuple[type, ...]] = {
@@ -134,6 +137,28 @@ def is_ours(path: Path) -> bool:
         and "rpl" in versions
         and str(command).startswith("rpl")
     )
+
+
+def settings_crc(path: Path) -> int | None:
+    """CRC-32 of all settings in a folder's ``config.json`` that change numbers; None without it.
+
+    As they are written, in whatever format, so that it means the same to later versions.
+    """
+    if not (path / "config.json").exists():
+        return None
+    record = _read_json(path)
+    if not isinstance(record, dict):
+        return None
+    set_ = flat({name: record[name] for name in SETTINGS if name in record})
+    kept = {name: value for name, value in set_.items() if name not in FREE}
+    return zlib.crc32(json.dumps(kept, sort_keys=True).encode())
+
+
+def record_steps(path: Path, steps: int, command: str) -> None:
+    """Changes how far a run goes in its ``config.json``, and nothing else there."""
+    record = _read_json(path)
+    record["config"]["steps"], record["command"] = steps, command
+    write_durably(path / "config.json", (json.dumps(record, indent=2) + "\n").encode())
 
 
 def write_config(path: Path, record: Record) -> None:

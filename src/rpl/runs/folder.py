@@ -18,10 +18,12 @@ from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
 from rpl.runs.checkpoint import (
     Position,
     State,
+    Stored,
     has_checkpoint,
     load_checkpoint,
     packed,
     read_stored,
+    rows_are_kept,
     steps_of,
 )
 from rpl.runs.entries import delete_entries, refuse_foreign
@@ -32,6 +34,8 @@ from rpl.runs.files import (
     Record,
     locked,
     read_config,
+    record_steps,
+    settings_crc,
     steps_taken,
     write_config,
     write_durably,
@@ -135,8 +139,7 @@ class RunFolder:
         recorded = read_config(self.path)
         before, now = (of.get("config", {}).get("steps", 0) for of in (recorded, record))
         if now > before:
-            recorded["config"]["steps"], recorded["command"] = now, record["command"]
-            write_config(self.path, recorded)
+            record_steps(self.path, now, record["command"])
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""
@@ -187,7 +190,13 @@ class RunFolder:
             CannotWrite: if there is no room.
         """
         rows_crc = zlib.crc32(_bytes_of(self.path / "metrics.csv"))
-        data = packed(state, progress, best, rows_crc)
+        data = packed(
+            state,
+            progress,
+            is_best=best,
+            rows_crc=rows_crc,
+            settings_crc=settings_crc(self.path),
+        )
         for name in ("last", "best") if best else ("last",):
             write_durably(self.path / "checkpoint" / f"{name}.eqx", data)
 
@@ -206,24 +215,21 @@ class RunFolder:
         if read_stored(last).is_best:  # killed, maybe, before it was written as such
             write_durably(last.with_name("best.eqx"), last.read_bytes())
         self._resumed_at = progress.environment_steps + 1  # events from here on are taken back
-        self._keep_rows(progress.rows, read_stored(last).rows_crc)
+        self._keep_rows(read_stored(last))
         return state, progress
 
-    def _keep_rows(self, rows: int, crc: int | None) -> None:
-        """Takes back the rows after the first ``rows``, which are to have that checksum."""
+    def _keep_rows(self, stored: Stored) -> None:
+        """Takes back the rows that were written after a checkpoint."""
         path = self.path / "metrics.csv"
-        lines = _bytes_of(path).splitlines(keepends=True)
-        expected = rows + 1 if rows else 0  # the columns' names are the first
-        kept = b"".join(lines[:expected])
-        if len(lines) < expected or crc not in (None, zlib.crc32(kept)):
+        written = _bytes_of(path)
+        kept = rows_are_kept(written, stored)
+        if kept is None:
             raise RunError(
-                f"{path} does not hold the {rows} rows that the run has written: bring it back, "
-                "or begin again with --overwrite"
+                f"{path} does not hold the {stored.progress['rows']} rows that the run has "
+                "written: bring it back, or begin again with --overwrite"
             )
-        if rows and len(lines) > expected:
-            write_durably(path, kept)
-        elif not rows:
-            path.unlink(missing_ok=True)
+        if kept != written:
+            write_durably(path, kept) if kept else path.unlink()
 
     def close(self) -> None:
         """Closes the events and lets go of the lock."""

@@ -10,7 +10,8 @@ from rpl.config import Config
 from rpl.errors import RunError
 from rpl.pets.train import PETSConfig
 from rpl.problem import Problem
-from rpl.registry.catalog import METHODS, find
+from rpl.registry.catalog import METHODS, check_task, find
+from rpl.registry.names import can_be_found
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -75,6 +76,8 @@ def recorded_spec(record: Record, file: Path = Path("config.json")) -> RunSpec:
     """
     if missing := [name for name in ("method", "controller") if name not in record]:
         raise RunError(f"{file} is damaged: it does not say its {' and '.join(missing)}")
+    if can_be_found(record["task"]):
+        check_task(record["task"])
     row = find("method", METHODS, record["method"])
     config = PETSConfig() if row.plans else Config()
     settings = settings_of(record["controller"])
