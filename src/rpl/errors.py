@@ -57,6 +57,15 @@ def frames_of_user_code(error: BaseException) -> list[traceback.FrameSummary]:
     ]
 
 
+def described(error: Exception) -> str:
+    """What went wrong, and the lines of somebody's own code that the error came through."""
+    if isinstance(error, Failure):
+        return str(error)
+    frames = [] if isinstance(error, SyntaxError) else frames_of_user_code(error)
+    message = "".join(traceback.format_exception_only(error)).strip()
+    return "\n".join([message, *("".join(traceback.format_list(frames)).rstrip(),) * bool(frames)])
+
+
 class RunError(Failure):
     """A run folder cannot be used as asked; the message says what to do."""
 

@@ -100,7 +100,7 @@ def test_the_robots_class_refuses_an_observation_that_is_not_finite(part, bad, d
 def test_the_robots_class_refuses_a_controllers_action_that_is_not_finite(bad, deployed_with):
     deployed = deployed_with(lambda observation: np.array([0.0, bad]))
     with (
-        pytest.raises(ValueError, match="the action is .* of the controller"),
+        pytest.raises(ValueError, match=r"the action is .* of the controller"),
         np.errstate(over="ignore"),
     ):
         deployed(seen())

@@ -7,14 +7,13 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import tyro
 from rich.console import Console
 
-from rpl.errors import Failure, UsageError, frames_of_user_code
+from rpl.errors import Failure, UsageError, described, frames_of_user_code
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -72,13 +71,11 @@ def run(arguments: list[str]) -> int:
     except Failure as error:
         return _complain(str(error), 1)
     except Exception as error:
-        place = _place_in_user_code(error)
-        if not place and not isinstance(error, OSError):
+        by_user = isinstance(error, SyntaxError) or frames_of_user_code(error)
+        if not by_user and not isinstance(error, OSError):
             raise
-        message = str(error) or type(error).__name__
-        if place:
-            message = "".join(traceback.format_exception_only(error)).strip()
-        return _complain(f"{message}{place}", 1)
+        said = described(error) if by_user else str(error) or type(error).__name__
+        return _complain(said, 1)
     return result or 0
 
 
@@ -94,14 +91,6 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     module, _, attribute = COMMANDS[name].partition(":")
     found = getattr(importlib.import_module(module), attribute)
     return found(arguments) if attribute == "command_for" else found
-
-
-def _place_in_user_code(error: Exception) -> str:
-    """The lines of somebody's own code that the error came through; empty if there are none."""
-    if isinstance(error, SyntaxError):
-        return "\n"  # its message has them
-    frames = frames_of_user_code(error)
-    return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
 
 
 def _complain(sentence: str, code: int) -> int:

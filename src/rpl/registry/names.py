@@ -173,12 +173,28 @@ class _MakeByFactory:
         keywords = {}
         if self.render_mode is not None and _takes(self.factory, "render_mode"):
             keywords["render_mode"] = self.render_mode
+        _check_callable(self.factory, keywords)
         env = self.factory(**keywords)
         if not isinstance(env, gymnasium.Env):
             raise NotFound(
                 f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
             )
         return env
+
+
+def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
+    """Refuses a factory that asks for more than it will get."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        raise NotFound(
+            f"{name_of(factory)} cannot be called without arguments ({error}): give them defaults, "
+            "or name a function that calls it with them"
+        ) from error
 
 
 def _takes(factory: Callable[..., Any], name: str) -> bool:
