@@ -30,6 +30,7 @@ from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
 from rpl.runs.load import Subject
 from rpl.runs.provenance import provenance
+from rpl.training.console import say
 
 # Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
 CACHE_SEED = 2_000_000
@@ -74,15 +75,13 @@ def run_caching(options: Any, command: list[str]) -> int:
             acted = join([acted, acted_episodes(subject, episodes, more, options.seed)])
             episodes += more
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
     variations = option_words("task", options.task, default_options(subject.name))
-    Console().print(
+    say(
+        Console(),
         f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
         f"{acted.returns.mean():.1f}); act from it with\n"
         f"  rpl eval {subject.name} --controller {options.out}{variations}",
-        soft_wrap=True,
-        highlight=False,
     )
     return 0
 

@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.by_object import (
     category_counts,
@@ -35,6 +36,7 @@ from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.training.console import say
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -165,7 +167,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
     """Controller, policy and their difference as a table."""
-    table = Table(title=f"{report['task']}: {title}")
+    table = Table(title=Text(f"{report['task']}: {title}"))
     # Where success says little, it is not shown.
     by_success = report["judged_by"] == "success"
     columns = ("success", "95 % interval") if by_success else ()
@@ -182,7 +184,7 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
         earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
         cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
-        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(*map(Text, (name, *cells)))
     console.print(table)
     print_remarks(report, console)
 
@@ -190,26 +192,24 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
 def print_remarks(report: dict[str, Any], console: Console) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
-        console.print(
+        say(
+            console,
             f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
-            soft_wrap=True,
         )
     if report["untrained"]:
-        console.print(UNTRAINED, soft_wrap=True)
+        say(console, UNTRAINED)
     diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
     if diverged != {0}:
-        console.print(
+        say(
+            console,
             f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
             "finite: each counts as a failure, with the least return of the others or -1 a step",
-            soft_wrap=True,
-            highlight=False,
         )
     if report["largest_deviation"]:
-        console.print(
+        say(
+            console,
             "largest deviation from the controller, in halves of the action range: "
             + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
-            highlight=False,
-            soft_wrap=True,
         )
 
 

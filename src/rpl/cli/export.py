@@ -9,6 +9,8 @@ import tyro
 from rich.console import Console
 
 from rpl.cli.options import require_suffix
+from rpl.errors import whole_file
+from rpl.training.console import say
 
 
 def export(
@@ -29,13 +31,10 @@ def export(
     from rpl.runs.load import UNTRAINED
 
     policy = load(run, checkpoint)
-    difference = write(policy, out)
+    with whole_file(out) as beside:
+        difference = write(policy, beside)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
-    Console().print(
-        f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
-        soft_wrap=True,
-        highlight=False,
-    )
+    say(Console(), f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.untrained and policy.is_residual:
-        Console(stderr=True).print(UNTRAINED, soft_wrap=True)
+        say(Console(stderr=True), UNTRAINED)
     return 0

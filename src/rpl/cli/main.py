@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 
 from rpl.errors import Failure, UsageError, described, frames_of_user_code
+from rpl.training.console import say
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -94,5 +95,6 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
 
 
 def _complain(sentence: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"rpl: {sentence}", markup=False, highlight=False)
+    with contextlib.suppress(OSError):  # where nobody can be told, the exit code is left
+        say(Console(stderr=True), f"rpl: {sentence}")
     return code

@@ -15,6 +15,7 @@ from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.training.console import say
 
 
 def report(
@@ -47,7 +48,7 @@ def report(
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(Console(), f"wrote {out}")
     return 0
 
 

@@ -25,6 +25,7 @@ from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.training.console import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +63,10 @@ def run_watch(options: Any) -> int:
 
     if options.video is not None:
         write_film(options.video, recordings)
-        console.print(f"wrote {options.video}", soft_wrap=True)
+        say(console, f"wrote {options.video}")
     if options.strip is not None:
         write_strip(options.strip, recordings[0])
-        console.print(f"wrote {options.strip}", soft_wrap=True)
+        say(console, f"wrote {options.strip}")
     return 0
 
 
@@ -97,7 +98,7 @@ def contrasting_seeds(
         return seeds[:count]
     console = Console(stderr=True)
     if subject.untrained:
-        console.print(UNTRAINED, soft_wrap=True)
+        say(console, UNTRAINED)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.judged_by == "success"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rpl.errors import whole_file
 from rpl.paper.matrix import Cell
 from rpl.runs.files import last_number, read_rows
 
@@ -93,9 +94,9 @@ class Places:
     def keep(self, run: Run) -> None:
         """Copies the small files of a finished run to the results."""
         target = self.results / run.folder
-        target.mkdir(parents=True, exist_ok=True)
         for name in KEPT:
-            (target / name).write_bytes((self.runs / run.folder / name).read_bytes())
+            with whole_file(target / name) as beside:
+                beside.write_bytes((self.runs / run.folder / name).read_bytes())
 
     def keep_finished(self, runs: Iterable[Run]) -> None:
         """Copies what finished runs have not been copied yet."""

@@ -21,6 +21,7 @@ from rpl.replay.buffer import Replay
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
+from rpl.training.console import say
 from rpl.training.display import Display
 from rpl.training.interruption import Interruption
 from rpl.training.loop import train
@@ -192,7 +193,7 @@ def run_session(
     try:
         training.open(run)
         if training.finished:
-            console.print(f"{folder} is finished at {training.steps:,} steps")
+            say(console, f"{folder} is finished at {training.steps:,} steps")
             return folder, 0
         with Interruption(training.unit, console) as interrupted:
             training.train(run, console, interrupted)
@@ -205,11 +206,11 @@ def _say_end(training: Training, folder: Path, console: Console, again: str) -> 
     """Says where the run is, or how to go on with one that was stopped; returns the exit code."""
     if not training.finished:
         stopped = f"stopped at {training.standing} and saved; continue with: {again}"
-        console.print(stopped, soft_wrap=True, markup=False)
+        say(console, stopped)
         return 1
     if training.last_words:
-        console.print(training.last_words, soft_wrap=True)
-    console.print(f"done: {folder}", soft_wrap=True)
+        say(console, training.last_words)
+    say(console, f"done: {folder}")
     return 0
 
 

@@ -22,6 +22,7 @@ LEVEL = 0.9
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
+SUCCESSES = ("policy_success", "controller_success")  # blank where a task knows none
 TRIAL_COLUMNS = {"environment_steps", "policy_return"}
 SETTINGS = ("learner", "preset", "controller", "task_options", "controller_options", "config")
 # What is learned does not depend on how often it is looked at, or by how many threads.
@@ -144,7 +145,8 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         raise UnreadableFile(f"{path} is damaged: its environment_steps do not rise")
     if any(np.isinf(column).any() for column in read.values()):
         raise UnreadableFile(f"{path} is damaged: it has a number that is infinite")
-    return read
+    unknown = np.full(len(steps), np.nan)
+    return {name: unknown for name in SUCCESSES if name not in read} | read
 
 
 def format_steps(steps: float, position: object = None) -> str:
