@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
+import numbers
 import os
 import sysconfig
 import traceback
@@ -37,8 +39,19 @@ def check_settings(
         InvalidValue: naming the setting and what it may be.
     """
     for name, value in values.items():
-        if value is not None and not fits(value):
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if value is not None and not (is_number and fits(value)):
             raise InvalidValue(f"{name} must be {must_be}, not {value}")
+
+
+def at_least_0(value: float) -> bool:
+    """Whether it is a finite number, 0 or more."""
+    return 0.0 <= value < math.inf
+
+
+def above_0(value: float) -> bool:
+    """Whether it is a finite number above 0."""
+    return 0.0 < value < math.inf
 
 
 class UnreadableFile(Failure, ValueError):

@@ -17,13 +17,13 @@ from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     option_words,
     options_for,
     require_suffix,
 )
 from rpl.controllers.cached import Cache, CacheError, from_episodes
-from rpl.errors import check_settings
 from rpl.registry.resolve import default_options
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
@@ -63,8 +63,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_caching(options: Any, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
     require_suffix(options.out, "OUT", ".npz")
-    counts = {"--states": options.states, "--episodes": options.episodes}
-    check_settings(counts, lambda count: count >= 1, "at least 1")
+    check_counts(states=options.states, episodes=options.episodes)
     subject = load_for(options, 1)
     episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))

@@ -26,6 +26,7 @@ from rpl.cli.options import (
     PICTURES,
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     options_for,
     require_suffix,
@@ -71,8 +72,7 @@ def run_evaluation(options: Any) -> int:
     require_suffix(options.picture, "--picture", *PICTURES)
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
-    if episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {episodes}")
+    check_counts(episodes=episodes)
     num_envs = min(episodes, LARGEST_ROUND)
     subject = load_for(options, num_envs)
 

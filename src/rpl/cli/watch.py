@@ -15,6 +15,7 @@ from rpl.cli.evaluate import LARGEST_ROUND, judge
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     options_for,
     require_suffix,
@@ -52,8 +53,7 @@ def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
-    if options.episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
+    check_counts(episodes=options.episodes)
     seeds = chosen_seeds(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, Literal, get_args
 
 import gymnasium
 
+from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
@@ -24,6 +26,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
+MOST_PROCESSES = 1024
 Judge = Literal["auto", "success", "return"]
 JUDGES = get_args(Judge)
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
@@ -34,7 +37,7 @@ class NotFound(UsageError):
 
 
 @dataclass(frozen=True)
-class EnvironmentOptions:
+class EnvironmentOptions(PlainValues):
     """How one's own environment becomes a task; ``--task.*`` on the command line."""
 
     max_episode_steps: int | None = None
@@ -57,8 +60,13 @@ class EnvironmentOptions:
             raise InvalidValue(
                 f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
             )
-        counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
+        super().__post_init__()
+        counts = {"max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")
+        many = {"processes": self.processes}
+        check_settings(many, lambda count: 1 <= count <= MOST_PROCESSES, "between 1 and 1024")
+        for bound in self.reward_bounds or ():
+            check_settings({"reward_bounds": bound}, math.isfinite, "finite")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"

@@ -20,6 +20,7 @@ from rpl.replay.arrays import ReplayLost
 from rpl.replay.buffer import Replay
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
+from rpl.runs.needs import check_fits
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
 from rpl.training.console import say
 from rpl.training.display import Display
@@ -187,7 +188,9 @@ def run_session(
     Raises:
         RunError: if the folder cannot be used as asked.
     """
-    training, folder = training_of(spec), out or default_folder(spec)
+    folder = out or default_folder(spec)
+    check_fits(spec, folder)
+    training = training_of(spec)
     record, defaults = record_of(spec, command) | training.facts, default_record(spec)
     run = RunFolder(folder, record, resume, overwrite, defaults)
     try:
