@@ -93,7 +93,7 @@ class PETSConfig(PlainValues):
 LIMITS: Limits = {
     "at least 1": (
         lambda value: value >= 1,
-        "trials short_steps whole_trials model.networks model.batch_size model.epochs "
+        "short_steps whole_trials model.networks model.batch_size model.epochs "
         "planner.horizon planner.population planner.elites planner.particles "
         "early_planner.horizon early_planner.population "
         "early_planner.elites early_planner.particles",
@@ -104,7 +104,7 @@ LIMITS: Limits = {
     ),
     "at least 0": (
         at_least_0,
-        "early_trials model.bound_penalty planner.colour early_planner.colour planner.iterations "
+        "trials early_trials model.bound_penalty planner.colour early_planner.colour planner.iterations "
         "early_planner.iterations",
     ),
     "between 0 and 1024": (lambda value: 0 <= value <= MOST_THREADS, "num_threads"),

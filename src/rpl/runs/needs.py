@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from rpl.config import Config
-from rpl.errors import InvalidValue
+from rpl.errors import InvalidValue, check_settings
 from rpl.pets.train import PETSConfig
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import RunSpec
@@ -93,6 +93,8 @@ def _of_learner(spec: RunSpec) -> Iterator[Need]:
 def _of_planner(spec: RunSpec) -> Iterator[Need]:
     config = spec.config
     assert isinstance(config, PETSConfig)
+    # A single random trial teaches a model that nobody would ever ask.
+    check_settings({"--trials": config.trials}, lambda count: count >= 1, "at least 1")
     yield Need("--trials", config.trials, (_horizon(spec) + 1) * NUMBERS * FLOAT)
     yield _of_networks("--model.hidden", config.model.hidden, 3 * config.model.networks)
     yield Need(
