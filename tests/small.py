@@ -5,7 +5,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from rpl.config import Config
+import jax
+
+from rpl import learner
+from rpl.config import Config, LearnerConfig
+from rpl.learner import LearnerState
 from rpl.paper.folders import Run
 from rpl.presets import FAST, WITHOUT_GATE
 from rpl.registry.catalog import TASKS
@@ -21,7 +25,8 @@ RUN = tuple(
 USER_RUN = tuple(
     "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "  # noqa: SIM905
     "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
-    "--learner.hidden 16 --learner.critic-hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01".split()
+    "--learner.hidden 16 --learner.critic-hidden 16 --burn-in.minimum-steps 50 "
+    "--learner.actor-learning-rate 0.01".split()
 )
 """Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen."""
 
@@ -109,3 +114,13 @@ def steps_in(folder: Path) -> list[int]:
     if not (folder / "metrics.csv").exists():
         return []
     return [int(row["environment_steps"]) for row in metrics(folder)]
+
+
+RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
+"""What a run that learns nothing would say of itself."""
+
+
+def small_learner(seed: int = 0) -> LearnerState:
+    """A learner of a few numbers."""
+    config = LearnerConfig(hidden=(4,))
+    return learner.create(jax.random.key(seed), {"observation": 3, "desired_goal": 2}, 1, config)

@@ -19,6 +19,7 @@ from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
 from rpl.tasks.wrappers import SingleTask
+from rpl.training.console import say
 
 MARKS = {
     "error": ("must be fixed", "red"),
@@ -115,18 +116,17 @@ def print_findings(options: CheckOptions, findings: list[Finding], console: Cons
         for finding in findings:
             if finding.severity == severity:
                 console.print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
-                console.print(finding.sentence, markup=False, highlight=False, soft_wrap=True)
+                say(console, finding.sentence)
     count = sum(finding.severity == "error" for finding in findings)
     if count:
-        console.print(f"{count} thing{'s' * (count > 1)} must be fixed before training")
+        say(console, f"{count} thing{'s' * (count > 1)} must be fixed before training")
     else:
         with_it = f" --controller {options.controller}" if options.controller else ""
         limit = options.task.max_episode_steps
         for_it = f" --task.max-episode-steps {limit}" if limit is not None else ""
-        console.print(
+        say(
+            console,
             f"it can be trained on: rpl train {options.environment}{with_it}{for_it}"
             if with_it
             else "the environment can be trained on; check a controller with --controller",
-            highlight=False,
-            soft_wrap=True,
         )

@@ -10,11 +10,12 @@ import tyro
 from rich.console import Console
 
 from rpl.cli.evaluate import LARGEST_ROUND
-from rpl.cli.options import UNSEEN_SEED, require_suffix
+from rpl.cli.options import UNSEEN_SEED, check_counts, require_suffix
 from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.training.console import say
 
 
 def report(
@@ -39,6 +40,7 @@ def report(
         raise UsageError("name at least one run folder: rpl report runs/*")
     if films < 0:
         raise UsageError("--films must not be negative")
+    check_counts(films=films or None)
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:
@@ -47,7 +49,7 @@ def report(
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(Console(), f"wrote {out}")
     return 0
 
 

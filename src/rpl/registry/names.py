@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
+import importlib.util
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -15,15 +18,17 @@ from typing import Any, Literal, get_args
 
 import gymnasium
 
+from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
-from rpl.errors import InvalidValue, UsageError, check_settings
+from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
+MOST_PROCESSES = 1024
 Judge = Literal["auto", "success", "return"]
 JUDGES = get_args(Judge)
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
@@ -34,7 +39,7 @@ class NotFound(UsageError):
 
 
 @dataclass(frozen=True)
-class EnvironmentOptions:
+class EnvironmentOptions(PlainValues):
     """How one's own environment becomes a task; ``--task.*`` on the command line."""
 
     max_episode_steps: int | None = None
@@ -57,8 +62,13 @@ class EnvironmentOptions:
             raise InvalidValue(
                 f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
             )
-        counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
+        super().__post_init__()
+        counts = {"max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")
+        many = {"processes": self.processes}
+        check_settings(many, lambda count: 1 <= count <= MOST_PROCESSES, "between 1 and 1024")
+        for bound in self.reward_bounds or ():
+            check_settings({"reward_bounds": bound}, math.isfinite, "finite")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
@@ -96,9 +106,32 @@ def load_object(name: str) -> Any:
         raise NotFound(f"{module_name} has no '{path}'") from error
 
 
-def _import(name: str) -> Any:
+def code_behind(name: str) -> Path | None:
+    """The file whose code runs where a name is followed, without running any of it.
+
+    None of a name that leads to no module, to an installed one or to one that runs already.
+    """
+    module, colon, _ = name.partition(":")
+    top = module.partition(".")[0]
+    if not colon or not can_be_found(name) or top in sys.modules:
+        return None
+    _look_here()
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    file = next((Path(place) for place in places if place), None)
+    return None if file is None or is_installed(file) else file
+
+
+def _look_here() -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+
+
+def _import(name: str) -> Any:
+    _look_here()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -136,11 +169,20 @@ def _registered(name: str) -> str:
     try:
         gymnasium.spec(environment)
     except gymnasium.error.UnregisteredEnv as error:
-        raise NotFound(
-            f"Gymnasium knows no environment '{environment}'; put the module that registers it "
-            f"in front, as in gymnasium_robotics:{environment}"
-        ) from error
+        hint = _did_you_mean(environment) or (
+            f"put the module that registers it in front, as in gymnasium_robotics:{environment}"
+        )
+        raise NotFound(f"Gymnasium knows no environment '{environment}'; {hint}") from error
     return name
+
+
+def _did_you_mean(name: str) -> str | None:
+    """Another version of the environment, or one whose name is like it."""
+    wanted = name.rpartition("-v")[0]
+    known = list(gymnasium.registry)
+    versions = [id_ for id_ in known if id_.rpartition("-v")[0] == wanted]
+    close = versions or difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 @dataclass(frozen=True)
@@ -173,12 +215,28 @@ class _MakeByFactory:
         keywords = {}
         if self.render_mode is not None and _takes(self.factory, "render_mode"):
             keywords["render_mode"] = self.render_mode
+        _check_callable(self.factory, keywords)
         env = self.factory(**keywords)
         if not isinstance(env, gymnasium.Env):
             raise NotFound(
                 f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
             )
         return env
+
+
+def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
+    """Refuses a factory that asks for more than it will get."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        raise NotFound(
+            f"{name_of(factory)} cannot be called without arguments ({error}): give them defaults, "
+            "or name a function that calls it with them"
+        ) from error
 
 
 def _takes(factory: Callable[..., Any], name: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Unpack
 import mujoco
 import numpy as np
 
+from rpl.errors import at_least_0, check_settings
 from rpl.tasks.fetch.arm import (
     FetchArmTask,
     InitialPose,
@@ -37,6 +38,15 @@ class FetchOptions:
     """Keep the fingers closed; the fourth action component then has no effect."""
     target_in_the_air: bool = False
     """Draw half of the goals above the table."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no physics has.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        for value in self.friction or ():
+            check_settings({"--task.friction": value}, at_least_0, "at least 0")
 
 
 PUSH = FetchOptions()
