@@ -26,9 +26,10 @@ USER_RUN = tuple(
     "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "  # noqa: SIM905
     "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
     "--learner.hidden 16 --learner.critic-hidden 16 --burn-in.minimum-steps 50 "
-    "--learner.actor-learning-rate 0.01".split()
+    "--learner.actor-learning-rate 0.01 --learner.no-gate".split()
 )
-"""Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen."""
+"""Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen, and
+without a gate, which after so few steps is shut."""
 
 PLANNED_RUN = tuple(
     "--method pets --trials 2 --planner.horizon 3 --planner.population 8 --planner.elites 2 "  # noqa: SIM905
@@ -68,6 +69,7 @@ def user_config(horizon: int = 8) -> Config:
         batch_size=16,
         updates_per_cycle=8,
         actor_learning_rate=1e-2,
+        gate=False,
     )
     return dataclasses.replace(
         config,

@@ -70,6 +70,8 @@ FAST = replace(
     learner=replace(
         WITHOUT_GATE.learner,
         updates_per_cycle=80,
+        actor_every=2,
+        learning_rate_halving=20_000,
         gate=True,
         critics=4,
         critic_hidden=(128, 128, 128),
@@ -94,11 +96,8 @@ FRUGAL_UPDATES = 3
 
 def frugal(config: Config) -> Config:
     """FAST where environment steps are dear, as on a robot, and seconds are not."""
-    learner = config.learner
-    return replace(
-        config,
-        learner=replace(learner, updates_per_cycle=FRUGAL_UPDATES * learner.updates_per_cycle),
-    )
+    more = FRUGAL_UPDATES * config.learner.updates_per_cycle
+    return replace(config, learner=replace(config.learner, updates_per_cycle=more))
 
 
 FAST_HORIZON = 50

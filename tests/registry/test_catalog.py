@@ -10,7 +10,7 @@ import small
 from acting import Scripted
 from rpl.config import BurnInConfig
 from rpl.learner import LearnerState
-from rpl.presets import FAST, paced
+from rpl.presets import FAST, WITHOUT_GATE, paced
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, preset_for
@@ -171,14 +171,36 @@ def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task):
     longer = horizon / TASKS["push"].horizon
     steps = config.episodes_per_cycle * horizon
     assert abs(steps - FAST.episodes_per_cycle * TASKS["push"].horizon) <= horizon / 2
-    # Where every step is paid for values arrive three times as soon.
-    sooner = 1 if TASKS[task].sparse else 3
+    # Where every step is paid for values arrive sooner, and the gate is less strict.
+    sparse = TASKS[task].sparse
+    sooner = 1 if sparse else 3 / FAST.replay.n_step
     assert config.replay.n_step == sooner * longer * FAST.replay.n_step
     assert sooner * config.burn_in.minimum_steps == longer * FAST.burn_in.minimum_steps
+    assert config.learner.pessimism == (FAST.learner.pessimism if sparse else 1.0)
     same = replace(
-        config, episodes_per_cycle=FAST.episodes_per_cycle, replay=FAST.replay, burn_in=FAST.burn_in
+        config,
+        episodes_per_cycle=FAST.episodes_per_cycle,
+        replay=FAST.replay,
+        burn_in=FAST.burn_in,
+        learner=FAST.learner,
     )
     assert same == FAST
+    frugal = preset_for("frugal", task).config
+    updates = frugal.learner.updates_per_cycle
+    assert updates == 3 * config.learner.updates_per_cycle
+    more = replace(config.learner, updates_per_cycle=updates)
+    assert frugal == replace(config, learner=more)  # one option apart
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_methods_without_a_residual_learn_as_before_the_gate(task):
+    config = preset_for("fast", task, residual=False).config
+    assert not config.learner.gate
+    longer = TASKS[task].horizon / TASKS["push"].horizon
+    sooner = 1 if TASKS[task].sparse else 3
+    assert config.replay.n_step == sooner * longer
+    assert config.learner == WITHOUT_GATE.learner
+    assert preset_for("paper", task, residual=False) == preset_for("paper", task)
 
 
 def test_episodes_longer_than_a_cycle_are_collected_one_by_one():

@@ -59,17 +59,17 @@ def test_another_preset_is_another_row(monkeypatch, tmp_path) -> None:
     assert record["task_options"]["physics"] == "lean"
     with pytest.raises(SystemExit):
         run(["train", "push", "--preset", "unheard-of"])
-    with pytest.raises(UnknownName, match="choose one of paper, fast, tiny"):
+    with pytest.raises(UnknownName, match="choose one of paper, fast, frugal, tiny"):
         resolve("push", preset="unheard-of")
 
 
 def test_another_learner_is_a_file_and_a_row(monkeypatch, tmp_path) -> None:
-    monkeypatch.setitem(LEARNERS, "mine", {"critics": 2})
+    monkeypatch.setitem(LEARNERS, "mine", {"actor_every": 3})
     monkeypatch.setitem(sys.modules, "rpl.learner.mine", ddpg)
     words = ["train", "push", "--learner", "mine", *small.RUN, "--steps", "200"]
     assert run([*words, "--out", str(tmp_path / "run")]) == 0
     record = json.loads((tmp_path / "run/config.json").read_text())
-    assert (record["learner"], record["config"]["learner"]["critics"]) == ("mine", 2)
+    assert (record["learner"], record["config"]["learner"]["actor_every"]) == ("mine", 3)
 
 
 def test_a_planners_preset_has_two_names() -> None:

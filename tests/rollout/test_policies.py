@@ -12,7 +12,7 @@ from rpl.config import Config, ExplorationConfig
 from rpl.controllers.contract import ControllerPolicy, Policy
 from rpl.pets.dynamics import ModelConfig, create
 from rpl.pets.planner import PETS, PlannerConfig
-from rpl.presets import FAST
+from rpl.presets import WITHOUT_GATE
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS, TASKS
@@ -23,11 +23,11 @@ from rpl.rollout.policies import ExploringPolicy, GreedyPolicy, WholePolicy
 from rpl.runs.session import new_learner
 
 CONFIG = replace(
-    FAST,
+    WITHOUT_GATE,
     episodes_per_cycle=2,
     evaluation_episodes=2,
     num_threads=1,
-    learner=replace(FAST.learner, hidden=(8,), zero_last=False),
+    learner=replace(WITHOUT_GATE.learner, hidden=(8,), zero_last=False),
 )
 LEAN = replace(TASKS["push"].options, physics="lean")
 OBSERVING = replace(CONFIG, residual=replace(CONFIG.residual, observe_controller=True))
@@ -175,7 +175,7 @@ def test_a_controller_made_from_the_environment_acts_by_the_one_that_it_acts_in(
         replace(CONFIG, learner=replace(CONFIG.learner, zero_last=True)),
         controller="toys:to_the_block",
     )
-    greedy = GreedyPolicy(new_learner(FAST, problem), problem)
+    greedy = GreedyPolicy(new_learner(WITHOUT_GATE, problem), problem)
     policies: tuple[tuple[Policy, Policy | None], ...] = (
         (greedy, problem.base()),
         (WholePolicy(greedy, problem.base()), None),

@@ -12,7 +12,7 @@ import pytest
 
 from rpl.config import ExplorationConfig, LearnerConfig, ReplayConfig
 from rpl.errors import CannotWrite, RunError, UsageError
-from rpl.presets import FAST
+from rpl.presets import WITHOUT_GATE
 from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import read_config, write_durably
 from rpl.runs.folder import RunFolder
@@ -81,7 +81,7 @@ def test_a_refused_folder_is_free_again(tmp_path):
 )
 def test_what_would_fail_hours_later_is_refused_at_once(change, sentence):
     with pytest.raises(ValueError, match=sentence):
-        replace(FAST, **change)
+        replace(WITHOUT_GATE, **change)
 
 
 def test_overwrite_leaves_nothing_of_the_old_run(tmp_path):
@@ -131,7 +131,7 @@ def test_a_run_that_goes_on_for_longer_records_how_far(tmp_path, steps, recorded
 
 
 def test_a_run_older_than_a_setting_had_its_default(tmp_path):
-    config = asdict(FAST)
+    config = asdict(WITHOUT_GATE)
     older = {k: v for k, v in config.items() if k != "num_envs"}
     older["learner"] = {k: v for k, v in config["learner"].items() if k != "critics"}
     RunFolder(tmp_path, RECORD | {"config": older}).close()
@@ -140,7 +140,9 @@ def test_a_run_older_than_a_setting_had_its_default(tmp_path):
     with pytest.raises(RunError, match=r"config\.learner\.critics was 1, is 2"):
         RunFolder(tmp_path, RECORD | {"config": config, "learner": "ddpg"}, resume=True)
     with pytest.raises(RunError, match="learner was ddpg, is sac"):
-        RunFolder(tmp_path, RECORD | {"config": asdict(FAST), "learner": "sac"}, resume=True)
+        RunFolder(
+            tmp_path, RECORD | {"config": asdict(WITHOUT_GATE), "learner": "sac"}, resume=True
+        )
 
 
 def test_nothing_to_resume(tmp_path):

@@ -158,9 +158,9 @@ class Policy:
         Raises:
             ValueError: if they are missing, or a number is not finite.
         """
+        check_finite("observation", observation)
         if self.observes_base and base_action is None:
             raise ValueError("this policy observes the controller's action: give it too")
-        check_finite("observation", observation)
         if base_action is not None:
             check_finite("controller's action", base_action)
         return checked_finite("residual", self._greedy.learned(observation, base_action))
