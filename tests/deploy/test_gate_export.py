@@ -20,12 +20,19 @@ from small import user_config
 
 pytest.importorskip("onnx")
 
-GATED = {"gate": True, "critics": 3, "layer_norm": True, "critic_hidden": (8, 8), "hidden": (8,)}
+GATED = {
+    "gate": True,
+    "critics": 3,
+    "layer_norm": True,
+    "critic_hidden": (8, 8),
+    "hidden": (8,),
+    "act_by_target": False,
+}
 RESIDUAL = replace(FAST.residual, observe_controller=True, critic_input="sum", scale=0.5)
 
 
 def gated_config(**changes):
-    settings = replace(FAST.learner, zero_last=False, **GATED, **changes)
+    settings = replace(FAST.learner, zero_last=False, **(GATED | changes))
     return replace(
         FAST,
         learner=settings,
