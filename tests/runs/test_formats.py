@@ -108,3 +108,21 @@ def test_a_newer_format_is_refused_in_a_sentence(tmp_path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"task": "push", "format": FORMAT + 1}))
     with pytest.raises(RunError, match=newer):
         read_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ddpg", "sac"])
+def test_a_record_of_before_the_gate_names_what_it_was(tmp_path, name) -> None:
+    settings = {"algorithm": name, "critics": 2}
+    record = {"task": "push", "format": 1, "learner": name, "config": {"learner": settings}}
+
+    def read(preset: str, **changes) -> dict:
+        config = {"learner": settings | changes}
+        text = json.dumps(record | {"preset": preset, "config": config})
+        (tmp_path / "config.json").write_text(text)
+        return read_config(tmp_path)
+
+    assert read("fast")["preset"] == "ungated"
+    assert read("paper")["preset"] == "paper"
+    assert read("fast", gate=True, aggregate="bound")["preset"] == "fast"
+    aggregate = read("paper")["config"]["learner"].get("aggregate", "first")
+    assert aggregate == {"ddpg": "first", "sac": "least"}[name]

@@ -76,7 +76,20 @@ def migrated(record: Record, path: Path) -> Record:
         learner = "sac" if settings.pop("stochastic", False) else record.get("learner", "ddpg")
         settings = {"algorithm": learner} | settings
         record = record | {"learner": learner, "config": config | {"learner": settings}}
-    return record | {"format": FORMAT}
+    return _before_the_gate(record) | {"format": FORMAT}
+
+
+def _before_the_gate(record: Record) -> Record:
+    """A record with the names that its settings had before there was a gate, if it is one."""
+    config = record.get("config", {})
+    learner = config.get("learner")
+    if not isinstance(learner, dict) or "gate" in learner:
+        return record
+    if record.get("preset") == "fast":
+        record = record | {"preset": "ungated"}
+    if learner.get("algorithm") == "sac":  # it always went by the least of its critics
+        config = config | {"learner": learner | {"aggregate": "least"}}
+    return record | {"config": config}
 
 
 def _check_kinds(record: Record, path: Path) -> None:
