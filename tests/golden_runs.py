@@ -32,22 +32,33 @@ LEARNING = (
     "--learner.batch-size 16 --learner.hidden 16 16 --learner.actor-learning-rate 0.01 "
     "--num-threads 1"
 )
-PAPERS = f"--steps 800 --episodes-per-cycle 2 --learner.updates-per-cycle 4 {LEARNING}"
-USERS = f"--steps 300 --episodes-per-cycle 4 --learner.updates-per-cycle 8 {LEARNING}"
+UNGATED = (
+    f"--preset ungated --steps 800 --episodes-per-cycle 2 --learner.updates-per-cycle 4 {LEARNING}"
+)
+USERS = (
+    f"--preset ungated --steps 300 --episodes-per-cycle 4 --learner.updates-per-cycle 8 {LEARNING}"
+)
 SUM = "--residual.observe-controller --residual.critic-input sum"
+GATED = (
+    "--steps 1200 --episodes-per-cycle 2 --learner.updates-per-cycle 4 --learner.critic-hidden 16 "
+    f"{LEARNING} --burn-in.minimum-steps 300 --learner.pessimism 0"
+)
 RUNS = {
-    "ddpg": f"slippery-push {PAPERS} --burn-in.minimum-steps 300 --replay.capacity 300",
-    "td3": f"slippery-push --learner td3 {PAPERS} --burn-in.minimum-steps 300",
-    "sac": f"slippery-push --learner sac {PAPERS} --burn-in.minimum-steps 300",
-    "paper": f"push --preset paper {PAPERS} --learner.hidden 8 --burn-in.minimum-steps 300",
-    "scratch": f"push --method scratch {PAPERS}",
-    "expert-explore": f"pick-and-place --method expert-explore {PAPERS}",
-    "sum": f"push {SUM} {PAPERS} --burn-in.minimum-steps 300",
-    "asked-sum": f"push --residual.critic-input sum {PAPERS} --burn-in.minimum-steps 300",
-    "frames": f"noisy-hook --task.frames 2 {PAPERS} --burn-in.minimum-steps 300",
-    "dense": f"mbrl-pusher {SUM} {PAPERS} --burn-in.minimum-steps 300",
+    "gated": f"slippery-push {GATED}",
+    "gated-sac": f"push --learner sac {GATED} --learner.critics-drawn 2",
+    "user-gated": f"toys:Reach --controller toys:to_goal {GATED} --preset frugal --steps 300",
+    "ddpg": f"slippery-push {UNGATED} --burn-in.minimum-steps 300 --replay.capacity 300",
+    "td3": f"slippery-push --learner td3 {UNGATED} --burn-in.minimum-steps 300",
+    "sac": f"slippery-push --learner sac {UNGATED} --burn-in.minimum-steps 300",
+    "paper": f"push {UNGATED} --preset paper --learner.hidden 8 --burn-in.minimum-steps 300",
+    "scratch": f"push --method scratch {UNGATED}",
+    "expert-explore": f"pick-and-place --method expert-explore {UNGATED}",
+    "sum": f"push {SUM} {UNGATED} --burn-in.minimum-steps 300",
+    "asked-sum": f"push --residual.critic-input sum {UNGATED} --burn-in.minimum-steps 300",
+    "frames": f"noisy-hook --task.frames 2 {UNGATED} --burn-in.minimum-steps 300",
+    "dense": f"mbrl-pusher {SUM} {UNGATED} --burn-in.minimum-steps 300",
     "planner": "push --controller discrete-mpc-push --controller.expansions 1 "
-    f"{SUM} {PAPERS} --steps 200 --burn-in.minimum-steps 50",
+    f"{SUM} {UNGATED} --steps 200 --burn-in.minimum-steps 50",
     "user-plain": f"toys:Slide --controller toys:Summing {USERS} --burn-in.minimum-steps 50",
     "user-sum": f"toys:Slide --controller toys:Summing {SUM} {USERS} --burn-in.minimum-steps 50",
     "user-goals": "toys:Reach --controller toys:to_goal --learner sac --residual.scale 0.2 0.4 "
@@ -58,7 +69,7 @@ RUNS = {
     "--model.epochs 1",
 }
 """The arguments of ``rpl train``, by a name for what they show."""
-RESUMED = {"sum": "--steps 400", "user-goals": "--steps 150"}
+RESUMED = {"gated": "--steps 600", "sum": "--steps 400", "user-goals": "--steps 150"}
 """Where a run is made once more in two parts: how the first one ends."""
 
 
