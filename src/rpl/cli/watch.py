@@ -25,7 +25,7 @@ from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 from rpl.training.console import say
 
 
@@ -97,8 +97,8 @@ def contrasting_seeds(
     if subject.policy is None:
         return seeds[:count]
     console = Console(stderr=True)
-    if subject.untrained:
-        say(console, UNTRAINED)
+    if subject.remark:
+        say(console, subject.remark)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.judged_by == "success"

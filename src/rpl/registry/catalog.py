@@ -253,12 +253,12 @@ def check_task(name: str) -> None:
         )
 
 
-def preset_for(name: str, task: str | None) -> Preset:
-    """The preset of a name, as it is on a task.
+def preset_for(name: str, task: str | None, residual: bool = True) -> Preset:
+    """The preset of a name, as it is on a task, for methods that learn a residual or none.
 
-    ``paper`` is what was published for the task, ``fast`` is paced for its episodes.
+    ``paper`` is what was published for the task, the others are paced for its episodes.
     """
-    preset = find("preset", PRESETS, name)
+    preset = find("preset", PRESETS, name).of(residual)
     if task not in TASKS:
         return preset
     entry = TASKS[task]
