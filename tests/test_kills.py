@@ -27,7 +27,7 @@ RUNS = {
     "td3": (*SLIDE, "--learner", "td3"),
     "sac": (*SLIDE, "--learner", "sac"),
     "wrapped ring": (*SLIDE, "--replay.capacity", "30", "--cycles-per-epoch", "1"),
-    "pets": ("train", "mbrl-pusher", *PLANNED_RUN),
+    "pets": ("train", "mbrl-pusher", *PLANNED_RUN, "--whole-trials", "1", "--short-steps", "9"),
 }
 CLOCKS = ("wall_seconds", "epoch_seconds")
 Ask = Callable[..., dict[str, Any]]
