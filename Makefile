@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := runs/demo
 
-.PHONY: train test test-sb3 bench docs format lint type check build clean
+.PHONY: train test test-sb3 soak bench docs format lint type check build clean
 
 # Learn to push on a slippery table, then show policy and controller on the same unseen episodes.
 train: $(VENV)/.installed
@@ -22,6 +22,10 @@ test: $(VENV)/.installed-dev check docs
 # loaded into a process that other tests have filled.
 test-sb3: $(VENV)/.installed-sb3
 	nice $(BIN)/pytest tests/test_other_learners.py
+
+# What `make test` tries a few times, tried often: 200 kills, 1,000 damages of each kind of file. Hours.
+soak: $(VENV)/.installed-dev
+	RPL_KILLS=200 RPL_SOAK=1000 nice $(BIN)/pytest tests/test_kills.py tests/test_damage.py
 
 # Speeds as ratios within one run, beside the peers that are installed.
 bench: $(VENV)/.installed

@@ -54,7 +54,8 @@ def _of_kind(name: str, value: Any, kind: str) -> Any:
             raise InvalidValue(f"{option} must be a whole number, not {value}")
         return int(value)
     numeric = kind.removesuffix(" | None") in ("int", "float")
-    if numeric and value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+    left_open = value is None and kind.endswith("None")
+    if numeric and not left_open and (isinstance(value, bool) or not isinstance(value, Real)):
         raise InvalidValue(f"{option} must be a number, not {value!r}")
     if kind == "bool" and not isinstance(value, bool):
         raise InvalidValue(f"{option} must be True or False, not {value!r}")

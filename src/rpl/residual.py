@@ -48,7 +48,10 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     Raises:
         ValueError: if it has another shape, or a component that is negative or not finite.
     """
-    checked = np.asarray(scale, np.float64)
+    try:
+        checked = np.asarray(scale, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidValue(f"the residual's scale is {scale!r}: give numbers") from error
     if checked.shape not in ((), (1,), action_shape):
         raise InvalidValue(
             f"the residual's scale has {checked.size} components: give one number or one for "

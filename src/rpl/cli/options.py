@@ -18,7 +18,7 @@ import tyro
 
 from rpl.config import Settings
 from rpl.errors import UsageError, check_settings
-from rpl.registry.catalog import CONTROLLERS, TASKS
+from rpl.registry.catalog import CONTROLLERS, TASKS, check_task
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
 from rpl.runs.load import Request, Subject, load_subject, named_spec
@@ -162,6 +162,8 @@ def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
 def options_for(base: type, arguments: list[str]) -> type:
     """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's settings hold."""
     said = first_parse(arguments, base)
+    if said is not None and not said.run_or_task and not HELP & set(arguments):
+        check_task(said.run_or_task)  # which says what there is
     if said is None or not said.run_or_task:
         spec = resolve("push", preset="paper")
     else:

@@ -23,7 +23,7 @@ from rpl.cli.options import (
 from rpl.config import Config
 from rpl.pets.train import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
-from rpl.registry.catalog import METHODS, TaskOptions
+from rpl.registry.catalog import METHODS, TaskOptions, check_task
 from rpl.registry.names import EnvironmentOptions, is_user_task
 from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
 from rpl.runs.session import run_session
@@ -91,6 +91,8 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def named_by(arguments: list[str]) -> RunSpec:
     """The run that the arguments begin from: before options that depend on it change it."""
     said = first_parse(arguments, FirstOptions, Config(), PETSConfig())
+    if said is not None and not said.task_name and not HELP & set(arguments):
+        check_task(said.task_name)  # which says what there is
     if said is None or not said.task_name:
         return resolve("push", said.method if said and said.method in METHODS else "rpl")
     method = said.method if said.method in METHODS else "rpl"
