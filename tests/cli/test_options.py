@@ -82,6 +82,12 @@ def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
     assert (options.learner_name, options.config.learner) == ("ddpg", FAST.learner)
 
 
+@pytest.mark.parametrize("option", ["--task.metric", "--task.judged-by"])
+def test_a_metric_is_chosen_by_its_older_name_too(option) -> None:
+    words = ["train", "Pendulum-v1", option, "return", "--task.max-episode-steps", "9"]
+    assert train.spec_for(words).task.options.metric == "return"
+
+
 def test_options_become_the_words_that_make_them() -> None:
     defaults = default_options("complex-hook")
     changed = replace(defaults, physics="lean", bumps=not defaults.bumps, frames=2)

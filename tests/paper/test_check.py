@@ -150,7 +150,7 @@ def test_the_command_says_what_is_wrong_and_fails(tmp_path, capfd):
     assert run(["paper", "check", "--results", str(tmp_path)]) == 1
     output = capfd.readouterr()
     assert "seed is 1; the matrix says 3" in output.out
-    assert "rpl: 1 things are wrong with the rows of" in output.err
+    assert "rpl: 1 thing is wrong with the rows of" in output.err
     assert run(["paper", "check", "--results", str(tmp_path / "none")]) == 1
 
 

@@ -98,7 +98,7 @@ def make_planner_run(folder: Path, returns: list[float]) -> Path:
 def test_steps_that_a_learned_controller_cost_are_charged(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a", [row(0, 0.4, 1), row(100, 0.5, 1), row(200, 0.8)])
     record = json.loads((folder / "config.json").read_text())
-    facts = {"charged_steps": 15_500, "judged_by": "return", "task": "mbrl-pusher"}
+    facts = {"charged_steps": 15_500, "metric": "return", "task": "mbrl-pusher"}
     (folder / "config.json").write_text(json.dumps(record | facts))
     run = read_run(folder)
     assert run.steps.tolist() == [15_500, 15_600, 15_700]

@@ -124,7 +124,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "method": subject.method,
         "episodes": episodes,
         "seed": seed,
-        "judged_by": problem.judged_by,
+        "judged_by": problem.metric,
         "compared_with": problem.baseline,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
@@ -144,7 +144,7 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     if policy is None:
         return {"difference": None, "verdict": None, "largest_deviation": None}
     difference = paired_difference(policy, controller)
-    interval: Any = difference[f"{problem.judged_by}_interval"]
+    interval: Any = difference[f"{problem.metric}_interval"]
     adds = problem.adds
     return {
         "difference": difference,

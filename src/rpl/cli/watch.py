@@ -100,7 +100,7 @@ def contrasting_seeds(
         console.print(UNTRAINED, soft_wrap=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
-    by_success = subject.problem.judged_by == "success"
+    by_success = subject.problem.metric == "success"
     gain = policy.returns - controller.returns
     if by_success:
         gain = policy.success.astype(int) - controller.success
@@ -133,7 +133,7 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
                 seed,
                 problem.horizon,
                 label,
-                judged_by=problem.judged_by,
+                metric=problem.metric,
             )
             for label, policy in acting
         ]
@@ -154,6 +154,6 @@ def _show_window(options: Any, seeds: list[int]) -> int:
         episode = collect(task, policy, [seed], problem.horizon, problem.base())
         success = "success" if episode.success.all() else "failure"
         earned = f"return {episode.returns.sum():.1f}"
-        Console().print(success if problem.judged_by == "success" else earned)
+        Console().print(success if problem.metric == "success" else earned)
     task.close()
     return 0

@@ -230,7 +230,9 @@ def check(options: PaperCheckOptions) -> int:
     for complaint in complaints:
         console.print(complaint, markup=False, highlight=False)
     if complaints:
-        raise RunError(f"{len(complaints)} things are wrong with the rows of {options.results}")
+        count = len(complaints)
+        wrong = "1 thing is" if count == 1 else f"{count} things are"
+        raise RunError(f"{wrong} wrong with the rows of {options.results}")
     console.print(f"all {count} rows are as the matrix says")
     return 0
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from rpl.errors import UnreadableFile
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
-from rpl.paper.results import FIGURE_TASKS, Results, cell_of
+from rpl.paper.results import FIGURE_TASKS, Results, cell_of, planner_of
 from rpl.paper.statistics import quantity_of
 from rpl.viz.curves import (
     CONTROLLER_COLOUR,
@@ -139,7 +139,7 @@ def _draw_initial(axes: Axes, results: Results, task: str) -> None:
 
 
 def _draw_pets(axes: Axes, results: Results, task: str) -> None:
-    cell = cell_of(task, "pets")
+    cell = planner_of(task)
     if cell is None:
         return
     level = results.summary(cell).final

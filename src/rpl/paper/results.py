@@ -8,6 +8,7 @@ from pathlib import Path
 from rpl.paper.folders import KEPT
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.statistics import Summary, summarise
+from rpl.registry.catalog import METHODS
 from rpl.viz.curves import RunData, read_run
 
 FIGURE_TASKS = {
@@ -54,6 +55,12 @@ class Results:
             if cell is not None and self.runs(cell):
                 return self.summary(cell).initial
         return None
+
+
+def planner_of(task: str) -> Cell | None:
+    """A task's cell of a planner."""
+    cells = (cell for cell in MATRIX if cell.task == task and METHODS[cell.method].plans)
+    return next(cells, None)
 
 
 def cell_of(task: str, label: str) -> Cell | None:

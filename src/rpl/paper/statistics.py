@@ -9,8 +9,9 @@ import numpy as np
 from scipy import stats
 
 from rpl.paper.matrix import RETURN_TASKS, Cell
+from rpl.registry.catalog import METHODS
 from rpl.rollout.evaluate import Interval, Outcome
-from rpl.viz.run_data import LEVEL, PLANNER, RunData
+from rpl.viz.run_data import LEVEL, RunData
 
 RESAMPLES = 2000
 
@@ -64,7 +65,7 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
     if not runs:
         return Summary(cell, ())
     quantity = quantity_of(cell.task)
-    if cell.method == PLANNER:
+    if METHODS[cell.method].plans:
         levels = np.array([run.last_trials for run in runs])
         return Summary(cell, runs, final=float(levels.mean()), middle=float(levels.mean()))
     final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])

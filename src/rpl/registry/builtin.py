@@ -107,7 +107,7 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
         rules=GoalRules(bare.compute_reward),
         residual=config.residual if residual else None,
         value_bounds=entry.value_bounds,
-        judged_by=entry.judged_by,
+        metric=entry.metric,
         frames=options.frames if isinstance(options, HookOptions) else 1,
     )
 

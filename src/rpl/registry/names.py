@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import gymnasium
+import tyro
 
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
@@ -24,8 +25,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
-Judge = Literal["auto", "success", "return"]
-JUDGES = get_args(Judge)
+METRICS = ("auto", "success", "return")
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
 
@@ -42,7 +42,9 @@ class EnvironmentOptions:
     processes: int = 1
     """Environments at once, each in a process of its own; 1 keeps all in this process. The episodes
     of a cycle are filled up to a multiple, so that another number is another run."""
-    judged_by: Judge = "auto"
+    metric: Annotated[
+        Literal["auto", "success", "return"], tyro.conf.arg(aliases=["--task.judged-by"])
+    ] = "auto"
     """What makes a policy good; auto: success, if the environment reports it, else the return."""
     reward_bounds: tuple[float, float] | None = None
     """The least and the greatest reward of a step, if known: values are then kept possible."""
@@ -53,10 +55,8 @@ class EnvironmentOptions:
         Raises:
             ValueError: naming the option and what it may be.
         """
-        if self.judged_by not in JUDGES:
-            raise InvalidValue(
-                f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
-            )
+        if self.metric not in METRICS:
+            raise InvalidValue(f"metric is '{self.metric}': choose one of {', '.join(METRICS)}")
         counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:

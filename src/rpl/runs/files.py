@@ -16,6 +16,8 @@ Record = dict[str, Any]
 """What a ``config.json`` says."""
 FORMAT = 1
 """Of ``config.json`` and checkpoints; those without a number are older: see ``migrated``."""
+NEW_NAMES = {"judged_by": "metric"}
+"""Settings that had another name before; both are read."""
 LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 
 
@@ -48,7 +50,14 @@ def migrated(record: Record, path: Path) -> Record:
         learner = "sac" if settings.pop("stochastic", False) else record.get("learner", "ddpg")
         settings = {"algorithm": learner} | settings
         record = record | {"learner": learner, "config": config | {"learner": settings}}
-    return record | {"format": FORMAT}
+    return _renamed(record) | {"format": FORMAT}
+
+
+def _renamed(record: Record) -> Record:
+    return {
+        NEW_NAMES.get(name, name): _renamed(value) if isinstance(value, dict) else value
+        for name, value in record.items()
+    }
 
 
 def read_config(path: Path) -> Record:

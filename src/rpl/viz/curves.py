@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, format_steps, read_run
+from rpl.viz.run_data import LAST_TRIALS, RunData, format_steps, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -65,8 +65,8 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
 def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
     """One panel: the curves of one task's methods."""
     quantity = judged_quantity(runs)
-    planners = [run for run in runs if run.method == PLANNER]
-    learners = [run for run in runs if run.method != PLANNER]
+    planners = [run for run in runs if run.plans]
+    learners = [run for run in runs if not run.plans]
     if learners:
         _draw_learners(axes, learners, quantity)
     if planners:
@@ -211,7 +211,7 @@ def _folder_name(folder: Path) -> str:
 
 def judged_quantity(runs: Sequence[RunData]) -> str:
     """What a task is judged by: its return if it says so or knows no success."""
-    if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
+    if any(run.metric == "return" or run.plans for run in runs):
         return "return"
     judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
     return "success" if any(judged) else "return"

@@ -62,7 +62,7 @@ def record(
     horizon: int,
     label: str,
     size: tuple[int, int] = FRAME_SIZE,
-    judged_by: str = "success",
+    metric: str = "success",
 ) -> Recording:
     """Runs one episode and draws every step of it.
 
@@ -73,7 +73,7 @@ def record(
         horizon: the largest number of steps.
         label: who acts, for the caption.
         size: height and width of a frame, pixels.
-        judged_by: ``"success"`` or ``"return"``, what the caption says of the episode's end.
+        metric: ``"success"`` or ``"return"``, what the caption says of the episode's end.
 
     Raises:
         ValueError: if the task has more than one simulation or cannot be drawn.
@@ -94,7 +94,7 @@ def record(
         if np.any(terminated) or np.any(truncated):
             break
     fps = float(task.unwrapped.metadata.get("render_fps") or Recording.fps)
-    return Recording(label, frames, success, earned if judged_by == "return" else None, fps)
+    return Recording(label, frames, success, earned if metric == "return" else None, fps)
 
 
 def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:

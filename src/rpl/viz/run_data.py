@@ -12,6 +12,7 @@ import numpy as np
 
 from rpl.config import Config
 from rpl.errors import UnreadableFile
+from rpl.registry.catalog import METHODS
 from rpl.runs.files import migrated, read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
 
@@ -19,7 +20,6 @@ Record = Mapping[str, Any]
 """A run's ``config.json``."""
 LEVEL = 0.9
 """The success rate whose first reaching is reported, as in the paper's figure 3."""
-PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
 TRIAL_COLUMNS = {"environment_steps", "policy_return"}
@@ -46,7 +46,7 @@ class RunData:
     """The columns of metrics.csv, (rows,) float64; NaN where a field is blank."""
     charged_steps: int = 0
     """Environment steps that its controller was learned from."""
-    judged_by: str | None = None
+    metric: str | None = None
     """``"success"`` or ``"return"``; None if the run does not say."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """What its ``config.json`` sets, by dotted names; equal where only the seeds differ."""
@@ -60,6 +60,11 @@ class RunData:
     def run_steps(self) -> np.ndarray:
         """(rows,) environment steps of the run alone."""
         return self.columns["environment_steps"]
+
+    @property
+    def plans(self) -> bool:
+        """Whether it is a planner's, which has trials in place of evaluations."""
+        return _plans(self.method)
 
     @property
     def last_trials(self) -> float:
@@ -108,11 +113,15 @@ def read_run(folder: Path) -> RunData:
         method,
         config.get("controller", "controller") or "doing nothing",
         seed,
-        _read_columns(metrics, TRIAL_COLUMNS if method == PLANNER else COLUMNS),
+        _read_columns(metrics, TRIAL_COLUMNS if _plans(method) else COLUMNS),
         config.get("charged_steps", 0),
-        config.get("judged_by"),
+        config.get("metric"),
         _settings(config),
     )
+
+
+def _plans(method: str) -> bool:
+    return method in METHODS and METHODS[method].plans
 
 
 def _settings(record: Record) -> dict[str, object]:
