@@ -9,8 +9,7 @@ import pytest
 
 from rpl.cli.main import run
 from rpl.paper.ablations import ABLATIONS
-from rpl.paper.check import check_results
-from rpl.paper.command import default_record, expected_record
+from rpl.paper.check import check_results, expected_record
 from rpl.paper.matrix import MATRIX, cell_at
 
 CELL = cell_at("slippery-push/rpl")
@@ -31,7 +30,7 @@ def row(results: Path, change=lambda record: None, folder: str = "slippery-push/
 
 
 def complaints(results: Path) -> list[str]:
-    return check_results(results, MATRIX, expected_record, default_record)[1]
+    return check_results(results, MATRIX)[1]
 
 
 def setting(path: str, value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import Future
 from typing import Any
 
 from rpl.errors import RunError
@@ -58,28 +59,15 @@ class RayTasks:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RunError(f"no Ray cluster answers at {address}: {error}") from error
         self._task = self._ray.remote(run_job).options(num_cpus=threads, max_retries=RETRIES)
-        self._jobs: dict[Any, Job] = {}
+        self._references: list[Any] = []
 
-    def submit(self, job: Job) -> None:
-        """Takes a job; it begins when some machine has room."""
-        self._jobs[self._task.remote(job)] = job
-
-    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
-        """The jobs that ended since the last call."""
-        waiting = list(self._jobs)
-        done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
-        if done:  # and whatever else has ended meanwhile
-            done, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-        return [(self._jobs.pop(reference), self._get(reference)) for reference in done]
-
-    def _get(self, reference: Any) -> JobOutcome:
-        try:
-            return self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            return JobOutcome(f"lost on the cluster: {str(error).splitlines()[0]}")
+    def submit(self, job: Job) -> Future[JobOutcome]:
+        """See ``rpl.paper.queue.Executor``."""
+        self._references.append(self._task.remote(job))
+        return self._references[-1].future()
 
     def stop(self) -> None:
         """Ends the tasks; their processes notice, save and leave."""
-        for reference in self._jobs:
+        for reference in self._references:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -203,9 +202,8 @@ def plot_cache_sizes(path: Path) -> Figure:
 
 def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
     """The columns, (sizes,) each, in the order of the sizes."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not set(COLUMNS) <= rows[0].keys():
+    table = np.atleast_1d(np.genfromtxt(path, delimiter=",", names=True))
+    if not table.size or not set(COLUMNS) <= set(table.dtype.names or ()):
         raise UnreadableFile(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
-    rows.sort(key=lambda row: float(row["states"]))
-    return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)
+    table.sort(order="states")
+    return tuple(table[name] for name in COLUMNS)

@@ -9,7 +9,7 @@ from rpl.paper.ablations import Ablation
 from rpl.paper.figures import shortened
 from rpl.paper.matrix import Cell
 from rpl.paper.results import TASKS, Results, cell_of, planner_of
-from rpl.paper.statistics import Summary, quantity_of, steps_to, summarise
+from rpl.paper.statistics import Summary, quantity_of, summarise
 from rpl.paper.tables import (
     MISSING,
     NOTHING,
@@ -95,7 +95,7 @@ def _mean_steps(s: Summary, level: float | None) -> float | None:
     """Mean steps to a level, charged ones included; None unless every seed reaches it."""
     if level is None or not s.runs:
         return None
-    reached = [steps_to(run, level, s.quantity) for run in s.runs]
+    reached = [run.steps_to(level, s.quantity) for run in s.runs]
     found = [steps for steps in reached if steps is not None]
     return sum(found) / len(found) if len(found) == len(reached) else None
 
@@ -107,7 +107,7 @@ def _reach(s: Summary, level: float | None, steps: float | None) -> str:
         return number(None)
     if steps is not None:
         return format_steps(round(steps, -3))
-    late = sum(steps_to(run, level, s.quantity) is None for run in s.runs)
+    late = sum(run.steps_to(level, s.quantity) is None for run in s.runs)
     some = f" by {late} of {len(s.runs)}" if late < len(s.runs) else ""
     return f"not within {format_steps(s.cell.steps)}{some}"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from rpl.paper.matrix import RETURN_TASKS, Cell
-from rpl.registry.catalog import METHODS
+from rpl.paper.matrix import Cell
+from rpl.registry.catalog import METHODS, TASKS
 from rpl.rollout.evaluate import Interval, Outcome
 from rpl.viz.run_data import LEVEL, RunData
 
@@ -51,7 +51,7 @@ class Summary:
 
 def quantity_of(task: str) -> str:
     """What a task is judged by."""
-    return "return" if task in RETURN_TASKS else "success"
+    return TASKS[task].metric
 
 
 def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
@@ -71,7 +71,7 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
     final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])
     initial = np.array([run.columns[f"controller_{quantity}"][-1] for run in runs])
     middle, middle_interval = interquartile_mean([final])
-    reached = [steps for run in runs if (steps := steps_to(run, LEVEL, quantity)) is not None]
+    reached = [steps for run in runs if (steps := run.steps_to(LEVEL, quantity)) is not None]
     areas = [mean_until(run, f"policy_{quantity}", horizon) for run in runs]
     whole = [area for area in areas if area is not None]
     return Summary(
@@ -88,11 +88,6 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
         float(np.mean(whole)) if len(whole) == len(runs) else None,
         _lowest(runs, f"policy_{quantity}"),
     )
-
-
-def steps_to(run: RunData, level: float, quantity: str) -> float | None:
-    """Steps at which the last three evaluations first average a level."""
-    return run.steps_to(level, f"policy_{quantity}")
 
 
 def mean_until(run: RunData, column: str, steps: float) -> float | None:
