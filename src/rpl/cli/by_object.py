@@ -1,7 +1,5 @@
 """How well a policy does on objects it learned with, on held-out ones, and on each kind."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any

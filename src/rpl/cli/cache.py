@@ -1,7 +1,5 @@
 """``rpl cache``: any policy, however slow, as a fast controller."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections.abc import Callable

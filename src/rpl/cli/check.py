@@ -1,7 +1,5 @@
 """``rpl check``: the contract of an environment and a controller, in words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field

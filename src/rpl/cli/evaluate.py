@@ -1,7 +1,5 @@
 """``rpl eval``: policy and controller on the same unseen episodes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """``rpl export``: a policy as one ONNX file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """The ``rpl`` command: which subcommands there are, and how they fail."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import os

@@ -1,7 +1,5 @@
 """``rpl objects``: what complex-hook's episodes draw from."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -5,8 +5,6 @@ tasks and controllers, to learn what is named; then with those of what is named,
 they are.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """``rpl report``: one page on some runs, to send to a colleague."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal

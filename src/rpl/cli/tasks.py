@@ -1,7 +1,5 @@
 """``rpl tasks``: what there is."""
 
-from __future__ import annotations
-
 from rich.console import Console
 from rich.table import Table
 

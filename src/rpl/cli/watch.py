@@ -1,7 +1,5 @@
 """``rpl watch``: a viewer window, or a film without a screen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

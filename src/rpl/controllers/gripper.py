@@ -1,7 +1,5 @@
 """What the hand-made controllers share: where the gripper is and how to move it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

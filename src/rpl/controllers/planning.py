@@ -9,8 +9,6 @@ situation looks, and a model that says what a move leads to. To plan on any task
     action = planner(observation)
 """
 
-from __future__ import annotations
-
 import copy
 import heapq
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Holds results to the matrix: a row counts only if its command would make it again."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import shlex

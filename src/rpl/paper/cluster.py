@@ -1,7 +1,5 @@
 """The queue on more than one machine: runs as Ray tasks (extra ``[cluster]``)."""
 
-from __future__ import annotations
-
 import socket
 from concurrent.futures import Future
 from typing import Any

@@ -1,7 +1,5 @@
 """``rpl paper``: the paper's runs, figures and tables."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

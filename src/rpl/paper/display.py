@@ -1,7 +1,5 @@
 """What a person sees of the paper's runs: a table, and the queue while it works."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack

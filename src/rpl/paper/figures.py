@@ -1,7 +1,5 @@
 """The paper's figures 3 and 4, the presets side by side, and the ablations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where a run of the matrix stands: finished, running, stopped or still to begin."""
 
-from __future__ import annotations
-
 import fcntl
 import functools
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """What the pages say of the claims and the ablations: tables made from what has run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

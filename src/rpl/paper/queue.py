@@ -1,7 +1,5 @@
 """Makes the runs that are missing, several at a time, here or on a Ray cluster."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait

@@ -1,7 +1,5 @@
 """The results that there are, by cell of the matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Numbers that sum up a cell of runs: where it ended, how soon, and how sure that is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

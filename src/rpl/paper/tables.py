@@ -1,7 +1,5 @@
 """The paper's table as Markdown and CSV, with the paper's numbers beside ours."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

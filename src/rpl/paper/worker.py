@@ -4,8 +4,6 @@ The process ends itself, after its cycle and with everything saved, as soon as n
 the other end of its standard input: whoever started it may be stopped or killed at any time.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

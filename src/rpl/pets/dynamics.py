@@ -5,8 +5,6 @@ change; each is trained on its own bootstrap of the data, so that where there is
 it the networks disagree.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple

@@ -4,8 +4,6 @@ The first trial is random. A trial is one episode; after each the model is train
 transitions so far, and the next trial plans with it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Pictures of a MuJoCo scene, in a window or without a screen."""
 
-from __future__ import annotations
-
 import ctypes.util
 import os
 import threading

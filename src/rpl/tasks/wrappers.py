@@ -1,7 +1,5 @@
 """Around a task: a history of observations, and a single environment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 

@@ -1,7 +1,5 @@
 """Success by kind of object as bars: where a policy generalises and where it does not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Learning curves and their summary, from run folders alone (the paper's figure 3)."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

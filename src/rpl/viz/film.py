@@ -1,7 +1,5 @@
 """Films and strips of episodes, controller and policy side by side on the same ones."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 # MuJoCo ships no type stubs for its compiled names.
 # pyright: reportAttributeAccessIssue=false
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

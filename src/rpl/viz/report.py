@@ -1,7 +1,5 @@
 """One page on some runs that needs nothing beside it: curves, numbers, films, settings."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Run folders as the pictures need them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

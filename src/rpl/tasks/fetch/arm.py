@@ -1,7 +1,5 @@
 """What every task with the published Fetch arm shares: its scene, its moves, what it senses."""
 
-from __future__ import annotations
-
 import importlib.util
 from abc import abstractmethod
 from dataclasses import dataclass

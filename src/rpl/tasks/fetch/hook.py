@@ -1,7 +1,5 @@
 """A hook drags an object that is out of reach: hook, noisy and complex hook (paper, V-A.4-5)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """The objects of the complex hook task: the stored library, or a folder of the user's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

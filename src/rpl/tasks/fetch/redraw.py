@@ -5,8 +5,6 @@ simulation shows of them is a matter of numbers in the model, which ``Batch.expa
 keeps per simulation. The result is bit for bit the separately compiled scene.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The Fetch arm in front of a table: push, slippery push, pick and place (paper, V-A.1-3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Unpack

@@ -1,7 +1,5 @@
 """Any continuous-action Gymnasium environment as a task."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast

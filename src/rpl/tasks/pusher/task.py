@@ -4,8 +4,6 @@ The task of Chua et al., "Deep reinforcement learning in a handful of trials" (2
 is not Gymnasium's Pusher: other arm lengths, start, goal and reward.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
