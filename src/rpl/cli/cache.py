@@ -20,6 +20,7 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
+from rpl.cli.output import say
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.errors import check_settings
 from rpl.registry.resolve import default_options
@@ -75,12 +76,10 @@ def run_caching(options: Any, command: list[str]) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
     variations = option_words("task", options.task, default_options(subject.name))
-    Console().print(
+    say(
         f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
         f"{acted.returns.mean():.1f}); act from it with\n"
-        f"  rpl eval {subject.name} --controller {options.out}{variations}",
-        soft_wrap=True,
-        highlight=False,
+        f"  rpl eval {subject.name} --controller {options.out}{variations}"
     )
     return 0
 

@@ -12,6 +12,7 @@ from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
 from rpl.check import Finding, check
+from rpl.cli.output import say
 from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
@@ -58,7 +59,7 @@ def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
     if options.json:
         print(json.dumps(report(options, findings)))
     else:
-        print_findings(options, findings, Console())
+        print_findings(options, findings)
     return 1 if bad else 0
 
 
@@ -107,24 +108,22 @@ def report(options: CheckOptions, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def print_findings(options: CheckOptions, findings: list[Finding], console: Console) -> None:
+def print_findings(options: CheckOptions, findings: list[Finding]) -> None:
     """One line a finding, the worst first, and the verdict."""
     for severity, (mark, style) in MARKS.items():
         for finding in findings:
             if finding.severity == severity:
-                console.print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
-                console.print(finding.sentence, markup=False, highlight=False, soft_wrap=True)
+                Console().print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
+                say(finding.sentence)
     count = sum(finding.severity == "error" for finding in findings)
     if count:
-        console.print(f"{count} thing{'s' * (count > 1)} must be fixed before training")
+        say(f"{count} thing{'s' * (count > 1)} must be fixed before training")
     else:
-        with_it = f" --controller {options.controller}" if options.controller else ""
         limit = options.task.max_episode_steps
-        for_it = f" --task.max-episode-steps {limit}" if limit is not None else ""
-        console.print(
-            f"it can be trained on: rpl train {options.environment}{with_it}{for_it}"
-            if with_it
-            else "the environment can be trained on; check a controller with --controller",
-            highlight=False,
-            soft_wrap=True,
+        words = [] if limit is None else [f"--task.max-episode-steps {limit}"]
+        train = ["rpl train", options.environment, f"--controller {options.controller}", *words]
+        say(
+            f"it can be trained on: {' '.join(train)}"
+            if options.controller
+            else "the environment can be trained on; check a controller with --controller"
         )

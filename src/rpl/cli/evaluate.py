@@ -9,15 +9,14 @@ from typing import Any
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.by_object import (
     category_counts,
     episode_objects,
     object_options,
-    on_split,
     print_categories,
     splits_to_judge,
-    training_categories,
 )
 from rpl.cli.options import (
     PICTURES,
@@ -27,8 +26,9 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
+from rpl.cli.output import say
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError
+from rpl.errors import UsageError, check_settings
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
@@ -36,6 +36,11 @@ from rpl.runs.load import UNTRAINED, Subject, is_planner
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
+MEASURES = (
+    ("success", "success_rate", "success_interval", ".3f"),
+    ("return", "mean_return", "return_interval", ".2f"),
+)
+"""Columns of the table: their names, and keys and format of what is in them."""
 VERDICTS = {
     "better": "better (the paired interval lies above zero)",
     "worse": "worse (the paired interval lies below zero)",
@@ -67,8 +72,7 @@ def run_evaluation(options: Any) -> int:
     require_suffix(options.picture, "--picture", *PICTURES)
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
-    if episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {episodes}")
+    check_settings({"--episodes": episodes}, lambda count: count >= 1, "at least 1")
     num_envs = min(episodes, LARGEST_ROUND)
     subject = load_for(options, num_envs)
 
@@ -87,7 +91,7 @@ def run_evaluation(options: Any) -> int:
     if options.json:
         print(json.dumps(report))
     else:
-        print_report(report, Console())
+        print_report(report)
     return 0
 
 
@@ -106,7 +110,11 @@ def full_report(
     if options is None:
         return evaluation_report(subject, episodes, seed)
     splits = {
-        split: evaluation_report(on_split(subject, split, with_task), episodes, seed)
+        split: evaluation_report(
+            subject if split == options.split else with_task(replace(options, split=split)),
+            episodes,
+            seed,
+        )
         for split in splits_to_judge(options)
     }
     return {**next(iter(splits.values())), "splits": splits}
@@ -129,11 +137,11 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "untrained": subject.untrained,
         **judgement(problem, policy, controller),
     }
-    if object_options(subject) is not None:
+    if options := object_options(subject):
         outcomes = {"controller": controller, "policy": policy}
-        report["categories"] = category_counts(
-            episode_objects(subject, seeds), outcomes, training_categories(subject)
-        )
+        trained = {o.category for o in replace(options, split="training").choose_objects()}
+        objects = episode_objects(subject, seeds)
+        report["categories"] = category_counts(objects, outcomes, trained)
     return report
 
 
@@ -151,64 +159,54 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     }
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
+def print_report(report: dict[str, Any]) -> None:
     """The report as tables: one, or one for training and one for held-out objects."""
     if "splits" not in report:
-        print_outcomes(report, f"{report['episodes']} unseen episodes", console)
+        print_outcomes(report, f"{report['episodes']} unseen episodes")
         return
     for split, part in report["splits"].items():
-        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects", console)
-    print_categories(report["splits"], console)
+        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects")
+    print_categories(report["splits"])
 
 
-def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
+def print_outcomes(report: dict[str, Any], title: str) -> None:
     """Controller, policy and their difference as a table."""
     table = Table(title=f"{report['task']}: {title}")
+    table.add_column("")
     # Where success says little, it is not shown.
-    by_success = report["judged_by"] == "success"
-    columns = ("success", "95 % interval") if by_success else ()
-    for column in ("", *columns, "return", "95 % interval"):
-        table.add_column(column, justify="left" if not column else "right")
-    rows = [(report["compared_with"], report["controller"])]
+    shown = MEASURES if report["judged_by"] == "success" else MEASURES[1:]
+    for name, *_ in shown:
+        table.add_column(name, justify="right")
+        table.add_column("95 % interval", justify="right")
+    rows = [(report["compared_with"], report["controller"], "")]
     if report["policy"] is not None:
-        rows += [(f"policy ({report['method']})", report["policy"])]
-        rows += [("difference", report["difference"])]
-    for name, numbers in rows:
-        sign = "+" if name.startswith("difference") else ""
-        low, high = numbers["success_interval"]
-        return_low, return_high = numbers["return_interval"]
-        success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
-        earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
-        cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
-        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
-    console.print(table)
-    print_remarks(report, console)
+        rows += [(f"policy ({report['method']})", report["policy"], "")]
+        rows += [("difference", report["difference"], "+")]
+    for who, numbers, sign in rows:
+        cells = []
+        for _, value, interval, form in shown:
+            low, high = (f"{end:{sign}{form}}" for end in numbers[interval])
+            cells += [f"{numbers[value]:{sign}{form}}", f"[{low}, {high}]"]
+        table.add_row(who, *map(Text, cells))
+    Console().print(table)
+    print_remarks(report)
 
 
-def print_remarks(report: dict[str, Any], console: Console) -> None:
+def print_remarks(report: dict[str, Any]) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
-        console.print(
-            f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
-            soft_wrap=True,
-        )
+        say(f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}")
     if report["untrained"]:
-        console.print(UNTRAINED, soft_wrap=True)
-    diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
-    if diverged != {0}:
-        console.print(
-            f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
-            "finite: each counts as a failure, with the least return of the others or -1 a step",
-            soft_wrap=True,
-            highlight=False,
+        say(UNTRAINED)
+    diverged = max(report[name]["diverged"] for name in ("controller", "policy") if report[name])
+    if diverged:
+        say(
+            f"up to {diverged} of the episodes had an observation or a reward that was not "
+            "finite: each counts as a failure, with the least return of the others or -1 a step"
         )
     if report["largest_deviation"]:
-        console.print(
-            "largest deviation from the controller, in halves of the action range: "
-            + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
-            highlight=False,
-            soft_wrap=True,
-        )
+        far = ", ".join(f"{far:.3f}" for far in report["largest_deviation"])
+        say(f"largest deviation from the controller, in halves of the action range: {far}")
 
 
 def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:

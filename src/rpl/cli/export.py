@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from rpl.cli.options import require_suffix
+from rpl.cli.output import say
 
 
 def export(
@@ -29,11 +29,7 @@ def export(
     policy = load(run, checkpoint)
     difference = write(policy, out)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
-    Console().print(
-        f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
-        soft_wrap=True,
-        highlight=False,
-    )
+    say(f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.untrained and policy.is_residual:
-        Console(stderr=True).print(UNTRAINED, soft_wrap=True)
+        say(UNTRAINED, error=True)
     return 0

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import tyro
-from rich.console import Console
 
+from rpl.cli.output import say
 from rpl.errors import Failure, UsageError, frames_of_user_code
 
 COMMANDS = {
@@ -103,5 +103,5 @@ def _place_in_user_code(error: Exception) -> str:
 
 
 def _complain(sentence: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"rpl: {sentence}", markup=False, highlight=False)
+    say(f"rpl: {sentence}", error=True)
     return code

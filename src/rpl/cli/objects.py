@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rpl.cli.options import PICTURES, require_suffix
+from rpl.cli.output import plain_table, say
 from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects
 
 
@@ -24,25 +25,22 @@ def objects(
     """
     require_suffix(picture, "--picture", *PICTURES)
     chosen = choose_objects(source, "all")
-    console = Console()
-    console.print(objects_table(chosen))
+    Console().print(objects_table(chosen))
     held_out = sum(rigid.held_out for rigid in chosen)
-    console.print(f"{len(chosen) - held_out} objects for training, {held_out} held out")
+    say(f"{len(chosen) - held_out} objects for training, {held_out} held out")
     if picture is not None:
         from rpl.viz.objects import draw_objects  # matplotlib is slow to import
 
         picture.parent.mkdir(parents=True, exist_ok=True)
         draw_objects(chosen, picture)
-        console.print(f"wrote {picture}", soft_wrap=True)
+        say(f"wrote {picture}")
     return 0
 
 
 def objects_table(chosen: tuple[RigidObject, ...]) -> Table:
     """A row a category: how many there are, and what they range over."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("category")
-    for column in ("training", "held out", "longest side, cm", "mass, kg", "friction"):
-        table.add_column(column, justify="right")
+    numbers = ("training", "held out", "longest side, cm", "mass, kg", "friction")
+    table = plain_table("category", numbers=numbers)
     for category in dict.fromkeys(rigid.category for rigid in chosen):
         kind = [rigid for rigid in chosen if rigid.category == category]
         held_out = sum(rigid.held_out for rigid in kind)

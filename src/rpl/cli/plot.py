@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from rpl.cli.options import PICTURES, require_suffix
+from rpl.cli.output import say
 from rpl.errors import UsageError
 
 
@@ -26,5 +26,5 @@ def plot(
     if not runs:
         raise UsageError("name at least one run folder: rpl plot runs/*")
     learning_curves(list(runs), out)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(f"wrote {out}")
     return 0

@@ -5,10 +5,10 @@ from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import UNSEEN_SEED, require_suffix
+from rpl.cli.output import say
 from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
@@ -45,7 +45,7 @@ def report(
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(f"wrote {out}")
     return 0
 
 

@@ -10,15 +10,10 @@ from rich.console import Console
 from rich.progress import track
 
 from rpl.cli.evaluate import LARGEST_ROUND, judge
-from rpl.cli.options import (
-    SubjectOptions,
-    as_command,
-    load_for,
-    options_for,
-    require_suffix,
-)
+from rpl.cli.options import SubjectOptions, as_command, load_for, options_for, require_suffix
+from rpl.cli.output import say
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError
+from rpl.errors import UsageError, check_settings
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
@@ -49,21 +44,19 @@ def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
-    if options.episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
+    check_settings({"--episodes": options.episodes}, lambda count: count >= 1, "at least 1")
     seeds = chosen_seeds(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
-    console = Console()
     recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
     from rpl.viz.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
         write_film(options.video, recordings)
-        console.print(f"wrote {options.video}", soft_wrap=True)
+        say(f"wrote {options.video}")
     if options.strip is not None:
         write_strip(options.strip, recordings[0])
-        console.print(f"wrote {options.strip}", soft_wrap=True)
+        say(f"wrote {options.strip}")
     return 0
 
 
@@ -93,9 +86,8 @@ def contrasting_seeds(
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:
         return seeds[:count]
-    console = Console(stderr=True)
     if subject.untrained:
-        console.print(UNTRAINED, soft_wrap=True)
+        say(UNTRAINED, error=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.metric == "success"
@@ -103,13 +95,12 @@ def contrasting_seeds(
     if by_success:
         gain = policy.success.astype(int) - controller.success
     better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    console.print(
+    say(
         f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
         f"and fails {worse} that the controller solves"
         if by_success
         else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
-        highlight=False,
-        soft_wrap=True,
+        error=True,
     )
     return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
 
@@ -118,21 +109,14 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     """For each episode the controller's recording and, if there is one, the policy's."""
     from rpl.viz.film import record
 
-    problem = subject.problem
+    problem, task = subject.problem, subject.problem.evaluation_task
     acting: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
         acting.append((label, WholePolicy(subject.policy, problem.base())))
     return [
         [
-            record(
-                problem.evaluation_task,
-                policy,
-                seed,
-                problem.horizon,
-                label,
-                metric=problem.metric,
-            )
+            record(task, policy, seed, problem.horizon, label, metric=problem.metric)
             for label, policy in acting
         ]
         for seed in track(seeds, "drawing", console=Console(stderr=True))
@@ -152,6 +136,6 @@ def _show_window(options: Any, seeds: list[int]) -> int:
         episode = collect(task, policy, [seed], problem.horizon, problem.base())
         success = "success" if episode.success.all() else "failure"
         earned = f"return {episode.returns.sum():.1f}"
-        Console().print(success if problem.metric == "success" else earned)
+        say(success if problem.metric == "success" else earned)
     task.close()
     return 0
