@@ -85,13 +85,9 @@ def run_caching(options: Any, command: list[str]) -> int:
 
 
 def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episodes:
-    """Episodes of the subject's policy, or of its controller where it has no policy.
+    """Training episodes ``first`` .. ``first + count - 1`` of a seed, played by the policy.
 
-    Args:
-        subject: who acts.
-        first: how many episodes of the seed to leave out.
-        count: how many to play.
-        seed: whose training episodes they are.
+    Where the subject has none, its controller plays.
 
     Raises:
         CacheError: if nothing finite was seen in them.
@@ -106,15 +102,7 @@ def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episo
 
 
 def make_cache(subject: Subject, acted: Episodes, states: int, seed: int, command: str) -> Cache:
-    """A cache of what was done in the episodes, with its provenance.
-
-    Args:
-        subject: who acted.
-        acted: its episodes.
-        states: how many of their states to keep.
-        seed: chooses them.
-        command: for the provenance.
-    """
+    """A cache of so many states of the episodes, which ``seed`` chooses, with its provenance."""
     origin = {
         "task": subject.name,
         "method": subject.method,

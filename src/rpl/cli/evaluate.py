@@ -100,11 +100,7 @@ def full_report(
 ) -> dict[str, Any]:
     """What ``--json`` prints; training and held-out objects apart where there are objects.
 
-    Args:
-        subject: what to evaluate.
-        episodes: their number, of each split.
-        seed: chooses them.
-        with_task: the same subject with other options of the task.
+    ``episodes`` are those of each split, and ``with_task`` loads the subject with other options.
     """
     options = object_options(subject)
     if options is None:

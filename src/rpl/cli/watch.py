@@ -73,13 +73,10 @@ def chosen_seeds(options: Any) -> list[int]:
 def contrasting_seeds(
     load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
 ) -> list[int]:
-    """Seeds of episodes, those first in which the policy does most better than the controller.
+    """Seeds of ``count`` episodes, those first in which the policy does most better.
 
-    Args:
-        load: the subject with so many simulations at once.
-        seed: chooses the episodes that are looked at.
-        count: how many to return.
-        looked_at: how many to choose from, or ``count`` if that is more.
+    Better than the controller: they are chosen from ``looked_at`` episodes, or ``count`` if that
+    is more. ``load`` gives the subject with so many simulations at once.
     """
     looked_at = max(looked_at, count)
     subject = load(looked_at)

@@ -41,15 +41,7 @@ def expected_record(cell: Cell, seed: int) -> Record:
 
 
 def check_results(results: Path, cells: Sequence[Cell]) -> tuple[int, list[str]]:
-    """Looks at every row below a folder.
-
-    Args:
-        results: the folder of results.
-        cells: the matrix, and what stands beside it.
-
-    Returns:
-        How many rows there are, and a sentence for everything wrong with them.
-    """
+    """How many rows there are below a folder, and a sentence for everything wrong with them."""
     seeds = {cell.folder: cell.seeds for cell in cells}
     runs = {run.folder: run for run in runs_of(cells)}
     rows = sorted({path.parent for name in KEPT for path in results.rglob(name)})

@@ -30,11 +30,7 @@ class Executor(Protocol):
 
 
 class LocalProcesses:
-    """An executor of this machine.
-
-    Args:
-        number: jobs at a time; they share the cores.
-    """
+    """Jobs on this machine, ``number`` at a time; they share the cores."""
 
     def __init__(self, number: int) -> None:
         self.threads = max(1, usable_cores() // number)
@@ -72,15 +68,8 @@ def make_runs(
 ) -> int:
     """Makes the runs in their order; returns how many of them failed.
 
-    Whatever interrupts it, the runs under way save and leave, and the same call goes on
-    from there.
-
-    Args:
-        runs: what to make.
-        places: where.
-        executor: how.
-        observer: who watches.
-        keep: copy finished runs to the results.
+    Whatever interrupts it, the runs under way save and leave, and the same call goes on from
+    there. With ``keep``, the small files of finished runs are copied to the results.
     """
     root = places.runs.resolve()
     root.mkdir(parents=True, exist_ok=True)

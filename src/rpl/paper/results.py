@@ -17,12 +17,7 @@ TASKS = tuple(task for tasks in FIGURE_TASKS.values() for task in tasks)
 
 
 class Results:
-    """Reads rows of results once.
-
-    Args:
-        folder: the folder of results.
-        left_out: rows that do not count.
-    """
+    """Reads the rows of a folder of results once; rows ``left_out`` do not count."""
 
     def __init__(self, folder: Path, left_out: Container[Path] = ()) -> None:
         self.folder = folder

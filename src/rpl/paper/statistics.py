@@ -53,13 +53,7 @@ def quantity_of(task: str) -> str:
 
 
 def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
-    """The numbers of one cell.
-
-    Args:
-        cell: the cell.
-        runs: its finished runs.
-        horizon: environment steps over which the area is taken.
-    """
+    """A cell in numbers, from its finished runs; areas are over ``horizon`` environment steps."""
     if not runs:
         return Summary(cell, ())
     quantity = quantity_of(cell.task)

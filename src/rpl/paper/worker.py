@@ -52,9 +52,7 @@ class JobOutcome:
 def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> JobOutcome:
     """Makes a run, or continues it, and returns what it left behind.
 
-    Args:
-        job: the run.
-        stopped: asked now and then; when true the run saves and leaves.
+    ``stopped`` is asked now and then; when it is true the run saves and leaves.
     """
     try:
         return _run(job, Path(job.root) / job.folder, stopped)

@@ -150,16 +150,8 @@ def train_pets(
     """Runs the trials that are left, or until ``interrupted``; each leaves a row and a checkpoint.
 
     All randomness comes from (seed, trial) alone, so that a resumed run goes on as if it
-    had not been stopped.
-
-    Args:
-        config: the run's settings.
-        problem: what is to be controlled.
-        state: from ``create_state`` or a checkpoint.
-        progress: updated on the way.
-        keeper: where rows and checkpoints go.
-        observer: told of every step and trial.
-        interrupted: asked between trials.
+    had not been stopped. ``state`` is from ``create_state`` or a checkpoint; ``progress`` is
+    updated on the way, and ``interrupted`` is asked between trials.
     """
     while progress.trial <= config.trials and not interrupted():
         started = time.perf_counter()

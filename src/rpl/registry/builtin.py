@@ -71,12 +71,7 @@ def make_problem(
 
 
 def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
-    """Builds what a run of a learner learns.
-
-    Args:
-        spec: its settings.
-        render_mode: of the evaluation task.
-    """
+    """Builds what a run of a learner learns; its evaluations draw by ``render_mode``."""
     config, options, name = spec.config, spec.task.options, spec.controller.source
     residual, entry = spec.row.residual, spec.task.entry
     assert isinstance(config, Config)

@@ -14,9 +14,7 @@ PANEL_WIDTH, ROW_HEIGHT, MARGIN = 4.6, 0.2, 1.3  # inches
 def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
     """Draws a panel for each split, a row for each kind of object, the best on top.
 
-    Args:
-        splits: what ``rpl eval --json`` has under ``splits``.
-        path: the picture to write; the suffix decides the format.
+    ``splits`` is what ``rpl eval --json`` calls so; the path's suffix decides the format.
     """
     rows = max(len(report["categories"]) for report in splits.values())
     size = (PANEL_WIDTH * len(splits), ROW_HEIGHT * rows + MARGIN)

@@ -218,14 +218,10 @@ def judged_quantity(runs: Sequence[RunData]) -> str:
 def curve(
     runs: Sequence[RunData], quantity: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, middle, low and high, each (points,), of one method's runs.
+    """Steps, middle, low and high, each (points,), of the seeds of one method on one task.
 
     Several runs are interpolated at all of their steps that lie within every run: mean
     and one standard deviation either side. A single run has its own intervals.
-
-    Args:
-        runs: the seeds of one method on one task.
-        quantity: ``"success"`` or ``"return"``.
     """
     if len(runs) == 1:
         columns = runs[0].columns

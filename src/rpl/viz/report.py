@@ -40,12 +40,7 @@ class Pictures:
 def write_report(
     path: Path, folders: Sequence[Path], pictures: Mapping[Path, Pictures | str]
 ) -> None:
-    """Writes the page.
-
-    Args:
-        path: the page (.html); its folder is made if missing.
-        folders: run folders.
-        pictures: for each folder its film, or a sentence on why there is none.
+    """Writes the page (.html) on some runs, with each one's film or why there is none.
 
     Raises:
         ValueError: if there is no folder, or one is not a run.

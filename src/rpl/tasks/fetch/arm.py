@@ -86,15 +86,9 @@ def settle_arm(
 class FetchArmTask(GoalTask):
     """A goal-reaching task with the Fetch arm and one object, of 25 or more observed numbers.
 
-    The action is the gripper's displacement in units of 5 cm and the change of the
-    fingers' opening.
-
-    Args:
-        model: the compiled scene, with the body ``object0`` on a free joint of its own.
-        initial: where every episode begins.
-        num_envs: number of simulations.
-        gripper_locked: keep the fingers closed; the fourth action component has no effect.
-        keywords: see ``GoalTask``.
+    The action is the gripper's displacement in units of 5 cm and the change of the fingers'
+    opening, which has no effect where the gripper is locked: its fingers stay closed. The
+    object is the model's body ``object0``, on a free joint of its own. See ``GoalTask``.
     """
 
     action_size, substeps = 4, SUBSTEPS

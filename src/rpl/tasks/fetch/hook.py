@@ -155,12 +155,7 @@ class HookTask(FetchArmTask):
     """Drag an object to a goal with a hook held by the Fetch arm; T = 100, within 0.05 m.
 
     The 40 observed numbers are the Fetch tasks' 25 and the hook's position (of the place
-    to grasp), rotation, velocities and position relative to the gripper.
-
-    Args:
-        num_envs: number of simulations.
-        options: the task's variations.
-        keywords: see ``GoalTask``.
+    to grasp), rotation, velocities and position relative to the gripper. See ``GoalTask``.
     """
 
     horizon = 100

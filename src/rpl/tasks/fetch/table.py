@@ -85,12 +85,7 @@ class FetchTask(FetchArmTask):
 
     The 25 observed numbers, the reset, the reward and the action are those of
     gymnasium-robotics' FetchPush-v4 and FetchPickAndPlace-v4, of which ``exact``
-    physics reproduces every observation.
-
-    Args:
-        num_envs: number of simulations.
-        options: the task's variations.
-        keywords: see ``GoalTask``.
+    physics reproduces every observation. See ``GoalTask``.
     """
 
     horizon = 50
