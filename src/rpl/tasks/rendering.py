@@ -14,12 +14,8 @@ def choose_gl_backend() -> None:
     the user set stays.
     """
     if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        if ctypes.util.find_library("EGL"):
-            os.environ.setdefault("MUJOCO_GL", "egl")
-        elif ctypes.util.find_library("OSMesa"):
-            os.environ.setdefault("MUJOCO_GL", "osmesa")
-        else:
-            os.environ.setdefault("MUJOCO_GL", "disable")
+        found = (name for name in ("EGL", "OSMesa") if ctypes.util.find_library(name))
+        os.environ.setdefault("MUJOCO_GL", next(found, "disable").lower())
 
 
 choose_gl_backend()

@@ -63,6 +63,7 @@ def settle_arm(
     model: mujoco.MjModel, object_position: tuple[float, ...], gripper_height: float
 ) -> InitialPose:
     """Moves the arm over the table as the published environments do: ten steps of settling."""
+    hold_weld_at_gripper(model)
     data = mujoco.MjData(model)
     for name, value in BASE_POSITION.items():
         data.joint(name).qpos = value

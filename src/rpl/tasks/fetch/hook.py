@@ -14,7 +14,6 @@ from rpl.tasks.fetch.arm import (
     InitialPose,
     Physics,
     fetch_assets,
-    hold_weld_at_gripper,
     settle_arm,
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
@@ -126,9 +125,7 @@ def _add_hook(spec: mujoco.MjSpec) -> None:
 @lru_cache(maxsize=1)
 def exact_scene() -> mujoco.MjModel:
     """The compiled scene with exact physics, with the cube and a plain table."""
-    model = hook_spec("exact").compile()
-    hold_weld_at_gripper(model)
-    return model
+    return hook_spec("exact").compile()
 
 
 def hook_scene(

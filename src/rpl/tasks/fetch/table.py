@@ -7,14 +7,7 @@ from typing import Unpack
 import mujoco
 import numpy as np
 
-from rpl.tasks.fetch.arm import (
-    FetchArmTask,
-    InitialPose,
-    Physics,
-    fetch_assets,
-    hold_weld_at_gripper,
-    settle_arm,
-)
+from rpl.tasks.fetch.arm import FetchArmTask, InitialPose, Physics, fetch_assets, settle_arm
 from rpl.tasks.fetch.lean import keep_softness, make_lean
 from rpl.tasks.interface import TaskKeywords
 
@@ -60,9 +53,7 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
 @lru_cache(maxsize=8)
 def exact_scene(options: FetchOptions) -> mujoco.MjModel:
     """The compiled scene with exact physics, whatever the options say of physics."""
-    model = fetch_spec(replace(options, physics="exact")).compile()
-    hold_weld_at_gripper(model)
-    return model
+    return fetch_spec(replace(options, physics="exact")).compile()
 
 
 def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
