@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tyro
 
 import rpl
 from rpl.cli import evaluate, train
 from rpl.cli.main import run
-from rpl.cli.options import option_words, parsed
+from rpl.cli.options import option_words
 from rpl.errors import RunError, UsageError
 from rpl.presets import FAST
 from rpl.registry.builtin import make_controller
@@ -28,6 +29,11 @@ PLANNED = {
 def planned(tmp_path) -> str:
     (tmp_path / "config.json").write_text(json.dumps(PLANNED))
     return str(tmp_path)
+
+
+def parsed(command, arguments: list[str]):
+    """The options that a subcommand would be run with."""
+    return tyro.cli(command.__annotations__["options"], args=arguments)
 
 
 def options_of(*arguments: str):

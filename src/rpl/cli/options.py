@@ -139,11 +139,6 @@ def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
     return said
 
 
-def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
-    """The options that a subcommand made by ``as_command`` would be run with."""
-    return tyro.cli(command.__annotations__["options"], args=arguments)
-
-
 def options_for(base: type, arguments: list[str]) -> type:
     """``base`` with ``--task.*`` and ``--controller.*``; unset, a run's settings hold."""
     said = first_parse(arguments, base)

@@ -16,6 +16,8 @@ Actions are in the environment's own units everywhere. Which of the first two a 
 is tried out on a few first observations.
 """
 
+from __future__ import annotations
+
 import copy
 import inspect
 from collections.abc import Callable, Mapping

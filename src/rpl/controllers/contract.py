@@ -1,5 +1,7 @@
 """Who acts: controllers as anybody writes them, and the one protocol behind which all act."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 

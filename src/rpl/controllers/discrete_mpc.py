@@ -11,7 +11,7 @@ from rpl.controllers.planning import (
     BestFirstPlanner,
     TaskModel,
     axis_moves,
-    require_simulator_state,
+    simulator_state,
 )
 from rpl.tasks.fetch.arm import SUBSTEPS, Physics
 from rpl.tasks.fetch.simulator_state import StateTranslation
@@ -96,6 +96,5 @@ class DiscreteMPCPush:
         Raises:
             ValueError: if the observation has no ``simulator_state``.
         """
-        require_simulator_state(observation)
-        states = self.translate(observation["simulator_state"])
+        states = self.translate(simulator_state(observation))
         return self.planner({**observation, "simulator_state": states})

@@ -1,5 +1,7 @@
 """Makes what the catalog names: controllers, and the problems that runs learn."""
 
+from __future__ import annotations
+
 import dataclasses
 from typing import Any, Protocol, runtime_checkable
 

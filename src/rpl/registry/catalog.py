@@ -1,5 +1,7 @@
 """The one place where tasks, controllers and methods have names and go together."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from collections.abc import Callable, Mapping

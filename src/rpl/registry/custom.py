@@ -1,5 +1,7 @@
 """What is learned on somebody's own environment."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,7 @@
 """Somebody's own environment and controller by name: ``module:attribute``, Gymnasium id, file."""
 
+from __future__ import annotations
+
 import contextlib
 import importlib
 import inspect

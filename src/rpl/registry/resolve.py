@@ -1,5 +1,7 @@
 """Every setting of a run, from words and objects: the one place that decides them."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import math

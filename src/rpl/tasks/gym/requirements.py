@@ -1,5 +1,7 @@
 """What an environment must be like to become a task, and how to make it so."""
 
+from __future__ import annotations
+
 import gymnasium
 import numpy as np
 

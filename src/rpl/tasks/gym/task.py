@@ -1,5 +1,7 @@
 """Any continuous-action Gymnasium environment as a task."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -7,7 +9,7 @@ from typing import Any, cast
 import gymnasium
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space, create_empty_array
+from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image, ImageOps
 
@@ -65,8 +67,9 @@ class GymnasiumTask(VectorEnv):
         check_observation_space(first.observation_space)
         self.parallel = parallel
         self.single_observation_space: gymnasium.Space = first.observation_space
-        shape = first.action_space.shape
-        self.single_action_space = gymnasium.spaces.Box(-1.0, 1.0, shape, np.float32)
+        self.single_action_space = gymnasium.spaces.Box(
+            -1.0, 1.0, first.action_space.shape, np.float32
+        )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         # A batch of small actions takes longer to broadcast than to scale.
@@ -80,8 +83,9 @@ class GymnasiumTask(VectorEnv):
         self._all: VectorEnv | _Serial
         if parallel:
             # Spawned, since JAX's threads do not survive a fork.
-            still = AutoresetMode.DISABLED
-            self._all = AsyncVectorEnv([make] * num_envs, autoreset_mode=still, context="spawn")
+            self._all = AsyncVectorEnv(
+                [make] * num_envs, autoreset_mode=AutoresetMode.DISABLED, context="spawn"
+            )
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
             self._all = _Serial(self.envs)
@@ -198,7 +202,13 @@ class _Serial:
 
     def __init__(self, envs: list[gymnasium.Env]) -> None:
         self._envs = envs
-        self._seen: Any = create_empty_array(envs[0].observation_space, len(envs))
+        space = envs[0].observation_space
+        self._parts: dict[str, np.ndarray] = {}
+        self._plain: np.ndarray | None = None
+        if isinstance(space, gymnasium.spaces.Dict):
+            self._parts = {name: _zeros(part, len(envs)) for name, part in space.spaces.items()}
+        else:
+            self._plain = _zeros(space, len(envs))
 
     def reset(self, *, seed: Sequence[int | None], options: Info) -> tuple[Observation, Info]:
         for i in map(int, np.flatnonzero(options["reset_mask"])):
@@ -211,10 +221,13 @@ class _Serial:
         count = len(self._envs)
         reward, success = np.zeros(count), np.zeros(count, bool)
         terminated, truncated = np.zeros(count, bool), np.zeros(count, bool)
-        known = False
+        known, plain = False, self._plain
         for i, env in enumerate(self._envs):
             observation, reward[i], terminated[i], truncated[i], info = env.step(actions[i])
-            self._write(i, observation)
+            if plain is None:
+                self._write(i, observation)
+            else:
+                plain[i] = observation
             if info and ("is_success" in info or "success" in info):
                 success[i] = info.get("is_success", info.get("success"))
                 known = True
@@ -222,16 +235,19 @@ class _Serial:
         return self._observation(), reward, terminated, truncated, info
 
     def _write(self, i: int, observation: Observation) -> None:
-        if isinstance(self._seen, dict):
-            for name, part in self._seen.items():
-                part[i] = observation[name]
-        else:
-            self._seen[i] = observation
+        if self._plain is not None:
+            self._plain[i] = observation
+        for name, part in self._parts.items():
+            part[i] = observation[name]
 
     def _observation(self) -> Observation:
-        if isinstance(self._seen, dict):
-            return {name: part.copy() for name, part in self._seen.items()}
-        return self._seen.copy()
+        if self._plain is not None:
+            return self._plain.copy()
+        return {name: part.copy() for name, part in self._parts.items()}
+
+
+def _zeros(space: gymnasium.Space, count: int) -> np.ndarray:
+    return np.zeros((count, *(space.shape or ())), space.dtype)
 
 
 def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env:
