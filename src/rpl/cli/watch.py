@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,21 +65,19 @@ def chosen_seeds(options: Any) -> list[int]:
     """Seeds of the episodes to show."""
     if not options.contrast:
         return evaluation_seeds(options.seed, options.episodes)
-    looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
-    return contrasting_seeds(
-        lambda count: load_for(options, count), options.seed, options.episodes, looked_at
-    )
+    name, load = options.run_or_task, partial(load_for, options)
+    return contrasting_seeds(name, load, options.seed, options.episodes)
 
 
 def contrasting_seeds(
-    load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
+    run_or_task: str, load: Callable[[int], Subject], seed: int, count: int
 ) -> list[int]:
     """Seeds of ``count`` episodes, those first in which the policy does most better.
 
-    Better than the controller: they are chosen from ``looked_at`` episodes, or ``count`` if that
-    is more. ``load`` gives the subject with so many simulations at once.
+    Better than the controller, of ``LARGEST_ROUND`` episodes; a planner, which takes its time,
+    plays ``count`` only. ``load`` gives the subject with so many simulations at once.
     """
-    looked_at = max(looked_at, count)
+    looked_at = count if is_planner(run_or_task) else max(count, LARGEST_ROUND)
     subject = load(looked_at)
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:

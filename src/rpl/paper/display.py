@@ -62,14 +62,11 @@ def time_left(standings: Sequence[Standing], jobs: int = 1) -> str:
         return f"all {len(standings)} runs are done"
     seconds = seconds_left(left, speed) / jobs
     guessed = sum(not speed(s.run.cell)[1] for s in left)
-    at_a_time = "one at a time" if jobs == 1 else f"{jobs} at a time"
-    sentence = (
-        f"{len(standings) - len(left)} of {len(standings)} runs are done; "
-        f"the rest takes about {duration(seconds)}, {at_a_time}"
+    note = f" (the speed of {guessed} of them is a guess, marked ~)" if guessed else ""
+    return (
+        f"{len(standings) - len(left)} of {len(standings)} runs are done; the rest takes about "
+        f"{duration(seconds)}, {'one' if jobs == 1 else jobs} at a time{note}"
     )
-    if guessed:
-        sentence += f" (the speed of {guessed} of them is a guess, marked ~)"
-    return sentence
 
 
 def duration(seconds: float) -> str:
