@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -25,34 +25,18 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def full_table(results: Results) -> str:
     """Every cell of the matrix."""
-    header = (
-        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
-        *(f"steps to {LEVEL}", "area", "lowest after burn-in", "interquartile mean", "paper"),
-    )
-    return markdown(header, [_full_row(s) for s in summaries(results)])
-
-
-def _full_row(s: Summary) -> list[str]:
-    return [
-        *(s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}", format_steps(s.cell.steps)),
-        number(s.initial),
-        final(s),
-        steps_to_level(s),
-        number(s.area),
-        number(s.lowest),
-        with_interval(s.middle, s.middle_interval),
-        published(s),
-    ]
+    return _table(summaries(results), list(COLUMNS))
 
 
 def results_table(results: Results) -> str:
     """The paper's methods on each task, without variants, in the columns that it has too."""
-    header = (
-        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
-        *(f"steps to {LEVEL}", "paper"),
-    )
-    rows = [_full_row(s) for s in summaries(results) if not s.cell.variant]
-    return markdown(header, [[*row[: len(header) - 1], row[-1]] for row in rows])
+    ours = ("area", "lowest after burn-in", "interquartile mean")
+    columns = [name for name in COLUMNS if name not in ours]
+    return _table([s for s in summaries(results) if not s.cell.variant], columns)
+
+
+def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
+    return markdown(columns, [[COLUMNS[name](s) for name in columns] for s in rows])
 
 
 def readme_table(results: Results) -> str:
@@ -175,3 +159,19 @@ def with_interval(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return number(value)
     return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
+
+
+COLUMNS: dict[str, Callable[[Summary], str]] = {
+    "task": lambda s: s.cell.task,
+    "method": lambda s: s.cell.label,
+    "seeds": lambda s: f"{len(s.runs)}/{s.cell.seeds}",
+    "steps": lambda s: format_steps(s.cell.steps),
+    "controller": lambda s: number(s.initial),
+    "policy in the end [95 %]": final,
+    f"steps to {LEVEL}": steps_to_level,
+    "area": lambda s: number(s.area),
+    "lowest after burn-in": lambda s: number(s.lowest),
+    "interquartile mean": lambda s: with_interval(s.middle, s.middle_interval),
+    "paper": published,
+}
+"""What a table says of a cell."""

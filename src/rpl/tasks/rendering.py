@@ -64,7 +64,7 @@ class SceneRenderer:
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
         camera.place(self._camera)
-        self._renderer: mujoco.Renderer | None = None
+        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._viewer = None
         self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
         self._viewer_threads: set[threading.Thread] = set()
@@ -74,13 +74,13 @@ class SceneRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int] = FRAME_SIZE
     ) -> np.ndarray:
         """A picture, (height, width, 3) uint8."""
-        if self._renderer is None or (self._renderer.height, self._renderer.width) != size:
-            self._close_renderer()
-            self._renderer = _renderer(model, *size)
-        # The renderer keeps its GL buffers; only the numbers of the model differ between scenes.
-        self._renderer._model = model
-        self._renderer.update_scene(data, self._camera)
-        return self._renderer.render()
+        if size not in self._renderers:
+            self._renderers[size] = _renderer(model, *size)
+        renderer = self._renderers[size]
+        # It keeps its GL buffers; only the numbers of the model differ between scenes.
+        renderer._model = model
+        renderer.update_scene(data, self._camera)
+        return renderer.render()
 
     def show(self, model: mujoco.MjModel, data: mujoco.MjData, fps: float) -> None:
         """Shows the scene in a window, and waits so that scenes follow in real time."""
@@ -110,14 +110,10 @@ class SceneRenderer:
         time.sleep(max(self._due - time.monotonic(), 0.0))
         self._due = time.monotonic() + 1.0 / fps
 
-    def _close_renderer(self) -> None:
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-
     def close(self) -> None:
-        """Frees the drawing context and closes the window."""
-        self._close_renderer()
+        """Frees the drawing contexts and closes the window."""
+        while self._renderers:
+            self._renderers.popitem()[1].close()
         if self._viewer is not None:
             self._viewer.close()
             # The window's thread must be gone before the interpreter is: it would crash.
