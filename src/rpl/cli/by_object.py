@@ -17,10 +17,10 @@ from rpl.tasks.fetch.objects import RigidObject, Split
 SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 
-def object_options(subject: Subject) -> HookOptions | None:
-    """The variations of a task that draws objects; None for any other task."""
-    options = getattr(subject.problem.evaluation_task.unwrapped, "options", None)
-    return options if isinstance(options, HookOptions) and options.objects is not None else None
+def task_with_objects(subject: Subject) -> HookTask | None:
+    """The subject's task, if it draws objects."""
+    task = subject.problem.evaluation_task.unwrapped
+    return task if isinstance(task, HookTask) and task.options.objects is not None else None
 
 
 def splits_to_judge(options: HookOptions) -> tuple[Split, ...]:
@@ -29,13 +29,6 @@ def splits_to_judge(options: HookOptions) -> tuple[Split, ...]:
         return (options.split,)
     held_out = any(o.held_out for o in replace(options, split="all").choose_objects())
     return SPLITS if held_out else SPLITS[:1]
-
-
-def episode_objects(subject: Subject, seeds: Sequence[int]) -> list[RigidObject]:
-    """The object of each episode."""
-    task = subject.problem.evaluation_task.unwrapped
-    assert isinstance(task, HookTask)
-    return [task.episode_object(seed) for seed in seeds]
 
 
 def category_counts(

@@ -13,10 +13,9 @@ from rich.text import Text
 
 from rpl.cli.by_object import (
     category_counts,
-    episode_objects,
-    object_options,
     print_categories,
     splits_to_judge,
+    task_with_objects,
 )
 from rpl.cli.options import (
     PICTURES,
@@ -79,7 +78,7 @@ def run_evaluation(options: Any) -> int:
     def with_task(task: Any) -> Subject:
         return load_for(replace(options, task=task), num_envs)
 
-    if options.picture is not None and object_options(subject) is None:
+    if options.picture is not None and task_with_objects(subject) is None:
         raise UsageError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
@@ -102,9 +101,10 @@ def full_report(
 
     ``episodes`` are those of each split, and ``with_task`` loads the subject with other options.
     """
-    options = object_options(subject)
-    if options is None:
+    task = task_with_objects(subject)
+    if task is None:
         return evaluation_report(subject, episodes, seed)
+    options = task.options
     splits = {
         split: evaluation_report(
             subject if split == options.split else with_task(replace(options, split=split)),
@@ -133,10 +133,10 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "untrained": subject.untrained,
         **judgement(problem, policy, controller),
     }
-    if options := object_options(subject):
+    if task := task_with_objects(subject):
         outcomes = {"controller": controller, "policy": policy}
-        trained = {o.category for o in replace(options, split="training").choose_objects()}
-        objects = episode_objects(subject, seeds)
+        trained = {o.category for o in replace(task.options, split="training").choose_objects()}
+        objects = list(map(task.episode_object, seeds))
         report["categories"] = category_counts(objects, outcomes, trained)
     return report
 

@@ -46,7 +46,10 @@ def run_watch(options: Any) -> int:
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
     check_settings({"--episodes": options.episodes}, lambda count: count >= 1, "at least 1")
-    seeds = chosen_seeds(options)
+    seeds = evaluation_seeds(options.seed, options.episodes)
+    if options.contrast:
+        name, load = options.run_or_task, partial(load_for, options)
+        seeds = contrasting_seeds(name, load, options.seed, options.episodes)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
     recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
@@ -59,14 +62,6 @@ def run_watch(options: Any) -> int:
         write_strip(options.strip, recordings[0])
         say(f"wrote {options.strip}")
     return 0
-
-
-def chosen_seeds(options: Any) -> list[int]:
-    """Seeds of the episodes to show."""
-    if not options.contrast:
-        return evaluation_seeds(options.seed, options.episodes)
-    name, load = options.run_or_task, partial(load_for, options)
-    return contrasting_seeds(name, load, options.seed, options.episodes)
 
 
 def contrasting_seeds(

@@ -11,19 +11,6 @@ KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a task begins again elsewhere when its machine is lost
 
 
-def import_ray() -> Any:
-    """Ray.
-
-    Raises:
-        RunError: if it is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
-    return ray
-
-
 def _knock(address: str) -> None:
     """Ray itself would wait for minutes before it says that nobody is there."""
     host, _, port = address.rpartition(":")
@@ -45,11 +32,17 @@ class RayTasks:
     Args:
         address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here.
         threads: cores of a job.
+
+    Raises:
+        RunError: if Ray is not installed, or nobody answers.
     """
 
     def __init__(self, address: str, threads: int = 1) -> None:
-        self._ray = import_ray()
-        self.threads = threads
+        try:
+            import ray
+        except ImportError as error:
+            raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
+        self._ray, self.threads = ray, threads
         _knock(address)
         local = {"include_dashboard": False} if address == "local" else {}
         try:
