@@ -13,7 +13,7 @@ from rich.console import Console
 
 from rpl.check import Finding, check
 from rpl.cli.output import say
-from rpl.observations import Observation
+from rpl.observations import batch_of_one
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
@@ -70,26 +70,21 @@ def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnas
     if controller is not None:
         name = controller_name(environment, controller)
         plans = name in CONTROLLERS and CONTROLLERS[name].plans
-        source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
+        source = (
+            partial(_bound_to_task, name=controller)
+            if name in CONTROLLERS
+            else controller_source(name)
+        )
     if environment in TASKS:
         return partial(_paper_environment, environment, plans), source
     return environment_maker(environment), source
 
 
-class _BoundToTask:
-    """A controller of the catalog, made for the environment it gets."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
-        single: Any = env.unwrapped
-        batched = make_controller(self._name, single.task)
-
-        def controller(observation: Observation) -> Any:
-            return batched({name: part[None] for name, part in observation.items()})[0]
-
-        return controller
+def _bound_to_task(env: gymnasium.Env, name: str) -> Callable[[Any], Any]:
+    """A controller of the catalog, made for an environment of the paper."""
+    single: Any = env.unwrapped
+    batched = make_controller(name, single.task)
+    return lambda observation: batched(batch_of_one(observation))[0]
 
 
 def _paper_environment(name: str, plans: bool) -> gymnasium.Env:

@@ -1,8 +1,9 @@
 """The ``rpl`` command: which subcommands there are, and how they fail."""
 
 import contextlib
-import importlib
+import importlib.metadata
 import os
+import pkgutil
 import signal
 import sys
 import traceback
@@ -54,7 +55,7 @@ def run(arguments: list[str]) -> int:
     One in somebody's own environment or controller says where in their code it arose.
     """
     if arguments == ["--version"]:
-        print(importlib.import_module("rpl").__version__)
+        print(importlib.metadata.version("rpl"))
         return 0
     try:
         result = tyro.extras.subcommand_cli_from_dict(
@@ -89,9 +90,8 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
 
 def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     """A subcommand; some have options that depend on the task named in the arguments."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    return found(arguments) if attribute == "command_for" else found
+    found = pkgutil.resolve_name(COMMANDS[name])
+    return found(arguments) if COMMANDS[name].endswith(":command_for") else found
 
 
 def _place_in_user_code(error: Exception) -> str:
