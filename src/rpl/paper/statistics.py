@@ -42,12 +42,12 @@ class Summary:
     """The lowest evaluation after burn-in of any seed."""
 
     @property
-    def quantity(self) -> str:
+    def metric(self) -> str:
         """``success`` or ``return``."""
-        return quantity_of(self.cell.task)
+        return metric_of(self.cell.task)
 
 
-def quantity_of(task: str) -> str:
+def metric_of(task: str) -> str:
     """What a task is judged by."""
     return TASKS[task].metric
 
@@ -56,29 +56,29 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
     """A cell in numbers, from its finished runs; areas are over ``horizon`` environment steps."""
     if not runs:
         return Summary(cell, ())
-    quantity = quantity_of(cell.task)
+    metric = metric_of(cell.task)
     if METHODS[cell.method].plans:
         levels = np.array([run.last_trials for run in runs])
         return Summary(cell, runs, final=float(levels.mean()), middle=float(levels.mean()))
-    final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])
-    initial = np.array([run.columns[f"controller_{quantity}"][-1] for run in runs])
+    final = np.array([run.columns[f"policy_{metric}"][-1] for run in runs])
+    initial = np.array([run.columns[f"controller_{metric}"][-1] for run in runs])
     middle, middle_interval = interquartile_mean([final])
-    reached = [steps for run in runs if (steps := run.steps_to(LEVEL, quantity)) is not None]
-    areas = [mean_until(run, f"policy_{quantity}", horizon) for run in runs]
+    reached = [steps for run in runs if (steps := run.steps_to(LEVEL, metric)) is not None]
+    areas = [mean_until(run, f"policy_{metric}", horizon) for run in runs]
     whole = [area for area in areas if area is not None]
     return Summary(
         cell,
         runs,
         float(initial.mean()),
-        _pooled_interval(runs, initial, quantity),
+        _pooled_interval(runs, initial, metric),
         float(final.mean()),
-        _pooled_interval(runs, final, quantity) or _interval_of_returns(runs, final),
+        _pooled_interval(runs, final, metric) or _interval_of_returns(runs, final),
         middle,
         middle_interval,
-        float(np.mean(reached)) if reached and quantity == "success" else None,
+        float(np.mean(reached)) if reached and metric == "success" else None,
         len(reached),
         float(np.mean(whole)) if len(whole) == len(runs) else None,
-        _lowest(runs, f"policy_{quantity}"),
+        _lowest(runs, f"policy_{metric}"),
     )
 
 
@@ -119,9 +119,9 @@ def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | 
     return value, (float(interval.low), float(interval.high))
 
 
-def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) -> Interval | None:
+def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, metric: str) -> Interval | None:
     """Wilson, over the episodes of all seeds; None for returns."""
-    if quantity != "success":
+    if metric != "success":
         return None
     counts = np.array([run.columns["evaluation_episodes"][-1] for run in runs])
     success = np.arange(counts.sum()) < np.rint(rates * counts).sum()

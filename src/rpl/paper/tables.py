@@ -9,7 +9,7 @@ import numpy as np
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
 from rpl.paper.results import TASKS, Results, cell_of
-from rpl.paper.statistics import Interval, Summary, interquartile_mean, quantity_of
+from rpl.paper.statistics import Interval, Summary, interquartile_mean, metric_of
 from rpl.viz.run_data import LEVEL, format_steps
 
 MISSING = "missing"
@@ -58,7 +58,7 @@ def across_tasks(results: Results) -> str:
     cells = {
         task: [cell for label in COMPARED if (cell := cell_of(task, label))]
         for task in TASKS
-        if quantity_of(task) == "success"
+        if metric_of(task) == "success"
     }
     common = [task for task, row in cells.items() if all(map(results.runs, row))]
     if not common:
@@ -95,7 +95,7 @@ def _csv_row(s: Summary) -> dict[str, object]:
         "policy_low": low,
         "policy_high": high,
         f"steps_to_{LEVEL}": s.steps_to_level,
-        "seeds_that_reach_it": s.reached if s.runs and s.quantity == "success" else None,
+        "seeds_that_reach_it": s.reached if s.runs and s.metric == "success" else None,
         "area": s.area,
         "lowest_after_burn_in": s.lowest,
         "interquartile_mean": s.middle,
@@ -109,7 +109,7 @@ def _csv_row(s: Summary) -> dict[str, object]:
         "task": s.cell.task,
         "method": s.cell.label,
         "preset": s.cell.preset,
-        "quantity": s.quantity,
+        "quantity": s.metric,
         "seeds": len(s.runs),
         "steps": s.cell.steps,
         **{name: "" if value is None else f"{value:.6g}" for name, value in values.items()},
@@ -134,7 +134,7 @@ def published(s: Summary) -> str:
 
 def steps_to_level(s: Summary) -> str:
     """The mean over the seeds that reach it, and how many do not."""
-    if not s.runs or s.quantity != "success":
+    if not s.runs or s.metric != "success":
         return NOTHING
     if s.steps_to_level is None:
         return "never"

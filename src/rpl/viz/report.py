@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rpl.runs.files import read_config
 from rpl.runs.settings import flat
-from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
+from rpl.viz.curves import RunData, learning_curves, metric_of_runs, read_run
 from rpl.viz.run_data import LEVEL, Record, format_steps
 
 STYLE = """
@@ -90,16 +90,16 @@ def _numbers(runs: Sequence[RunData]) -> str:
 
 
 def _row(run: RunData) -> list[str]:
-    quantity = judged_quantity([run])
+    metric = metric_of_runs([run])
     last = {name: values[-1] for name, values in run.columns.items()}
-    policy = f"{last[f'policy_{quantity}']:.3f}"
-    if f"policy_{quantity}_low" in last:
-        low, high = last[f"policy_{quantity}_low"], last[f"policy_{quantity}_high"]
+    policy = f"{last[f'policy_{metric}']:.3f}"
+    if f"policy_{metric}_low" in last:
+        low, high = last[f"policy_{metric}_low"], last[f"policy_{metric}_high"]
         policy += f" [{low:.3f}, {high:.3f}]"
     episodes = f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else ""
-    level = run.steps_to(LEVEL) if quantity == "success" else None
+    level = run.steps_to(LEVEL) if metric == "success" else None
     return [
-        *(_name(run), quantity, run.controller, f"{last[f'controller_{quantity}']:.3f}"),
+        *(_name(run), metric, run.controller, f"{last[f'controller_{metric}']:.3f}"),
         *(policy, episodes, format_steps(last["environment_steps"])),
         format_steps(level) if level is not None else "-",
     ]

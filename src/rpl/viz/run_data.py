@@ -76,13 +76,13 @@ class RunData:
         """Steps at the last evaluation of burn-in; 0 without one."""
         return float(self.steps[self.columns["burning_in"] > 0].max(initial=0.0))
 
-    def steps_to(self, level: float, quantity: str = "success") -> float | None:
+    def steps_to(self, level: float, metric: str = "success") -> float | None:
         """Steps at which the last three evaluations first average ``level``; None if never.
 
         Evaluations in burn-in do not count: they show the controller alone.
         """
         learned = self.columns["burning_in"] == 0.0
-        steps, values = self.steps[learned], self.columns[f"policy_{quantity}"][learned]
+        steps, values = self.steps[learned], self.columns[f"policy_{metric}"][learned]
         for end in range(JUDGED, len(values) + 1):
             if values[end - JUDGED : end].mean() >= level:
                 return float(steps[end - 1])
