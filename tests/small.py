@@ -5,7 +5,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from rpl.config import Config
+import jax
+
+from rpl import learner
+from rpl.config import Config, LearnerConfig
+from rpl.learner import LearnerState
 from rpl.paper.folders import Run
 from rpl.presets import FAST
 from rpl.registry.catalog import TASKS
@@ -106,3 +110,13 @@ def steps_in(folder: Path) -> list[int]:
     if not (folder / "metrics.csv").exists():
         return []
     return [int(row["environment_steps"]) for row in metrics(folder)]
+
+
+RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
+"""What a run that learns nothing would say of itself."""
+
+
+def small_learner(seed: int = 0) -> LearnerState:
+    """A learner of a few numbers."""
+    config = LearnerConfig(hidden=(4,))
+    return learner.create(jax.random.key(seed), {"observation": 3, "desired_goal": 2}, 1, config)

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from rpl.config import Config
 from rpl.deploy.policy import Policy
+from rpl.errors import InvalidValue
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
@@ -58,6 +59,8 @@ def improve(
         RunError: if the folder holds a run, and neither ``resume`` nor ``overwrite`` is asked.
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
+    if out is not None and not str(out).strip():
+        raise InvalidValue("out is empty: name a folder, or leave it out")
     spec = resolve(
         env,
         preset="fast" if config is None else None,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.output import say
 from rpl.rollout.evaluate import Outcome
@@ -79,7 +80,7 @@ def print_categories(splits: dict[str, dict[str, Any]]) -> None:
         ]
         new = any(counts and not counts["trained"] for counts in found)
         untrained |= new
-        table.add_row(f"{category} *" if new else category, *cells)
+        table.add_row(Text(f"{category} *" if new else category), *cells)
     Console().print(table)
     if untrained:
         say("* a kind that training never shows")

@@ -15,6 +15,7 @@ from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     option_words,
     options_for,
@@ -22,7 +23,6 @@ from rpl.cli.options import (
 )
 from rpl.cli.output import say
 from rpl.controllers.cached import Cache, CacheError, from_episodes
-from rpl.errors import check_settings
 from rpl.registry.resolve import default_options
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
@@ -61,8 +61,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_caching(options: Any, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
     require_suffix(options.out, "OUT", ".npz")
-    counts = {"--states": options.states, "--episodes": options.episodes}
-    check_settings(counts, lambda count: count >= 1, "at least 1")
+    check_counts(states=options.states, episodes=options.episodes)
     subject = load_for(options, 1)
     episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))
@@ -73,7 +72,6 @@ def run_caching(options: Any, command: list[str]) -> int:
             acted = join([acted, acted_episodes(subject, episodes, more, options.seed)])
             episodes += more
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
     variations = option_words("task", options.task, default_options(subject.name))
     say(

@@ -21,13 +21,14 @@ from rpl.cli.options import (
     PICTURES,
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     options_for,
     require_suffix,
 )
 from rpl.cli.output import say
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError, check_settings
+from rpl.errors import UsageError
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
@@ -71,7 +72,7 @@ def run_evaluation(options: Any) -> int:
     require_suffix(options.picture, "--picture", *PICTURES)
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
-    check_settings({"--episodes": episodes}, lambda count: count >= 1, "at least 1")
+    check_counts(episodes=episodes)
     num_envs = min(episodes, LARGEST_ROUND)
     subject = load_for(options, num_envs)
 
@@ -167,7 +168,7 @@ def print_report(report: dict[str, Any]) -> None:
 
 def print_outcomes(report: dict[str, Any], title: str) -> None:
     """Controller, policy and their difference as a table."""
-    table = Table(title=f"{report['task']}: {title}")
+    table = Table(title=Text(f"{report['task']}: {title}"))
     table.add_column("")
     # Where success says little, it is not shown.
     shown = MEASURES if report["judged_by"] == "success" else MEASURES[1:]
@@ -183,7 +184,7 @@ def print_outcomes(report: dict[str, Any], title: str) -> None:
         for _, value, interval, form in shown:
             low, high = (f"{end:{sign}{form}}" for end in numbers[interval])
             cells += [f"{numbers[value]:{sign}{form}}", f"[{low}, {high}]"]
-        table.add_row(who, *map(Text, cells))
+        table.add_row(*map(Text, (who, *cells)))
     Console().print(table)
     print_remarks(report)
 

@@ -7,6 +7,7 @@ import tyro
 
 from rpl.cli.options import require_suffix
 from rpl.cli.output import say
+from rpl.errors import whole_file
 
 
 def export(
@@ -27,7 +28,8 @@ def export(
     from rpl.runs.load import UNTRAINED
 
     policy = load(run, checkpoint)
-    difference = write(policy, out)
+    with whole_file(out) as beside:
+        difference = write(policy, beside)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
     say(f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.untrained and policy.is_residual:

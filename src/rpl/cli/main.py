@@ -6,14 +6,13 @@ import os
 import pkgutil
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import tyro
 
 from rpl.cli.output import say
-from rpl.errors import Failure, UsageError, frames_of_user_code
+from rpl.errors import Failure, UsageError, described, frames_of_user_code
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -71,13 +70,11 @@ def run(arguments: list[str]) -> int:
     except Failure as error:
         return _complain(str(error), 1)
     except Exception as error:
-        place = _place_in_user_code(error)
-        if not place and not isinstance(error, OSError):
+        by_user = isinstance(error, SyntaxError) or frames_of_user_code(error)
+        if not by_user and not isinstance(error, OSError):
             raise
-        message = str(error) or type(error).__name__
-        if place:
-            message = "".join(traceback.format_exception_only(error)).strip()
-        return _complain(f"{message}{place}", 1)
+        said = described(error) if by_user else str(error) or type(error).__name__
+        return _complain(said, 1)
     return result or 0
 
 
@@ -94,14 +91,7 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     return found(arguments) if COMMANDS[name].endswith(":command_for") else found
 
 
-def _place_in_user_code(error: Exception) -> str:
-    """The lines of somebody's own code that the error came through; empty if there are none."""
-    if isinstance(error, SyntaxError):
-        return "\n"  # its message has them
-    frames = frames_of_user_code(error)
-    return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
-
-
 def _complain(sentence: str, code: int) -> int:
-    say(f"rpl: {sentence}", error=True)
+    with contextlib.suppress(OSError):  # where nobody can be told, the exit code is left
+        say(f"rpl: {sentence}", error=True)
     return code

@@ -7,6 +7,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.options import PICTURES, require_suffix
 from rpl.cli.output import plain_table, say
@@ -31,7 +32,6 @@ def objects(
     if picture is not None:
         from rpl.viz.objects import draw_objects  # matplotlib is slow to import
 
-        picture.parent.mkdir(parents=True, exist_ok=True)
         draw_objects(chosen, picture)
         say(f"wrote {picture}")
     return 0
@@ -45,7 +45,7 @@ def objects_table(chosen: tuple[RigidObject, ...]) -> Table:
         kind = [rigid for rigid in chosen if rigid.category == category]
         held_out = sum(rigid.held_out for rigid in kind)
         table.add_row(
-            category,
+            Text(category),
             str(len(kind) - held_out),
             str(held_out),
             _range([100 * rigid.mesh.size.max() for rigid in kind], ".1f"),

@@ -3,10 +3,12 @@
 from rich.console import Console
 from rich.table import Table
 
+from rpl.training import console
+
 
 def say(sentence: str, error: bool = False) -> None:
     """Prints a sentence, however long, on one line: a path in it can be copied."""
-    Console(stderr=error, soft_wrap=True).print(sentence, markup=False, highlight=False)
+    console.say(Console(stderr=error), sentence)
 
 
 def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

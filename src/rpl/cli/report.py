@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from rpl.cli.options import UNSEEN_SEED, require_suffix
+from rpl.cli.options import UNSEEN_SEED, check_counts, require_suffix
 from rpl.cli.output import say
 from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
@@ -36,6 +36,7 @@ def report(
         raise UsageError("name at least one run folder: rpl report runs/*")
     if films < 0:
         raise UsageError("--films must not be negative")
+    check_counts(films=films or None)
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:

@@ -11,10 +11,17 @@ from rich.console import Console
 from rich.progress import track
 
 from rpl.cli.evaluate import LARGEST_ROUND, judge
-from rpl.cli.options import SubjectOptions, as_command, load_for, options_for, require_suffix
+from rpl.cli.options import (
+    SubjectOptions,
+    as_command,
+    check_counts,
+    load_for,
+    options_for,
+    require_suffix,
+)
 from rpl.cli.output import say
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError, check_settings
+from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
@@ -45,7 +52,7 @@ def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
-    check_settings({"--episodes": options.episodes}, lambda count: count >= 1, "at least 1")
+    check_counts(episodes=options.episodes)
     seeds = evaluation_seeds(options.seed, options.episodes)
     if options.contrast:
         name, load = options.run_or_task, partial(load_for, options)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rpl.cli.train import spec_for
-from rpl.errors import RunError
+from rpl.errors import RunError, UnreadableFile
 from rpl.paper.folders import KEPT, Run, runs_of
 from rpl.paper.matrix import Cell
 from rpl.registry.catalog import METHODS
@@ -95,7 +95,11 @@ def _differences(record: Record, run: Run) -> Iterator[str]:
 
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:
-    rows = read_rows(path)
+    try:
+        rows = read_rows(path)
+    except UnreadableFile as error:
+        yield str(error)
+        return
     columns = COLUMNS if METHODS[cell.method].plans else LEARNERS_COLUMNS
     missing = [name for name in columns if not rows or name not in rows[0]]
     if missing:

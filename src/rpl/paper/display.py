@@ -12,6 +12,7 @@ from rich.text import Text
 from rpl.cli.output import plain_table
 from rpl.paper.folders import Places, Run, Standing, seconds_left, speeds
 from rpl.paper.matrix import Cell
+from rpl.training.console import say
 from rpl.viz.run_data import format_steps
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -95,7 +96,7 @@ class QueueDisplay(ExitStack):
         self._print(f"{run.folder} {'is finished' if error is None else f'failed: {error}'}")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, text)
 
     def on_tick(self) -> None:
         """Shows where the runs stand, once in a while."""

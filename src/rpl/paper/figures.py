@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rpl.errors import UnreadableFile
+from rpl.errors import UnreadableFile, whole_file
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
 from rpl.paper.results import FIGURE_TASKS, Results, cell_of, planner_of
 from rpl.paper.statistics import metric_of
+from rpl.runs.files import read_rows
 from rpl.viz.curves import (
     CONTROLLER_COLOUR,
     METHODS,
@@ -167,8 +168,10 @@ def _finish(axes: Axes, title: str, metric: str) -> None:
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Writes a figure as PNG and SVG, the same bytes for the same figure."""
     with matplotlib.rc_context({"svg.hashsalt": "rpl", "svg.fonttype": "none"}):
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        with whole_file(stem.with_suffix(".svg")) as beside:
+            figure.savefig(beside, metadata={"Date": None, "Creator": None})
+        with whole_file(stem.with_suffix(".png")) as beside:
+            figure.savefig(beside, dpi=130, metadata={"Software": None})
     return [stem.with_suffix(".png"), stem.with_suffix(".svg")]
 
 
@@ -200,8 +203,11 @@ def plot_cache_sizes(path: Path) -> Figure:
 
 def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
     """The columns, (sizes,) each, in the order of the sizes."""
-    table = np.atleast_1d(np.genfromtxt(path, delimiter=",", names=True))
-    if not table.size or not set(COLUMNS) <= set(table.dtype.names or ()):
+    rows = read_rows(path)
+    if not rows or not set(COLUMNS) <= rows[0].keys():
         raise UnreadableFile(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
-    table.sort(order="states")
-    return tuple(table[name] for name in COLUMNS)
+    try:
+        rows.sort(key=lambda row: float(row["states"]))
+        return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)
+    except ValueError as error:
+        raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error

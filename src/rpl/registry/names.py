@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 import gymnasium
 import tyro
 
+from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
@@ -25,6 +27,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
+MOST_PROCESSES = 1024
 METRICS = ("auto", "success", "return")
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
@@ -34,7 +37,7 @@ class NotFound(UsageError):
 
 
 @dataclass(frozen=True)
-class EnvironmentOptions:
+class EnvironmentOptions(PlainValues):
     """How one's own environment becomes a task; ``--task.*`` on the command line."""
 
     max_episode_steps: int | None = None
@@ -57,8 +60,13 @@ class EnvironmentOptions:
         """
         if self.metric not in METRICS:
             raise InvalidValue(f"metric is '{self.metric}': choose one of {', '.join(METRICS)}")
-        counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
+        super().__post_init__()
+        counts = {"max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")
+        many = {"processes": self.processes}
+        check_settings(many, lambda count: 1 <= count <= MOST_PROCESSES, "between 1 and 1024")
+        for bound in self.reward_bounds or ():
+            check_settings({"reward_bounds": bound}, math.isfinite, "finite")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
@@ -173,12 +181,28 @@ class _MakeByFactory:
         keywords = {}
         if self.render_mode is not None and _takes(self.factory, "render_mode"):
             keywords["render_mode"] = self.render_mode
+        _check_callable(self.factory, keywords)
         env = self.factory(**keywords)
         if not isinstance(env, gymnasium.Env):
             raise NotFound(
                 f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
             )
         return env
+
+
+def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
+    """Refuses a factory that asks for more than it will get."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        raise NotFound(
+            f"{name_of(factory)} cannot be called without arguments ({error}): give them defaults, "
+            "or name a function that calls it with them"
+        ) from error
 
 
 def _takes(factory: Callable[..., Any], name: str) -> bool:

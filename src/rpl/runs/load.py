@@ -134,7 +134,7 @@ def named_spec(request: Request) -> RunSpec:
             task_options=request.task_options,
             controller_options=request.controller_options,
         )
-    spec = recorded_spec(read_config(folder))
+    spec = recorded_spec(read_config(folder), folder / "config.json")
     if request.task_options is not None:
         spec = replace(spec, task=replace(spec.task, options=request.task_options))
     controller = _controller_of(folder, spec, request)
@@ -239,7 +239,7 @@ def load_policy(
 ) -> Policy:
     """A run's policy to call; see ``rpl.load``."""
     record = read_config(folder)
-    spec = recorded_spec(record)
+    spec = recorded_spec(record, folder / "config.json")
     if spec.row.plans:
         raise RunError(
             f"{folder} is a run of a planner, which needs its task's state: make a controller of "

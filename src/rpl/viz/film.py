@@ -1,5 +1,6 @@
 """Films and strips of episodes, controller and policy side by side on the same ones."""
 
+import errno
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
 from rpl.controllers.contract import Policy
+from rpl.errors import whole_file
 
 Colour = tuple[int, int, int]
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
@@ -108,13 +110,25 @@ def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
     """
     if not episodes or not all(episodes):
         raise ValueError("a film needs at least one recording in each episode")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
+    with whole_file(path) as beside, warnings.catch_warnings():
         # The encoder is a process of its own; JAX, where it is loaded, warns of every fork.
         warnings.filterwarnings("ignore", message="os.fork")
         pictures: Any = _pictures(episodes)  # written as they are drawn
         fps = episodes[0][0].fps
-        imageio.imwrite(path, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
+        imageio.imwrite(beside, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
+        _check_whole(beside)
+
+
+def _check_whole(path: Path) -> None:
+    """The encoder does not say that it had no room: a film that it broke off has no index.
+
+    Raises:
+        OSError: if that is so.
+    """
+    try:
+        imageio.immeta(path, plugin="FFMPEG")
+    except Exception as error:
+        raise OSError(errno.ENOSPC, "the film was broken off, the disk may be full") from error
 
 
 def _pictures(episodes: Sequence[Sequence[Recording]]) -> Iterator[np.ndarray]:
@@ -172,5 +186,5 @@ def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> 
         chosen = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
         frames = _beside([recording.frames[t] for t in chosen])
         rows += [_bar(frames.shape[1], recording.label, recording.verdict, 22), frames]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).save(path)
+    with whole_file(path) as beside:
+        Image.fromarray(np.concatenate(rows)).save(beside)

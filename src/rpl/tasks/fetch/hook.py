@@ -8,6 +8,7 @@ from typing import Unpack, cast
 import mujoco
 import numpy as np
 
+from rpl.errors import at_least_0, check_settings
 from rpl.tasks.fetch.arm import (
     SUBSTEPS,
     FetchArmTask,
@@ -41,6 +42,9 @@ HOOK_COLOUR, OBJECT_COLOUR = (0.9, 0.5, 0.1, 1.0), (0.2, 0.4, 0.75, 1.0)
 NOISY_SIZES = {"object_xy": 2, "object_rotation": 3, "hook_position": 3, "hook_rotation": 3}
 
 
+MOST_FRAMES = 100
+
+
 @dataclass(frozen=True)
 class HookOptions:
     """The variations of the hook tasks."""
@@ -60,6 +64,16 @@ class HookOptions:
     """Strew boxes over the table, others in every episode."""
     frames: int = 1
     """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        check_settings({"--task.noise": self.noise}, at_least_0, "at least 0")
+        frames = {"--task.frames": self.frames}
+        check_settings(frames, lambda count: 1 <= count <= MOST_FRAMES, "between 1 and 100")
 
     def choose_objects(self) -> tuple[RigidObject, ...]:
         """The objects that the episodes draw from; none for the cube."""

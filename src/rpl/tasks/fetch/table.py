@@ -7,6 +7,7 @@ from typing import Unpack
 import mujoco
 import numpy as np
 
+from rpl.errors import at_least_0, check_settings
 from rpl.tasks.fetch.arm import FetchArmTask, InitialPose, Physics, fetch_assets, settle_arm
 from rpl.tasks.fetch.lean import keep_softness, make_lean
 from rpl.tasks.interface import TaskKeywords
@@ -28,6 +29,15 @@ class FetchOptions:
     """Keep the fingers closed; the fourth action component then has no effect."""
     target_in_the_air: bool = False
     """Draw half of the goals above the table."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no physics has.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        for value in self.friction or ():
+            check_settings({"--task.friction": value}, at_least_0, "at least 0")
 
 
 PUSH = FetchOptions()

@@ -8,12 +8,14 @@ from typing import Any, cast
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image, ImageOps
 
 from rpl.observations import reset_mask
+from rpl.tasks.gym.contract import Checked, Step
+from rpl.tasks.gym.processes import Processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
     check_observation_space,
@@ -25,7 +27,6 @@ from rpl.tasks.interface import Info, Seed, checked_actions, checked_count, seed
 MakeEnv = Callable[[], gymnasium.Env]
 Observation = Any
 """An array, or a dict of arrays, as the environment's space says."""
-Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
 
 
@@ -80,12 +81,9 @@ class GymnasiumTask(VectorEnv):
         """Whether any environment has reported success or failure so far."""
         self.envs: list[gymnasium.Env] = [first]
         """The environments; with a process for each, one that is never stepped."""
-        self._all: VectorEnv | _Serial
+        self._all: Processes | _Serial
         if parallel:
-            # Spawned, since JAX's threads do not survive a fork.
-            self._all = AsyncVectorEnv(
-                [make] * num_envs, autoreset_mode=AutoresetMode.DISABLED, context="spawn"
-            )
+            self._all = Processes(make, num_envs, first)
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
             self._all = _Serial(self.envs)
@@ -161,7 +159,7 @@ class GymnasiumTask(VectorEnv):
 
     def close_extras(self, **kwargs: object) -> None:
         """Closes the environments."""
-        if isinstance(self._all, VectorEnv):
+        if isinstance(self._all, Processes):
             self._all.close()
         for env in self.envs:
             env.close()
@@ -179,13 +177,7 @@ class StandStill(gymnasium.Wrapper):
     ) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode."""
         self._last = None
-        # An empty dict is not None to every environment.
-        returned = self.env.reset(seed=seed, options=options or None)
-        if not (isinstance(returned, tuple) and len(returned) == 2):
-            raise UnsuitableEnvironment(
-                f"reset() returned {type(returned).__name__}: it must return (observation, info)"
-            )
-        return returned
+        return self.env.reset(seed=seed, options=options)
 
     def step(self, action: np.ndarray) -> Step:
         """One step, or what the last step returned with a reward of 0."""
@@ -254,4 +246,4 @@ def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env
     env = make_env()
     if max_episode_steps is not None:
         env = TimeLimit(env, max_episode_steps)
-    return StandStill(env)
+    return StandStill(Checked(env))
