@@ -58,15 +58,19 @@ class UnreadableFile(Failure, ValueError):
     """A file that is not what it should be."""
 
 
+def is_installed(file: Path) -> bool:
+    """Whether a file of code is ours, or belongs to an installed package or to Python."""
+    libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
+    places = [Path(__file__).parent, *map(Path, libraries)]
+    return any(file.is_relative_to(place) for place in places)
+
+
 def frames_of_user_code(error: BaseException) -> list[traceback.FrameSummary]:
     """Where an error came through code that is neither ours nor installed, outermost first."""
-    libraries = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
-    installed = [Path(__file__).parent, *map(Path, libraries)]
     return [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_file()
-        and not any(Path(frame.filename).is_relative_to(place) for place in installed)
+        if Path(frame.filename).is_file() and not is_installed(Path(frame.filename))
     ]
 
 

@@ -13,8 +13,9 @@ Arrays = dict[str, np.ndarray]
 Observation = Any
 """What a task observes, of one environment or of a batch: an array, or a mapping of arrays."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
+ACHIEVED_GOAL = "achieved_goal"
 SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
-GOAL_PARTS = (OBSERVATION, "achieved_goal", DESIRED_GOAL)
+GOAL_PARTS = (OBSERVATION, ACHIEVED_GOAL, DESIRED_GOAL)
 """What an observation of a task with goals has; it may have more."""
 
 

@@ -32,7 +32,7 @@ from rpl.errors import UsageError
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -131,7 +131,8 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "compared_with": problem.baseline,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
-        "untrained": subject.untrained,
+        "untrained": subject.remark is not None,
+        "remark": subject.remark,
         **judgement(problem, policy, controller),
     }
     if task := task_with_objects(subject):
@@ -145,13 +146,15 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
 def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> dict[str, Any]:
     """The paired difference, what it allows to say, and how far from the controller it went."""
     if policy is None:
-        return {"difference": None, "verdict": None, "largest_deviation": None}
+        beside = ("difference", "verdict", "acted_share", "largest_deviation")
+        return dict.fromkeys(beside)
     difference = paired_difference(policy, controller)
     interval: Any = difference[f"{problem.metric}_interval"]
     adds = problem.adds
     return {
         "difference": difference,
         "verdict": verdict(interval, len(policy.returns)),
+        "acted_share": policy.acted_share if adds else None,
         "largest_deviation": list(policy.largest_deviation) if adds else None,
     }
 
@@ -193,8 +196,8 @@ def print_remarks(report: dict[str, Any]) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
         say(f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}")
-    if report["untrained"]:
-        say(UNTRAINED)
+    if report["remark"]:
+        say(report["remark"])
     diverged = max(report[name]["diverged"] for name in ("controller", "policy") if report[name])
     if diverged:
         say(
@@ -203,7 +206,10 @@ def print_remarks(report: dict[str, Any]) -> None:
         )
     if report["largest_deviation"]:
         far = ", ".join(f"{far:.3f}" for far in report["largest_deviation"])
-        say(f"largest deviation from the controller, in halves of the action range: {far}")
+        say(
+            f"the residual acted in {report['acted_share']:.1%} of the steps; largest deviation "
+            f"from the controller, in halves of the action range: {far}"
+        )
 
 
 def judge(subject: Subject, seeds: Sequence[int]) -> tuple[Outcome, Outcome | None]:

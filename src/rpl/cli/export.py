@@ -13,7 +13,7 @@ from rpl.errors import whole_file
 def export(
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")],
-    checkpoint: Literal["best", "last"] = "best",
+    checkpoint: Literal["deployed", "best", "last"] = "deployed",
 ) -> int:
     """Writes a run's policy as an ONNX file: it needs neither this project nor its simulator.
 
@@ -25,13 +25,12 @@ def export(
     require_suffix(out, "OUT", ".onnx")
     from rpl.api import load
     from rpl.deploy.export import export as write
-    from rpl.runs.load import UNTRAINED
 
     policy = load(run, checkpoint)
     with whole_file(out) as beside:
         difference = write(policy, beside)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
     say(f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
-    if policy.untrained and policy.is_residual:
-        say(UNTRAINED, error=True)
+    if policy.remark:
+        say(policy.remark, error=True)
     return 0

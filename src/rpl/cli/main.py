@@ -1,6 +1,7 @@
 """The ``rpl`` command: which subcommands there are, and how they fail."""
 
 import contextlib
+import difflib
 import importlib.metadata
 import os
 import pkgutil
@@ -57,6 +58,7 @@ def run(arguments: list[str]) -> int:
         print(importlib.metadata.version("rpl"))
         return 0
     try:
+        check_command(arguments)
         result = tyro.extras.subcommand_cli_from_dict(
             commands(arguments),
             args=arguments or ["--help"],
@@ -67,6 +69,12 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
+    except SystemExit as error:
+        frames = frames_of_user_code(error)
+        if not frames:
+            raise  # tyro's, which has said why
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}"
+        return _complain(f"{place} ended the program with exit code {error.code}", 1)
     except Failure as error:
         return _complain(str(error), 1)
     except Exception as error:
@@ -76,6 +84,20 @@ def run(arguments: list[str]) -> int:
         said = described(error) if by_user else str(error) or type(error).__name__
         return _complain(said, 1)
     return result or 0
+
+
+def check_command(arguments: list[str]) -> None:
+    """Refuses a word that is no subcommand.
+
+    Raises:
+        UsageError: with the subcommands there are.
+    """
+    word = arguments[0] if arguments else "-"
+    if not word.startswith("-") and word not in COMMANDS:
+        close = difflib.get_close_matches(word, COMMANDS, n=1)
+        meant = f"did you mean {close[0]}? Else " if close else ""
+        known = ", ".join(COMMANDS)
+        raise UsageError(f"there is no command '{word}'; {meant}choose one of {known}")
 
 
 def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:

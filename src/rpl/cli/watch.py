@@ -25,7 +25,7 @@ from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,8 @@ def contrasting_seeds(
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:
         return seeds[:count]
-    if subject.untrained:
-        say(UNTRAINED, error=True)
+    if subject.remark:
+        say(subject.remark, error=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
     by_success = subject.problem.metric == "success"

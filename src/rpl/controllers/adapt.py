@@ -29,7 +29,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
-from rpl.controllers.contract import Controller, ControllerError, Remembers, per_env
+from rpl.controllers.contract import Controller, ControllerError, Remembers, as_actions, per_env
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_user_code
 from rpl.observations import Observation, read_only, rows, width_of
@@ -250,7 +250,7 @@ class PerEnvironment:
                 "has a controller of its own: rpl.load(run, num_envs=...) makes more of them"
             )
         pairs = zip(self.controllers, seen, strict=True)
-        return np.stack([np.atleast_1d(np.asarray(act(row), np.float64)) for act, row in pairs])
+        return np.stack([np.atleast_1d(as_actions(act(row))) for act, row in pairs])
 
     def reset(self, mask: np.ndarray) -> None:
         """Resets the controllers with memory of the environments in ``mask``, (num_envs,) bool."""
@@ -266,7 +266,7 @@ def call_guarded(controller: Callable[[Any], Any], observation: Observation) -> 
         ControllerError: if it tries to.
     """
     try:
-        return np.asarray(controller(read_only(observation)), np.float64)
+        return as_actions(controller(read_only(observation)))
     except ValueError as error:
         if "read-only" not in str(error):
             raise

@@ -53,11 +53,27 @@ class ControllerError(Failure, ValueError):
     """A controller broke its contract; the message says how."""
 
 
+def as_actions(returned: Any) -> np.ndarray:
+    """What a controller returned, as an array of float64.
+
+    Raises:
+        ControllerError: if it is no real numbers.
+    """
+    try:
+        action = np.asarray(returned)
+        if action.dtype.kind in "fiubO":
+            return action.astype(np.float64)
+        kind = f"numbers of type {action.dtype}" if action.dtype.kind == "c" else "no numbers"
+    except (TypeError, ValueError):
+        kind = "no array of numbers"
+    raise ControllerError(f"the controller returned {kind} ({returned!r}): return real numbers")
+
+
 def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controller:
     """Lifts a function of one environment's observation to a batched controller."""
 
     def controller(observation: Observation) -> np.ndarray:
-        actions = [np.asarray(function(row), np.float64) for row in rows(observation)]
+        actions = [as_actions(function(row)) for row in rows(observation)]
         return np.stack([np.atleast_1d(action) for action in actions])
 
     return controller
@@ -78,7 +94,7 @@ def controller_action(
         ControllerError: if the shape is wrong or a finite observation earns a non-finite
             action. Where the observation itself is not finite the action is zero.
     """
-    action = np.asarray(controller(observation), np.float64)
+    action = as_actions(controller(observation))
     if action.shape != shape:
         raise ControllerError(
             f"the controller returned shape {action.shape}, expected {shape} (num_envs, "

@@ -1,5 +1,6 @@
 """The queue on more than one machine: runs as Ray tasks (extra ``[cluster]``)."""
 
+import os
 import socket
 from concurrent.futures import Future
 from typing import Any
@@ -30,7 +31,8 @@ class RayTasks:
     who asked either way.
 
     Args:
-        address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here.
+        address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here, which only
+            this machine reaches.
         threads: cores of a job.
 
     Raises:
@@ -38,8 +40,11 @@ class RayTasks:
     """
 
     def __init__(self, address: str, threads: int = 1) -> None:
+        if address == "local":
+            # Despite its name: without it Ray listens on every interface, not on loopback alone.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
-            import ray
+            import ray  # reads its environment
         except ImportError as error:
             raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
         self._ray, self.threads = ray, threads

@@ -103,8 +103,8 @@ LIMITS: Limits = {
     ),
     "at least 0": (
         at_least_0,
-        "trials early_trials model.bound_penalty planner.colour early_planner.colour planner.iterations "
-        "early_planner.iterations",
+        "trials early_trials model.bound_penalty planner.colour early_planner.colour "
+        "planner.iterations early_planner.iterations",
     ),
     "between 0 and 1024": (lambda value: 0 <= value <= MOST_THREADS, "num_threads"),
     "between 0 and 1": (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
+import importlib.util
 import inspect
 import math
 import re
@@ -22,7 +24,7 @@ from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
-from rpl.errors import InvalidValue, UsageError, check_settings
+from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -104,9 +106,32 @@ def load_object(name: str) -> Any:
         raise NotFound(f"{module_name} has no '{path}'") from error
 
 
-def _import(name: str) -> Any:
+def code_behind(name: str) -> Path | None:
+    """The file whose code runs where a name is followed, without running any of it.
+
+    None of a name that leads to no module, to an installed one or to one that runs already.
+    """
+    module, colon, _ = name.partition(":")
+    top = module.partition(".")[0]
+    if not colon or not can_be_found(name) or top in sys.modules:
+        return None
+    _look_here()
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    file = next((Path(place) for place in places if place), None)
+    return None if file is None or is_installed(file) else file
+
+
+def _look_here() -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+
+
+def _import(name: str) -> Any:
+    _look_here()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -144,11 +169,20 @@ def _registered(name: str) -> str:
     try:
         gymnasium.spec(environment)
     except gymnasium.error.UnregisteredEnv as error:
-        raise NotFound(
-            f"Gymnasium knows no environment '{environment}'; put the module that registers it "
-            f"in front, as in gymnasium_robotics:{environment}"
-        ) from error
+        hint = _did_you_mean(environment) or (
+            f"put the module that registers it in front, as in gymnasium_robotics:{environment}"
+        )
+        raise NotFound(f"Gymnasium knows no environment '{environment}'; {hint}") from error
     return name
+
+
+def _did_you_mean(name: str) -> str | None:
+    """Another version of the environment, or one whose name is like it."""
+    wanted = name.rpartition("-v")[0]
+    known = list(gymnasium.registry)
+    versions = [id_ for id_ in known if id_.rpartition("-v")[0] == wanted]
+    close = versions or difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Arrays
+from rpl.observations import (
+    ACHIEVED_GOAL,
+    BASE_ACTION,
+    DESIRED_GOAL,
+    OBSERVATION,
+    Arrays,
+    Observation,
+)
 from rpl.replay.batch import Batch
 from rpl.replay.hindsight import GoalRules
 from rpl.replay.ring import Ring
+
+Ask = Callable[[Observation], np.ndarray]
+"""What the base policy would do, (n, action_dim), for observations made of what is stored."""
 
 
 class _Drawn(NamedTuple):
@@ -41,13 +51,14 @@ class Replay(Ring):
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,
+        ask: Ask | None = None,
     ) -> Batch[np.ndarray]:
         """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
 
         With probability ``hindsight`` the goal of a transition at time t becomes the goal
         achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
-        are computed anew. Actions and base actions stay as they happened, though the base
-        policy would have acted otherwise for the new goal.
+        are computed anew. Actions stay as they happened; base actions become what the base policy
+        would do for the new goal if it can be asked, and else stay too.
 
         Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
         goal, with m the least of n and what would be left of the episode with that goal, and
@@ -63,6 +74,7 @@ class Replay(Ring):
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
+            ask: the base policy, if it is a function of what is stored.
         """
         count, at = int(np.prod(shape)), self._arrays
         episode, t = self._draw_steps(count, generator, newest)
@@ -71,30 +83,48 @@ class Replay(Ring):
         future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
         goal = None
         if DESIRED_GOAL in at:
-            later = at["achieved_goal"][self._row(episode, future)]
+            later = at[ACHIEVED_GOAL][self._row(episode, future)]
             goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
         drawn = _Drawn(episode, t, goal, relabelled)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         row, end = self._row(episode, t), self._row(episode, t + taken)
-        based = at[BASE_ACTION].shape[1] > 0
+        base, next_base = (self._base(at_row, drawn, ask) for at_row in (row, end))
         batch = Batch(
-            observation=self._seen(row, goal),
-            base_action=at[BASE_ACTION][row] if based else None,
+            observation=self._seen(row, goal, base),
+            base_action=base,
             action=at["action"][row],
             reward=reward,
-            next_observation=self._seen(end, goal),
-            next_base_action=at[BASE_ACTION][end] if based else None,
+            next_observation=self._seen(end, goal, next_base),
+            next_base_action=next_base,
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
         return _map(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
 
-    def _seen(self, row: np.ndarray, goal: np.ndarray | None) -> Arrays:
-        """What the learner is shown at these rows, with these goals."""
+    def _seen(self, row: np.ndarray, goal: np.ndarray | None, base: np.ndarray | None) -> Arrays:
+        """What the learner is shown at these rows, with these goals and base actions."""
+        anew = {DESIRED_GOAL: goal, BASE_ACTION: base}
         return {
-            name: goal if name == DESIRED_GOAL and goal is not None else self._arrays[ours][row]
+            name: self._arrays[ours][row] if (part := anew.get(name)) is None else part
             for name, ours in self._parts.items()
         }
+
+    def _base(self, row: np.ndarray, drawn: _Drawn, ask: Ask | None) -> np.ndarray | None:
+        """The base actions at these rows, (n, base_size); asked anew for relabelled goals."""
+        if not self._arrays[BASE_ACTION].shape[1]:
+            return None
+        base = self._arrays[BASE_ACTION][row]
+        anew = np.flatnonzero(drawn.relabelled)
+        if ask is None or drawn.goal is None or not anew.size:
+            return base
+        parts = {name: self._arrays[ours][row[anew]] for name, ours in self._parts.items()}
+        parts |= {
+            DESIRED_GOAL: drawn.goal[anew],
+            ACHIEVED_GOAL: self._arrays[ACHIEVED_GOAL][row[anew]],
+        }
+        parts.pop(BASE_ACTION, None)
+        base[anew] = ask(parts)
+        return base
 
     def _sum(
         self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
@@ -144,7 +174,7 @@ class Replay(Ring):
         """What the drawn steps achieved, and what rules may ask about them besides."""
         at = self._arrays
         row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
-        return at["achieved_goal"][after], {
+        return at[ACHIEVED_GOAL][after], {
             "observation": at[OBSERVATION][after],
             "action": at["action"][row],
         }

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from rich.console import Console
 
 from rpl.config import Config, Settings
 from rpl.controllers import contract
 from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
-from rpl.learner import LearnerState
+from rpl.learner import LearnerState, without_residual
 from rpl.pets.train import (
     PETSConfig,
     PETSProgress,
@@ -22,7 +25,7 @@ from rpl.pets.train import (
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, can_be_found, is_user_task
+from rpl.registry.names import EnvironmentOptions, can_be_found, code_behind, is_user_task
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -36,8 +39,11 @@ from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
 from rpl.tasks.gym.task import MakeEnv
+from rpl.training.console import say
 from rpl.training.progress import Progress
+from rpl.training.verdict import WITHHELD, deploys_residual
 
+DEPLOYED = "deployed"
 UNTRAINED = (
     "this checkpoint is the untrained policy, which acts as its controller. The best one is, where "
     "no evaluation in training was better; --checkpoint last is the final one"
@@ -58,8 +64,8 @@ class Subject:
     """Environment steps that it was learned from, those of its controller included."""
     record: Record | None = None
     """The run's config.json."""
-    untrained: bool = False
-    """Its actor has not learned yet, so that it acts as the controller that it adds to."""
+    remark: str | None = None
+    """Why it acts as the controller that it adds to, if it does."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,9 @@ class Request:
     """The task's variations; None for the run's, or the task's."""
     controller_options: Settings | None = None
     """The controller's settings; None for the run's, or the controller's."""
-    checkpoint: str = "best"
-    """Which of a run's policies, ``best`` or ``last``."""
+    checkpoint: str = DEPLOYED
+    """Which of a run's policies: ``best``, ``last``, or what the run deploys, which is the best
+    where it was shown to be better than its controller, and else the controller."""
 
     @property
     def folder(self) -> Path | None:
@@ -138,7 +145,24 @@ def named_spec(request: Request) -> RunSpec:
     if request.task_options is not None:
         spec = replace(spec, task=replace(spec.task, options=request.task_options))
     controller = _controller_of(folder, spec, request)
+    say_what_runs(folder, spec.task.name, None if request.controller else spec.controller.name)
     return replace(spec, controller=controller)
+
+
+def say_what_runs(folder: Path, *names: str | None) -> None:
+    """Says on standard error, once, whose code a run's names lead to, before any of it runs."""
+    for name in names:
+        if name is not None and (file := code_behind(name)):
+            _say_once(folder, name, file)
+
+
+@functools.cache
+def _say_once(folder: Path, name: str, file: Path) -> None:
+    say(
+        Console(stderr=True),
+        f"note: {folder} names {name}, and so runs the code of {file}: "
+        "open no run of people whom you do not trust",
+    )
 
 
 def _controller_of(folder: Path, spec: RunSpec, request: Request) -> ControllerSpec:
@@ -175,7 +199,13 @@ def _of_run(
     assert isinstance(spec.config, Config)
     problem = problem_of(spec, render_mode)
     learner = new_learner(spec.config, problem)
-    state, stood = load_checkpoint(folder, learner, Progress, checkpoint)
+    name = "best" if checkpoint == DEPLOYED else checkpoint
+    state, stood = load_checkpoint(folder, learner, Progress, name)
+    remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
+    if checkpoint == DEPLOYED and remark is None:
+        _, ended = load_checkpoint(folder, learner, Progress)
+        if not deploys_residual(ended.verdict):
+            state, remark = without_residual(state), WITHHELD
     return Subject(
         spec.task.name,
         spec.method,
@@ -184,7 +214,7 @@ def _of_run(
         state,
         steps_taken(folder / "metrics.csv") + record.get("charged_steps", 0),
         record,
-        untrained=spec.row.residual and stood.is_untrained,
+        remark,
     )
 
 
@@ -203,7 +233,8 @@ def _of_planner(
     problem = problem_of(_played(beside, num_envs), render_mode)
     planned = pets_problem(spec.task, problem.evaluation_task)
     like = create_state(config, planned)
-    state, _ = load_checkpoint(folder, like, PETSProgress, checkpoint)
+    name = "best" if checkpoint == DEPLOYED else checkpoint
+    state, _ = load_checkpoint(folder, like, PETSProgress, name)
     pets = make_pets(config, planned, state, config.seed)
     policy = ControllerPolicy(pets, pets.action_size)
     steps = steps_taken(folder / "metrics.csv")
@@ -253,6 +284,11 @@ def load_policy(
             )
         if given is not None and spec.task.entry is not None:
             raise RunError(f"{folder} learned on the task {spec.task.name}: load it by its folder")
+    say_what_runs(
+        folder,
+        None if make_env is not None else spec.task.name,
+        None if controller is not None else spec.controller.name,
+    )
     acting = spec.controller if controller is None else ControllerSpec(controller)
     # Nothing is judged here, so no episode needs to be run to find out by what.
     task = _for_playing(replace(spec.task, source=make_env or spec.task.source), record)
@@ -262,4 +298,4 @@ def load_policy(
         spec = replace(spec, config=replace(spec.config, num_envs=num_envs))
     subject = _of_run(spec, folder, record, checkpoint)
     assert isinstance(subject.state, LearnerState)
-    return Policy(subject.state, subject.problem, record, subject.untrained)
+    return Policy(subject.state, subject.problem, record, subject.remark)

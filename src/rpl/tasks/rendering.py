@@ -6,13 +6,27 @@ import threading
 import time
 from dataclasses import dataclass
 
+BACKENDS = (
+    *("", "egl", "glfw", "glx", "osmesa", "cgl", "wgl", "enable", "enabled", "on", "true", "1"),
+    *("disable", "disabled", "off", "false", "0"),
+)
+LIBRARIES = {"egl": "EGL", "osmesa": "OSMesa"}
+UNKNOWN_BACKEND: str | None = None
+"""What MUJOCO_GL was set to, where MuJoCo has no such backend, or its library is missing."""
+
 
 def choose_gl_backend() -> None:
     """Lets MuJoCo draw without a screen: must run before ``mujoco`` is first imported.
 
     MuJoCo reads ``MUJOCO_GL`` at import and assumes a display otherwise. A value that
-    the user set stays.
+    the user set stays, unless MuJoCo knows no such backend and would not even be imported: that
+    is said where something is to be drawn.
     """
+    global UNKNOWN_BACKEND
+    given = os.environ.get("MUJOCO_GL", "").lower().strip()
+    library = LIBRARIES.get(given)
+    if given not in BACKENDS or (library and not ctypes.util.find_library(library)):
+        UNKNOWN_BACKEND = os.environ.pop("MUJOCO_GL")
     if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         found = (name for name in ("EGL", "OSMesa") if ctypes.util.find_library(name))
         os.environ.setdefault("MUJOCO_GL", next(found, "disable").lower())
@@ -125,6 +139,11 @@ class SceneRenderer:
 def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
     model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
     model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+    if UNKNOWN_BACKEND is not None:
+        raise RenderingError(
+            f"MUJOCO_GL is '{UNKNOWN_BACKEND}', which MuJoCo does not know or finds no library "
+            "for: choose egl, osmesa or glfw, or unset it"
+        )
     try:
         return mujoco.Renderer(model, height, width)
     except Exception as error:
