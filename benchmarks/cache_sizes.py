@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rpl.controllers.cached import Cache, NearestNeighbour
+from rpl.controllers.cached import Cache
 from rpl.controllers.contract import ControllerPolicy
 from rpl.paper.figures import COLUMNS, plot_cache_sizes
 from rpl.rollout.collect import collect
@@ -34,7 +34,7 @@ def trial_return(task: PusherTask, pool: Cache, size: int, trial: int) -> float:
     parts = {
         part: getattr(pool, part)[chosen] for part in ("observation", "desired_goal", "action")
     }
-    controller = NearestNeighbour(replace(pool, **parts))
+    controller = replace(pool, **parts)
     seed = evaluation_seeds(0, trial + 1)[trial]
     return float(collect(task, ControllerPolicy(controller, JOINTS), [seed], HORIZON).returns[0])
 

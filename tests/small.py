@@ -93,7 +93,7 @@ class Silent:
     def __init__(self) -> None:
         self.ended: dict[str, str | None] = {}
 
-    def on_tick(self, waiting) -> None: ...
+    def on_tick(self) -> None: ...
 
     def on_end(self, run: Run, error: str | None) -> None:
         self.ended[run.folder] = error

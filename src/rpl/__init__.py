@@ -1,6 +1,6 @@
 """Residual policy learning: a controller plus a learned correction."""
 
-import importlib
+import pkgutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -44,5 +44,4 @@ def __getattr__(name: str) -> Any:
     """What needs the learner is imported where it is first used: JAX is slow to import."""
     if name not in ELSEWHERE:
         raise AttributeError(f"module 'rpl' has no attribute '{name}'")
-    module, _, attribute = ELSEWHERE[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return pkgutil.resolve_name(ELSEWHERE[name])

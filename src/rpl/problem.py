@@ -16,7 +16,7 @@ from rpl.observations import GOAL_PARTS, OBSERVATION, Seen, width_of
 from rpl.replay.hindsight import GoalRules
 from rpl.residual import check_unit_actions, checked_scale
 
-JudgedBy = Literal["success", "return"]
+Metric = Literal["success", "return"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Problem:
     """How the policy adds to the controller; None where the learner acts alone."""
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
-    judged_by: JudgedBy = "success"
+    metric: Metric = "success"
     """What makes one policy better than another."""
     baseline: str = "controller"
     """Whose level stands beside the policy's; ``"doing nothing"`` where there is no controller."""

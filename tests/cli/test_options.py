@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tyro
 
 import rpl
 from rpl.cli import evaluate, train
 from rpl.cli.main import run
-from rpl.cli.options import option_words, parsed
+from rpl.cli.options import option_words
 from rpl.errors import RunError, UsageError
 from rpl.presets import FAST
 from rpl.registry.builtin import make_controller
@@ -28,6 +29,11 @@ PLANNED = {
 def planned(tmp_path) -> str:
     (tmp_path / "config.json").write_text(json.dumps(PLANNED))
     return str(tmp_path)
+
+
+def parsed(command, arguments: list[str]):
+    """The options that a subcommand would be run with."""
+    return tyro.cli(command.__annotations__["options"], args=arguments)
 
 
 def options_of(*arguments: str):
@@ -80,6 +86,12 @@ def test_of_a_repeated_option_the_last_counts_for_its_defaults_too() -> None:
     options = parsed(train.command_for(words), words[1:])
     assert (options.preset, options.config.residual) == ("fast", FAST.residual)
     assert (options.learner_name, options.config.learner) == ("ddpg", FAST.learner)
+
+
+@pytest.mark.parametrize("option", ["--task.metric", "--task.judged-by"])
+def test_a_metric_is_chosen_by_its_older_name_too(option) -> None:
+    words = ["train", "Pendulum-v1", option, "return", "--task.max-episode-steps", "9"]
+    assert train.spec_for(words).task.options.metric == "return"
 
 
 def test_options_become_the_words_that_make_them() -> None:

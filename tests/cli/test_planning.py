@@ -23,7 +23,7 @@ def folder(tmp_path_factory) -> Path:
 
 def test_a_run_of_pets_has_a_folder_like_any_other(folder, capsys) -> None:
     record = json.loads((folder / "config.json").read_text())
-    assert (record["method"], record["preset"], record["judged_by"]) == ("pets", "small", "return")
+    assert (record["method"], record["preset"], record["metric"]) == ("pets", "small", "return")
     assert record["config"]["planner"]["population"] == 8
     assert record["config"]["planner"]["sampling"] == "TSinf"
     assert steps_in(folder) == [150, 300, 450]

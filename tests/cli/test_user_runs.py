@@ -84,7 +84,7 @@ def trained_with_goals(tmp_path_factory) -> Path:
 def test_a_run_knows_its_names_and_can_be_evaluated(trained, capfd) -> None:
     record = json.loads((trained / "config.json").read_text())
     assert (record["task"], record["controller"]) == ("toys:Slide", "toys:Summing")
-    assert record["judged_by"] == "return"
+    assert record["metric"] == "return"
     assert run(["eval", str(trained), *LAST, "--episodes", "10", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)
     assert report["task"] == "toys:Slide"
@@ -121,7 +121,7 @@ def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None
 
 
 def test_options_that_make_no_task_are_refused() -> None:
-    for wrong in ({"judged_by": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
+    for wrong in ({"metric": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             EnvironmentOptions(**wrong)
 
@@ -531,7 +531,7 @@ def test_names_lead_back_to_their_objects_or_say_that_they_do_not() -> None:
 def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -> None:
     config = user_config()
     problem = user_problem("toys:Slide", toys.Summing, config, EnvironmentOptions())
-    assert problem.judged_by == "return"
+    assert problem.metric == "return"
     assert problem.exploring_controller is not problem.controller
     twice = [
         collect(problem.evaluation_task, problem.level(), [1, 3, 5], 8).returns for _ in range(2)
@@ -540,7 +540,7 @@ def test_controllers_with_memory_explore_and_are_judged_by_their_own(tmp_path) -
     reach = user_problem(
         "toys:Reach", toys.to_goal, config, EnvironmentOptions(reward_bounds=(-1.0, 0.0))
     )
-    assert reach.judged_by == "success"
+    assert reach.metric == "success"
     discount = config.learner.discount
     assert reach.value_bounds == (pytest.approx(-1.0 / (1.0 - discount)), 0.0)
     assert problem.value_bounds == (-np.inf, np.inf)
@@ -642,9 +642,7 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
             return np.zeros((len(observation), 1))
 
     config = user_config()
-    problem = user_problem(
-        Slide, Counting(), config, EnvironmentOptions(judged_by="return"), residual
-    )
+    problem = user_problem(Slide, Counting(), config, EnvironmentOptions(metric="return"), residual)
     state = new_learner(config, problem)
     counting = problem.exploring_controller.controller
     for share in (0.1, 1.0):
@@ -671,7 +669,7 @@ def test_a_cycle_of_episodes_that_end_early_has_as_many_steps() -> None:
 
 def test_a_residual_that_leaves_it_to_the_controller_adds_nothing() -> None:
     config = user_config()
-    problem = user_problem(Slide, toys.batch, config, EnvironmentOptions(judged_by="return"))
+    problem = user_problem(Slide, toys.batch, config, EnvironmentOptions(metric="return"))
     exploration = ExplorationConfig(noise=0.5, random=0.0, expert=1.0)
     policy = ExploringPolicy(
         new_learner(config, problem), problem, exploration, np.random.default_rng(0), 4

@@ -9,7 +9,6 @@ from rpl.controllers.cached import (
     CachedPETS,
     CachedPolicy,
     CacheError,
-    NearestNeighbour,
     from_episodes,
 )
 from rpl.controllers.contract import ControllerPolicy
@@ -30,7 +29,7 @@ def cache() -> Cache:
 
 
 def test_the_nearest_states_action_is_taken(cache) -> None:
-    controller = NearestNeighbour(cache)
+    controller = cache
     seen = np.array([[2.4], [2.6], [-50.0], [9.0]])
     expected = [[0.2, -0.2], [0.3, -0.3], [0.0, 0.0], [0.9, -0.9]]
     np.testing.assert_array_equal(controller(seen), expected)
@@ -46,22 +45,20 @@ def test_the_nearest_states_action_is_taken(cache) -> None:
 def test_all_components_count_towards_the_distance() -> None:
     states, action = np.array([[0.0, 0.0], [3.0, 3.0]]), np.array([[-1.0], [1.0]])
     seen = np.array([[0.0, 2.0], [0.0, 4.1]])
-    near = NearestNeighbour(Cache(states, without_goals(2), action))(seen)
+    near = Cache(states, without_goals(2), action)(seen)
     np.testing.assert_array_equal(near, [[-1.0], [1.0]])
     # The second number may as well be the goal.
     parts = {"observation": seen[:, :1], "achieved_goal": seen[:, 1:], "desired_goal": seen[:, 1:]}
-    near = NearestNeighbour(Cache(states[:, :1], states[:, 1:], action))(parts)
+    near = Cache(states[:, :1], states[:, 1:], action)(parts)
     np.testing.assert_array_equal(near, [[-1.0], [1.0]])
 
 
 def test_environments_that_diverged_disturb_nobody(cache) -> None:
-    np.testing.assert_array_equal(
-        NearestNeighbour(cache)(np.array([[np.nan], [9.0]]))[1], [0.9, -0.9]
-    )
+    np.testing.assert_array_equal(cache(np.array([[np.nan], [9.0]]))[1], [0.9, -0.9])
 
 
 def test_a_smaller_cache_uses_the_first_states(cache) -> None:
-    np.testing.assert_array_equal(NearestNeighbour(cache, 4)(np.array([[9.0]])), [[0.3, -0.3]])
+    np.testing.assert_array_equal(cache.first(4)(np.array([[9.0]])), [[0.3, -0.3]])
 
 
 def test_a_file_gives_back_the_cache_and_holds_no_objects(cache, tmp_path) -> None:
@@ -99,7 +96,7 @@ def test_impossible_caches_are_refused(cache) -> None:
     with pytest.raises(CacheError, match="finite"):
         Cache(np.array([[np.nan]]), without_goals(1), np.zeros((1, 1)))
     with pytest.raises(CacheError, match=r"1 \.\. 10"):
-        NearestNeighbour(cache, 11)
+        cache.first(11)
 
 
 def test_a_cache_is_made_of_steps_of_the_policys_own_episodes() -> None:
@@ -114,7 +111,7 @@ def test_a_cache_is_made_of_steps_of_the_policys_own_episodes() -> None:
     made = from_episodes(episodes, 9, np.random.default_rng(0), {"task": "mbrl-pusher"})
     task.close()
     assert (len(made), made.provenance) == (9, {"task": "mbrl-pusher"})
-    replayed = NearestNeighbour(made)
+    replayed = made
     for episode, length in ((0, 6), (1, 3)):
         seen = episodes.observation.items()
         parts = {name: part[episode, :length] for name, part in seen}
@@ -136,7 +133,7 @@ def test_a_controller_reads_a_cache_and_says_what_it_cost(cache, tmp_path) -> No
 
 
 def test_the_packaged_cache_says_where_it_comes_from_and_pushes_the_cylinder() -> None:
-    cache = CachedPETS().neighbours.cache
+    cache = CachedPETS().cache
     assert len(cache) == 500
     assert np.abs(cache.action).max() <= 1.0
     origin = cache.provenance

@@ -9,8 +9,7 @@ import pytest
 
 from rpl.cli.main import run
 from rpl.paper.ablations import ABLATIONS
-from rpl.paper.check import check_results
-from rpl.paper.command import default_record, expected_record
+from rpl.paper.check import check_results, expected_record
 from rpl.paper.matrix import MATRIX, cell_at
 
 CELL = cell_at("slippery-push/rpl")
@@ -31,7 +30,7 @@ def row(results: Path, change=lambda record: None, folder: str = "slippery-push/
 
 
 def complaints(results: Path) -> list[str]:
-    return check_results(results, MATRIX, expected_record, default_record)[1]
+    return check_results(results, MATRIX)[1]
 
 
 def setting(path: str, value):
@@ -150,7 +149,7 @@ def test_the_command_says_what_is_wrong_and_fails(tmp_path, capfd):
     assert run(["paper", "check", "--results", str(tmp_path)]) == 1
     output = capfd.readouterr()
     assert "seed is 1; the matrix says 3" in output.out
-    assert "rpl: 1 things are wrong with the rows of" in output.err
+    assert "rpl: 1 thing is wrong with the rows of" in output.err
     assert run(["paper", "check", "--results", str(tmp_path / "none")]) == 1
 
 

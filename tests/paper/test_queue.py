@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from rpl.paper.folders import Places, Run, is_in_use
+from rpl.paper.folders import Places, Run, Standing, is_in_use
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import LocalProcesses, cheapest_first, make_runs
 from rpl.paper.worker import Job, JobOutcome, run_job
@@ -94,13 +95,15 @@ class AtOnce:
     threads = 1
 
     def __init__(self, outcomes: dict[str, JobOutcome]) -> None:
-        self.outcomes, self.jobs, self.stopped = outcomes, [], False
+        self.outcomes, self.stopped = outcomes, False
 
-    def submit(self, job: Job) -> None:
-        self.jobs.append(job)
-
-    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
-        return [(job, self.outcomes[job.folder]) for job in self.jobs]
+    def submit(self, job: Job) -> Future[JobOutcome]:
+        ended = Future()
+        if job.folder in self.outcomes:
+            ended.set_result(self.outcomes[job.folder])
+        else:
+            ended.set_exception(RuntimeError("the machine is gone\nfor good"))
+        return ended
 
     def stop(self) -> None:
         self.stopped = True
@@ -161,18 +164,30 @@ def test_nothing_is_kept_of_a_trial(tmp_path):
 
 
 def test_whatever_interrupts_the_jobs_are_stopped(tmp_path):
-    class Interrupted(AtOnce):
-        def finished(self, seconds: float):
+    class Interrupted(Silent):
+        def on_tick(self) -> None:
             raise KeyboardInterrupt
 
-    executor = Interrupted({})
+    executor = AtOnce({})
     with pytest.raises(KeyboardInterrupt):
-        make_runs([Run(CELLS[0], 0)], Places(tmp_path, tmp_path), executor, Silent())
+        make_runs([Run(CELLS[0], 0)], Places(tmp_path, tmp_path), executor, Interrupted())
     assert executor.stopped
+
+
+def test_a_job_that_is_lost_with_its_machine_is_a_failed_run(tmp_path):
+    observer = Silent()
+    assert make_runs([Run(CELLS[0], 0)], Places(tmp_path, tmp_path), AtOnce({}), observer) == 1
+    assert observer.ended == {"push/rpl/seed0": "lost: the machine is gone"}
 
 
 def test_cheapest_runs_come_first_and_low_seeds_before_high_ones():
     cheap, dear = (Cell("push", method, 100, 1.0) for method in ("rpl", "scratch"))
-    runs = [Run(dear, 0), Run(cheap, 1), Run(cheap, 0)]
-    order = cheapest_first(runs, lambda run: 1.0 if run.cell is cheap else 9.0)
-    assert [(run.cell, run.seed) for run in order] == [(cheap, 0), (cheap, 1), (dear, 0)]
+    standings = [Standing(Run(dear, 0), "missing"), Standing(Run(cheap, 1), "stopped", 50)]
+    standings += [Standing(Run(cheap, seed), "missing") for seed in (3, 2)]
+    order = cheapest_first(standings, lambda cell: (9.0 if cell is cheap else 1.0, True))
+    assert [(run.cell, run.seed) for run in order] == [
+        (cheap, 1),
+        (cheap, 2),
+        (cheap, 3),
+        (dear, 0),
+    ]

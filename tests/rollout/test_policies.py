@@ -217,7 +217,7 @@ def test_exploration_is_the_same_for_any_number_of_environments(method, learner_
 
 
 def test_exploration_repeats_no_disturbance_and_begins_anew_with_a_new_policy() -> None:
-    problem = user_problem("toys:Slide", toys.batch, CONFIG, EnvironmentOptions(judged_by="return"))
+    problem = user_problem("toys:Slide", toys.batch, CONFIG, EnvironmentOptions(metric="return"))
     state = new_learner(replace(CONFIG, learner=replace(CONFIG.learner, zero_last=True)), problem)
     noisy = ExplorationConfig(noise=0.3, random=0.0)
 
@@ -238,7 +238,7 @@ def test_exploration_repeats_no_disturbance_and_begins_anew_with_a_new_policy() 
 def test_an_expert_with_a_memory_is_reset_and_sees_each_step_of_exploration() -> None:
     expert = Remembering()
     config = METHODS["expert-explore"].configure(CONFIG)
-    options = EnvironmentOptions(judged_by="return")
+    options = EnvironmentOptions(metric="return")
     problem = user_problem(toys.Slide, toys.batch, config, options, residual=False)
     problem = replace(problem, controller=expert, exploring_controller=None)
     policy = ExploringPolicy(

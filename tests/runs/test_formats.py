@@ -49,6 +49,14 @@ def test_a_record_without_a_format_names_its_learner_once(tmp_path, name) -> Non
     )
 
 
+def test_what_a_record_calls_judged_by_is_its_metric(tmp_path) -> None:
+    record = {"task": "toys:Slide", "judged_by": "return", "task_options": {"judged_by": "auto"}}
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    read = read_config(tmp_path)
+    assert (read["metric"], read["task_options"]) == ("return", {"metric": "auto"})
+    assert "judged_by" not in read
+
+
 def older_run(folder: Path, record: dict) -> learner.LearnerState:
     """A run as format 0 had it: goals had a normaliser of their own, after that of all else."""
     shown = {"observation": np.ones((4, 3), np.float32), "desired_goal": np.ones((4, 2))}

@@ -245,7 +245,7 @@ def test_row_says_what_happened(bare_problem):
     assert (row["controller_success"], row["controller_return"]) == (0.0, -4.0)
     assert (row["burning_in"], row["dropped_episodes"], row["steps_per_second"]) == (0, 2, 50.0)
     assert "policy_return_low" not in row
-    by_return = metrics_row(replace(bare_problem, judged_by="return"), progress, policy, controller)
+    by_return = metrics_row(replace(bare_problem, metric="return"), progress, policy, controller)
     assert by_return["policy_return_low"] <= -2.0 <= by_return["policy_return_high"]
 
 
@@ -291,10 +291,10 @@ def test_a_cycle_learns_with_the_scale_and_judges_what_it_was_told_to(critic_inp
     assert np.abs(batches.action - batches.base_action).max() > 0.1
 
 
-@pytest.mark.parametrize(("judged_by", "better"), [("success", False), ("return", True)])
+@pytest.mark.parametrize(("metric", "better"), [("success", False), ("return", True)])
 def test_the_best_policy_is_that_of_the_most_successes_or_the_highest_return(
-    bare_problem, judged_by, better
+    bare_problem, metric, better
 ):
     progress = Progress(best_success=0.5, best_return=-3.0)
     policy = Outcome(np.array([False, False]), np.array([-2.0, -2.0]))
-    assert is_best(replace(bare_problem, judged_by=judged_by), progress, policy) == better
+    assert is_best(replace(bare_problem, metric=metric), progress, policy) == better

@@ -15,8 +15,8 @@ from rpl.viz.curves import (
     curve,
     draw_task,
     format_steps,
-    judged_quantity,
     learning_curves,
+    metric_of_runs,
     variants,
 )
 from rpl.viz.run_data import read_run
@@ -98,12 +98,12 @@ def make_planner_run(folder: Path, returns: list[float]) -> Path:
 def test_steps_that_a_learned_controller_cost_are_charged(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a", [row(0, 0.4, 1), row(100, 0.5, 1), row(200, 0.8)])
     record = json.loads((folder / "config.json").read_text())
-    facts = {"charged_steps": 15_500, "judged_by": "return", "task": "mbrl-pusher"}
+    facts = {"charged_steps": 15_500, "metric": "return", "task": "mbrl-pusher"}
     (folder / "config.json").write_text(json.dumps(record | facts))
     run = read_run(folder)
     assert run.steps.tolist() == [15_500, 15_600, 15_700]
     assert run.burn_in_end == 15_600
-    assert judged_quantity([run]) == "return"
+    assert metric_of_runs([run]) == "return"
 
 
 def test_a_planner_is_a_line_of_its_trials_and_a_level(tmp_path: Path) -> None:

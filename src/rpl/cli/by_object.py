@@ -1,8 +1,6 @@
 """How well a policy does on objects it learned with, on held-out ones, and on each kind."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,49 +9,27 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rpl.cli.output import say
 from rpl.rollout.evaluate import Outcome
 from rpl.runs.load import Subject
 from rpl.tasks.fetch.hook import HookOptions, HookTask
-from rpl.tasks.fetch.objects import RigidObject, Split, choose_objects
-from rpl.training.console import say
+from rpl.tasks.fetch.objects import RigidObject, Split
 
 SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 
-def object_options(subject: Subject) -> HookOptions | None:
-    """The variations of a task that draws objects; None for any other task."""
-    options = getattr(subject.problem.evaluation_task.unwrapped, "options", None)
-    return options if isinstance(options, HookOptions) and options.objects is not None else None
+def task_with_objects(subject: Subject) -> HookTask | None:
+    """The subject's task, if it draws objects."""
+    task = subject.problem.evaluation_task.unwrapped
+    return task if isinstance(task, HookTask) and task.options.objects is not None else None
 
 
 def splits_to_judge(options: HookOptions) -> tuple[Split, ...]:
     """Both splits, unless another than the training objects was asked for or none is held out."""
     if options.split != "training":
         return (options.split,)
-    held_out = any(o.held_out for o in choose_objects(options.objects or "", "all"))
+    held_out = any(o.held_out for o in replace(options, split="all").choose_objects())
     return SPLITS if held_out else SPLITS[:1]
-
-
-def on_split(subject: Subject, split: Split, load: Callable[[HookOptions], Subject]) -> Subject:
-    """The subject with the objects of a split; ``load`` makes one with other options."""
-    options = object_options(subject)
-    assert options is not None
-    return subject if options.split == split else load(replace(options, split=split))
-
-
-def episode_objects(subject: Subject, seeds: Sequence[int]) -> list[RigidObject]:
-    """The object of each episode."""
-    task = subject.problem.evaluation_task.unwrapped
-    assert isinstance(task, HookTask)
-    return [task.episode_object(seed) for seed in seeds]
-
-
-def training_categories(subject: Subject) -> set[str]:
-    """The kinds of object that training draws."""
-    options = object_options(subject)
-    assert options is not None
-    assert options.objects is not None
-    return {rigid.category for rigid in choose_objects(options.objects, "training")}
 
 
 def category_counts(
@@ -85,23 +61,26 @@ def category_counts(
     }
 
 
-def print_categories(splits: dict[str, dict[str, Any]], console: Console) -> None:
+def print_categories(splits: dict[str, dict[str, Any]]) -> None:
     """The successes of each kind of object as a table; ``splits`` is the report's."""
-    acting = [name for name in ("controller", "policy") if splits[next(iter(splits))][name]]
+    reports = list(splits.values())
+    acting = [name for name in ("controller", "policy") if reports[0][name]]
     table = Table(title="success by kind of object")
     table.add_column("")
     for split in splits:
         for name in acting:
             table.add_column(f"{split}\n{name}", justify="right")
-    for category in sorted({c for report in splits.values() for c in report["categories"]}):
-        found = [report["categories"].get(category) for report in splits.values()]
+    untrained = False
+    for category in sorted({c for report in reports for c in report["categories"]}):
+        found = [report["categories"].get(category) for report in reports]
         cells = [
             f"{counts[name]} of {counts['episodes']}" if counts else ""
             for counts in found
             for name in acting
         ]
         new = any(counts and not counts["trained"] for counts in found)
+        untrained |= new
         table.add_row(Text(f"{category} *" if new else category), *cells)
-    console.print(table)
-    if any(not c["trained"] for report in splits.values() for c in report["categories"].values()):
-        say(console, "* a kind that training never shows")
+    Console().print(table)
+    if untrained:
+        say("* a kind that training never shows")

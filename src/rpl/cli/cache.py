@@ -1,7 +1,5 @@
 """``rpl cache``: any policy, however slow, as a fast controller."""
 
-from __future__ import annotations
-
 import math
 import shlex
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
+from rpl.cli.output import say
 from rpl.controllers.cached import Cache, CacheError, from_episodes
 from rpl.registry.resolve import default_options
 from rpl.replay.episodes import Episodes, join
@@ -30,7 +29,6 @@ from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
 from rpl.runs.load import Subject
 from rpl.runs.provenance import provenance
-from rpl.training.console import say
 
 # Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
 CACHE_SEED = 2_000_000
@@ -77,22 +75,17 @@ def run_caching(options: Any, command: list[str]) -> int:
     cache.save(options.out)
     variations = option_words("task", options.task, default_options(subject.name))
     say(
-        Console(),
         f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
         f"{acted.returns.mean():.1f}); act from it with\n"
-        f"  rpl eval {subject.name} --controller {options.out}{variations}",
+        f"  rpl eval {subject.name} --controller {options.out}{variations}"
     )
     return 0
 
 
 def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episodes:
-    """Episodes of the subject's policy, or of its controller where it has no policy.
+    """Training episodes ``first`` .. ``first + count - 1`` of a seed, played by the policy.
 
-    Args:
-        subject: who acts.
-        first: how many episodes of the seed to leave out.
-        count: how many to play.
-        seed: whose training episodes they are.
+    Where the subject has none, its controller plays.
 
     Raises:
         CacheError: if nothing finite was seen in them.
@@ -107,15 +100,7 @@ def acted_episodes(subject: Subject, first: int, count: int, seed: int) -> Episo
 
 
 def make_cache(subject: Subject, acted: Episodes, states: int, seed: int, command: str) -> Cache:
-    """A cache of what was done in the episodes, with its provenance.
-
-    Args:
-        subject: who acted.
-        acted: its episodes.
-        states: how many of their states to keep.
-        seed: chooses them.
-        command: for the provenance.
-    """
+    """A cache of so many states of the episodes, which ``seed`` chooses, with its provenance."""
     origin = {
         "task": subject.name,
         "method": subject.method,

@@ -1,7 +1,5 @@
 """``rpl check``: the contract of an environment and a controller, in words."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,12 +12,12 @@ from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
 from rpl.check import Finding, check
-from rpl.observations import Observation
+from rpl.cli.output import say
+from rpl.observations import batch_of_one
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
 from rpl.tasks.wrappers import SingleTask
-from rpl.training.console import say
 
 MARKS = {
     "error": ("must be fixed", "red"),
@@ -61,7 +59,7 @@ def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
     if options.json:
         print(json.dumps(report(options, findings)))
     else:
-        print_findings(options, findings, Console())
+        print_findings(options, findings)
     return 1 if bad else 0
 
 
@@ -72,26 +70,21 @@ def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnas
     if controller is not None:
         name = controller_name(environment, controller)
         plans = name in CONTROLLERS and CONTROLLERS[name].plans
-        source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
+        source = (
+            partial(_bound_to_task, name=controller)
+            if name in CONTROLLERS
+            else controller_source(name)
+        )
     if environment in TASKS:
         return partial(_paper_environment, environment, plans), source
     return environment_maker(environment), source
 
 
-class _BoundToTask:
-    """A controller of the catalog, made for the environment it gets."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
-        single: Any = env.unwrapped
-        batched = make_controller(self._name, single.task)
-
-        def controller(observation: Observation) -> Any:
-            return batched({name: part[None] for name, part in observation.items()})[0]
-
-        return controller
+def _bound_to_task(env: gymnasium.Env, name: str) -> Callable[[Any], Any]:
+    """A controller of the catalog, made for an environment of the paper."""
+    single: Any = env.unwrapped
+    batched = make_controller(name, single.task)
+    return lambda observation: batched(batch_of_one(observation))[0]
 
 
 def _paper_environment(name: str, plans: bool) -> gymnasium.Env:
@@ -110,23 +103,22 @@ def report(options: CheckOptions, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def print_findings(options: CheckOptions, findings: list[Finding], console: Console) -> None:
+def print_findings(options: CheckOptions, findings: list[Finding]) -> None:
     """One line a finding, the worst first, and the verdict."""
     for severity, (mark, style) in MARKS.items():
         for finding in findings:
             if finding.severity == severity:
-                console.print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
-                say(console, finding.sentence)
+                Console().print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
+                say(finding.sentence)
     count = sum(finding.severity == "error" for finding in findings)
     if count:
-        say(console, f"{count} thing{'s' * (count > 1)} must be fixed before training")
+        say(f"{count} thing{'s' * (count > 1)} must be fixed before training")
     else:
-        with_it = f" --controller {options.controller}" if options.controller else ""
         limit = options.task.max_episode_steps
-        for_it = f" --task.max-episode-steps {limit}" if limit is not None else ""
+        words = [] if limit is None else [f"--task.max-episode-steps {limit}"]
+        train = ["rpl train", options.environment, f"--controller {options.controller}", *words]
         say(
-            console,
-            f"it can be trained on: rpl train {options.environment}{with_it}{for_it}"
-            if with_it
-            else "the environment can be trained on; check a controller with --controller",
+            f"it can be trained on: {' '.join(train)}"
+            if options.controller
+            else "the environment can be trained on; check a controller with --controller"
         )

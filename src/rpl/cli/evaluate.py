@@ -1,7 +1,5 @@
 """``rpl eval``: policy and controller on the same unseen episodes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +13,9 @@ from rich.text import Text
 
 from rpl.cli.by_object import (
     category_counts,
-    episode_objects,
-    object_options,
-    on_split,
     print_categories,
     splits_to_judge,
-    training_categories,
+    task_with_objects,
 )
 from rpl.cli.options import (
     PICTURES,
@@ -31,16 +26,21 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
+from rpl.cli.output import say
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
-from rpl.training.console import say
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
+MEASURES = (
+    ("success", "success_rate", "success_interval", ".3f"),
+    ("return", "mean_return", "return_interval", ".2f"),
+)
+"""Columns of the table: their names, and keys and format of what is in them."""
 VERDICTS = {
     "better": "better (the paired interval lies above zero)",
     "worse": "worse (the paired interval lies below zero)",
@@ -79,7 +79,7 @@ def run_evaluation(options: Any) -> int:
     def with_task(task: Any) -> Subject:
         return load_for(replace(options, task=task), num_envs)
 
-    if options.picture is not None and object_options(subject) is None:
+    if options.picture is not None and task_with_objects(subject) is None:
         raise UsageError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
@@ -91,7 +91,7 @@ def run_evaluation(options: Any) -> int:
     if options.json:
         print(json.dumps(report))
     else:
-        print_report(report, Console())
+        print_report(report)
     return 0
 
 
@@ -100,17 +100,18 @@ def full_report(
 ) -> dict[str, Any]:
     """What ``--json`` prints; training and held-out objects apart where there are objects.
 
-    Args:
-        subject: what to evaluate.
-        episodes: their number, of each split.
-        seed: chooses them.
-        with_task: the same subject with other options of the task.
+    ``episodes`` are those of each split, and ``with_task`` loads the subject with other options.
     """
-    options = object_options(subject)
-    if options is None:
+    task = task_with_objects(subject)
+    if task is None:
         return evaluation_report(subject, episodes, seed)
+    options = task.options
     splits = {
-        split: evaluation_report(on_split(subject, split, with_task), episodes, seed)
+        split: evaluation_report(
+            subject if split == options.split else with_task(replace(options, split=split)),
+            episodes,
+            seed,
+        )
         for split in splits_to_judge(options)
     }
     return {**next(iter(splits.values())), "splits": splits}
@@ -126,7 +127,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "method": subject.method,
         "episodes": episodes,
         "seed": seed,
-        "judged_by": problem.judged_by,
+        "judged_by": problem.metric,
         "compared_with": problem.baseline,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
@@ -134,11 +135,11 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "remark": subject.remark,
         **judgement(problem, policy, controller),
     }
-    if object_options(subject) is not None:
+    if task := task_with_objects(subject):
         outcomes = {"controller": controller, "policy": policy}
-        report["categories"] = category_counts(
-            episode_objects(subject, seeds), outcomes, training_categories(subject)
-        )
+        trained = {o.category for o in replace(task.options, split="training").choose_objects()}
+        objects = list(map(task.episode_object, seeds))
+        report["categories"] = category_counts(objects, outcomes, trained)
     return report
 
 
@@ -148,7 +149,7 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
         beside = ("difference", "verdict", "acted_share", "largest_deviation")
         return dict.fromkeys(beside)
     difference = paired_difference(policy, controller)
-    interval: Any = difference[f"{problem.judged_by}_interval"]
+    interval: Any = difference[f"{problem.metric}_interval"]
     adds = problem.adds
     return {
         "difference": difference,
@@ -158,62 +159,56 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     }
 
 
-def print_report(report: dict[str, Any], console: Console) -> None:
+def print_report(report: dict[str, Any]) -> None:
     """The report as tables: one, or one for training and one for held-out objects."""
     if "splits" not in report:
-        print_outcomes(report, f"{report['episodes']} unseen episodes", console)
+        print_outcomes(report, f"{report['episodes']} unseen episodes")
         return
     for split, part in report["splits"].items():
-        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects", console)
-    print_categories(report["splits"], console)
+        print_outcomes(part, f"{part['episodes']} unseen episodes, {split} objects")
+    print_categories(report["splits"])
 
 
-def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
+def print_outcomes(report: dict[str, Any], title: str) -> None:
     """Controller, policy and their difference as a table."""
     table = Table(title=Text(f"{report['task']}: {title}"))
+    table.add_column("")
     # Where success says little, it is not shown.
-    by_success = report["judged_by"] == "success"
-    columns = ("success", "95 % interval") if by_success else ()
-    for column in ("", *columns, "return", "95 % interval"):
-        table.add_column(column, justify="left" if not column else "right")
-    rows = [(report["compared_with"], report["controller"])]
+    shown = MEASURES if report["judged_by"] == "success" else MEASURES[1:]
+    for name, *_ in shown:
+        table.add_column(name, justify="right")
+        table.add_column("95 % interval", justify="right")
+    rows = [(report["compared_with"], report["controller"], "")]
     if report["policy"] is not None:
-        rows += [(f"policy ({report['method']})", report["policy"])]
-        rows += [("difference", report["difference"])]
-    for name, numbers in rows:
-        sign = "+" if name.startswith("difference") else ""
-        low, high = numbers["success_interval"]
-        return_low, return_high = numbers["return_interval"]
-        success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
-        earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
-        cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
-        table.add_row(*map(Text, (name, *cells)))
-    console.print(table)
-    print_remarks(report, console)
+        rows += [(f"policy ({report['method']})", report["policy"], "")]
+        rows += [("difference", report["difference"], "+")]
+    for who, numbers, sign in rows:
+        cells = []
+        for _, value, interval, form in shown:
+            low, high = (f"{end:{sign}{form}}" for end in numbers[interval])
+            cells += [f"{numbers[value]:{sign}{form}}", f"[{low}, {high}]"]
+        table.add_row(*map(Text, (who, *cells)))
+    Console().print(table)
+    print_remarks(report)
 
 
-def print_remarks(report: dict[str, Any], console: Console) -> None:
+def print_remarks(report: dict[str, Any]) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
-        say(
-            console,
-            f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
-        )
+        say(f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}")
     if report["remark"]:
-        say(console, report["remark"])
-    diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
-    if diverged != {0}:
+        say(report["remark"])
+    diverged = max(report[name]["diverged"] for name in ("controller", "policy") if report[name])
+    if diverged:
         say(
-            console,
-            f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
-            "finite: each counts as a failure, with the least return of the others or -1 a step",
+            f"up to {diverged} of the episodes had an observation or a reward that was not "
+            "finite: each counts as a failure, with the least return of the others or -1 a step"
         )
     if report["largest_deviation"]:
+        far = ", ".join(f"{far:.3f}" for far in report["largest_deviation"])
         say(
-            console,
             f"the residual acted in {report['acted_share']:.1%} of the steps; largest deviation "
-            "from the controller, in halves of the action range: "
-            + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
+            f"from the controller, in halves of the action range: {far}"
         )
 
 

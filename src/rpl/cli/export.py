@@ -1,16 +1,13 @@
 """``rpl export``: a policy as one ONNX file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from rpl.cli.options import require_suffix
+from rpl.cli.output import say
 from rpl.errors import whole_file
-from rpl.training.console import say
 
 
 def export(
@@ -33,7 +30,7 @@ def export(
     with whole_file(out) as beside:
         difference = write(policy, beside)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
-    say(Console(), f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
+    say(f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.remark:
-        say(Console(stderr=True), policy.remark)
+        say(policy.remark, error=True)
     return 0

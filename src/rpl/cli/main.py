@@ -1,21 +1,19 @@
 """The ``rpl`` command: which subcommands there are, and how they fail."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
-import importlib
+import importlib.metadata
 import os
+import pkgutil
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import tyro
-from rich.console import Console
 
+from rpl.cli.output import say
 from rpl.errors import Failure, UsageError, described, frames_of_user_code
-from rpl.training.console import say
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -57,7 +55,7 @@ def run(arguments: list[str]) -> int:
     One in somebody's own environment or controller says where in their code it arose.
     """
     if arguments == ["--version"]:
-        print(importlib.import_module("rpl").__version__)
+        print(importlib.metadata.version("rpl"))
         return 0
     try:
         check_command(arguments)
@@ -111,12 +109,11 @@ def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
 
 def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     """A subcommand; some have options that depend on the task named in the arguments."""
-    module, _, attribute = COMMANDS[name].partition(":")
-    found = getattr(importlib.import_module(module), attribute)
-    return found(arguments) if attribute == "command_for" else found
+    found = pkgutil.resolve_name(COMMANDS[name])
+    return found(arguments) if COMMANDS[name].endswith(":command_for") else found
 
 
 def _complain(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError):  # where nobody can be told, the exit code is left
-        say(Console(stderr=True), f"rpl: {sentence}")
+        say(f"rpl: {sentence}", error=True)
     return code

@@ -1,7 +1,5 @@
 """``rpl objects``: what complex-hook's episodes draw from."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rpl.cli.options import PICTURES, require_suffix
+from rpl.cli.output import plain_table, say
 from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects
-from rpl.training.console import say
 
 
 def objects(
@@ -28,24 +26,21 @@ def objects(
     """
     require_suffix(picture, "--picture", *PICTURES)
     chosen = choose_objects(source, "all")
-    console = Console()
-    console.print(objects_table(chosen))
+    Console().print(objects_table(chosen))
     held_out = sum(rigid.held_out for rigid in chosen)
-    say(console, f"{len(chosen) - held_out} objects for training, {held_out} held out")
+    say(f"{len(chosen) - held_out} objects for training, {held_out} held out")
     if picture is not None:
         from rpl.viz.objects import draw_objects  # matplotlib is slow to import
 
         draw_objects(chosen, picture)
-        say(console, f"wrote {picture}")
+        say(f"wrote {picture}")
     return 0
 
 
 def objects_table(chosen: tuple[RigidObject, ...]) -> Table:
     """A row a category: how many there are, and what they range over."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("category")
-    for column in ("training", "held out", "longest side, cm", "mass, kg", "friction"):
-        table.add_column(column, justify="right")
+    numbers = ("training", "held out", "longest side, cm", "mass, kg", "friction")
+    table = plain_table("category", numbers=numbers)
     for category in dict.fromkeys(rigid.category for rigid in chosen):
         kind = [rigid for rigid in chosen if rigid.category == category]
         held_out = sum(rigid.held_out for rigid in kind)

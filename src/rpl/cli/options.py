@@ -5,8 +5,6 @@ tasks and controllers, to learn what is named; then with those of what is named,
 they are.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Callable, Iterable
@@ -152,11 +150,6 @@ def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
             raise
         return None
     return said
-
-
-def parsed(command: Callable[..., int], arguments: list[str]) -> Any:
-    """The options that a subcommand made by ``as_command`` would be run with."""
-    return tyro.cli(command.__annotations__["options"], args=arguments)
 
 
 def options_for(base: type, arguments: list[str]) -> type:

@@ -1,16 +1,13 @@
 """``rpl plot``: learning curves of runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from rpl.cli.options import PICTURES, require_suffix
+from rpl.cli.output import say
 from rpl.errors import UsageError
-from rpl.training.console import say
 
 
 def plot(
@@ -29,5 +26,5 @@ def plot(
     if not runs:
         raise UsageError("name at least one run folder: rpl plot runs/*")
     learning_curves(list(runs), out)
-    say(Console(), f"wrote {out}")
+    say(f"wrote {out}")
     return 0

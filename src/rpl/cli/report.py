@@ -1,21 +1,17 @@
 """``rpl report``: one page on some runs, to send to a colleague."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
-from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import UNSEEN_SEED, check_counts, require_suffix
+from rpl.cli.output import say
 from rpl.cli.watch import contrasting_seeds, recordings_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
-from rpl.runs.load import Request, Subject, is_planner, load_subject
-from rpl.training.console import say
+from rpl.runs.load import Request, Subject, load_subject
 
 
 def report(
@@ -44,12 +40,11 @@ def report(
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:
-            film, strip = _filmed(run, films, checkpoint)
-            pictures[run] = Pictures(film, strip)
+            pictures[run] = Pictures(*_filmed(run, films, checkpoint))
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    say(Console(), f"wrote {out}")
+    say(f"wrote {out}")
     return 0
 
 
@@ -65,8 +60,7 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
     def load(num_envs: int, render_mode: str | None = None) -> Subject:
         return load_subject(Request(str(run), checkpoint=checkpoint), num_envs, render_mode)
 
-    looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
-    seeds = contrasting_seeds(load, UNSEEN_SEED, episodes, looked_at)
+    seeds = contrasting_seeds(str(run), load, UNSEEN_SEED, episodes)
     recordings = recordings_of(load(1, "rgb_array"), seeds)
     with TemporaryDirectory() as temporary:
         film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"

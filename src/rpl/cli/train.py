@@ -1,7 +1,5 @@
 """``rpl train``: learn, and leave a run folder behind."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,9 +1,8 @@
 """``rpl watch``: a viewer window, or a film without a screen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,13 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
+from rpl.cli.output import say
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
-from rpl.training.console import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,65 +53,52 @@ def run_watch(options: Any) -> int:
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
     check_counts(episodes=options.episodes)
-    seeds = chosen_seeds(options)
+    seeds = evaluation_seeds(options.seed, options.episodes)
+    if options.contrast:
+        name, load = options.run_or_task, partial(load_for, options)
+        seeds = contrasting_seeds(name, load, options.seed, options.episodes)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
-    console = Console()
     recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
     from rpl.viz.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
         write_film(options.video, recordings)
-        say(console, f"wrote {options.video}")
+        say(f"wrote {options.video}")
     if options.strip is not None:
         write_strip(options.strip, recordings[0])
-        say(console, f"wrote {options.strip}")
+        say(f"wrote {options.strip}")
     return 0
 
 
-def chosen_seeds(options: Any) -> list[int]:
-    """Seeds of the episodes to show."""
-    if not options.contrast:
-        return evaluation_seeds(options.seed, options.episodes)
-    looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
-    return contrasting_seeds(
-        lambda count: load_for(options, count), options.seed, options.episodes, looked_at
-    )
-
-
 def contrasting_seeds(
-    load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
+    run_or_task: str, load: Callable[[int], Subject], seed: int, count: int
 ) -> list[int]:
-    """Seeds of episodes, those first in which the policy does most better than the controller.
+    """Seeds of ``count`` episodes, those first in which the policy does most better.
 
-    Args:
-        load: the subject with so many simulations at once.
-        seed: chooses the episodes that are looked at.
-        count: how many to return.
-        looked_at: how many to choose from, or ``count`` if that is more.
+    Better than the controller, of ``LARGEST_ROUND`` episodes; a planner, which takes its time,
+    plays ``count`` only. ``load`` gives the subject with so many simulations at once.
     """
-    looked_at = max(looked_at, count)
+    looked_at = count if is_planner(run_or_task) else max(count, LARGEST_ROUND)
     subject = load(looked_at)
     seeds = evaluation_seeds(seed, looked_at)
     if subject.policy is None:
         return seeds[:count]
-    console = Console(stderr=True)
     if subject.remark:
-        say(console, subject.remark)
+        say(subject.remark, error=True)
     controller, policy = judge(subject, seeds)
     assert policy is not None
-    by_success = subject.problem.judged_by == "success"
+    by_success = subject.problem.metric == "success"
     gain = policy.returns - controller.returns
     if by_success:
         gain = policy.success.astype(int) - controller.success
     better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    console.print(
+    say(
         f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
         f"and fails {worse} that the controller solves"
         if by_success
         else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
-        highlight=False,
-        soft_wrap=True,
+        error=True,
     )
     return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
 
@@ -121,21 +107,14 @@ def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     """For each episode the controller's recording and, if there is one, the policy's."""
     from rpl.viz.film import record
 
-    problem = subject.problem
+    problem, task = subject.problem, subject.problem.evaluation_task
     acting: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
         acting.append((label, WholePolicy(subject.policy, problem.base())))
     return [
         [
-            record(
-                problem.evaluation_task,
-                policy,
-                seed,
-                problem.horizon,
-                label,
-                judged_by=problem.judged_by,
-            )
+            record(task, policy, seed, problem.horizon, label, metric=problem.metric)
             for label, policy in acting
         ]
         for seed in track(seeds, "drawing", console=Console(stderr=True))
@@ -155,6 +134,6 @@ def _show_window(options: Any, seeds: list[int]) -> int:
         episode = collect(task, policy, [seed], problem.horizon, problem.base())
         success = "success" if episode.success.all() else "failure"
         earned = f"return {episode.returns.sum():.1f}"
-        Console().print(success if problem.judged_by == "success" else earned)
+        say(success if problem.metric == "success" else earned)
     task.close()
     return 0

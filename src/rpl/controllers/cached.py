@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,11 @@ class CacheError(Failure, ValueError):
 
 @dataclass(frozen=True)
 class Cache:
-    """States that a policy visited and what it did there."""
+    """States that a policy visited and what it did there: a controller that does it again.
+
+    In the nearest of them, by the Euclidean distance of raw observations, as in the paper, and
+    goals, which changes nothing where the goal is always the same.
+    """
 
     observation: np.ndarray
     """(n, observation_dim)"""
@@ -64,10 +68,40 @@ class Cache:
     def __len__(self) -> int:
         return len(self.observation)
 
-    @property
-    def states(self) -> np.ndarray:
-        """(n, observation_dim + goal_dim), among which the nearest is looked for."""
-        return np.concatenate([self.observation, self.desired_goal], axis=1)
+    def first(self, states: int | None) -> Cache:
+        """The cache of its first states; None for all.
+
+        Raises:
+            CacheError: if it has fewer.
+        """
+        if states is not None and not 1 <= states <= len(self):
+            raise CacheError(f"states must be in 1 .. {len(self)}, not {states}")
+        return replace(self, **{name: getattr(self, name)[:states] for name in PARTS})
+
+    @cached_property
+    def tree(self) -> KDTree:
+        """The index of states, of observation_dim + goal_dim numbers, built when it is needed."""
+        from scipy.spatial import KDTree  # slow to import
+
+        return KDTree(np.concatenate([self.observation, self.desired_goal], axis=1))
+
+    def __call__(self, observation: Observation) -> np.ndarray:
+        """Actions (num_envs, action_dim) for the task's batched observation.
+
+        Raises:
+            CacheError: if observation and goal are not as wide as those of the cache.
+        """
+        parts = observation if isinstance(observation, Mapping) else {OBSERVATION: observation}
+        shown = [parts[name] for name in (OBSERVATION, DESIRED_GOAL) if name in parts]
+        # Nobody uses the action of an environment that diverged.
+        seen = np.nan_to_num(np.concatenate(shown, axis=1))
+        if seen.shape[1] != self.tree.m:
+            raise CacheError(
+                f"the cache has states of {self.tree.m} numbers and the task of {seen.shape[1]}: "
+                "it was made from another task"
+            )
+        _, nearest = self.tree.query(seen)
+        return self.action[nearest]
 
     @property
     def checksum(self) -> str:
@@ -150,48 +184,6 @@ def from_episodes(
 
 
 @dataclass(frozen=True)
-class NearestNeighbour:
-    """A controller that does what was done in the nearest state of a cache.
-
-    Nearest by the Euclidean distance of raw observations, as in the paper, and goals, which
-    changes nothing where the goal is always the same.
-    """
-
-    cache: Cache
-    states: int | None = None
-    """How many of the cache's states to use; None for all."""
-
-    def __post_init__(self) -> None:
-        if self.states is not None and not 1 <= self.states <= len(self.cache):
-            raise CacheError(f"states must be in 1 .. {len(self.cache)}, not {self.states}")
-
-    @cached_property
-    def tree(self) -> KDTree:
-        """The index, built when it is first needed."""
-        from scipy.spatial import KDTree  # slow to import
-
-        return KDTree(self.cache.states[: self.states])
-
-    def __call__(self, observation: Observation) -> np.ndarray:
-        """Actions (num_envs, action_dim) for the task's batched observation.
-
-        Raises:
-            CacheError: if observation and goal are not as wide as those of the cache.
-        """
-        parts = observation if isinstance(observation, Mapping) else {OBSERVATION: observation}
-        shown = [parts[name] for name in (OBSERVATION, DESIRED_GOAL) if name in parts]
-        seen = np.concatenate(shown, axis=1)
-        seen = np.nan_to_num(seen)  # of environments that diverged; nobody uses their action
-        if seen.shape[1] != self.tree.m:
-            raise CacheError(
-                f"the cache has states of {self.tree.m} numbers and the task of {seen.shape[1]}: "
-                "it was made from another task"
-            )
-        _, nearest = self.tree.query(seen)
-        return self.cache.action[nearest]
-
-
-@dataclass(frozen=True)
 class CachedPolicy:
     """A controller read from a cache that `rpl cache` saved."""
 
@@ -201,22 +193,21 @@ class CachedPolicy:
     """How many of its states to use; None for all."""
 
     @cached_property
-    def neighbours(self) -> NearestNeighbour:
+    def cache(self) -> Cache:
         """The cache, read when it is first needed."""
-        file = PACKAGED if self.path is None else Path(self.path)
-        return NearestNeighbour(Cache.load(file), self.states)
+        return Cache.load(PACKAGED if self.path is None else Path(self.path)).first(self.states)
 
     @property
     def charged_steps(self) -> int:
         """Environment steps that were spent on the cache."""
-        charged: Any = self.neighbours.cache.provenance.get("charged_steps", 0)
+        charged: Any = self.cache.provenance.get("charged_steps", 0)
         if not isinstance(charged, int):
             raise CacheError(f"{self.path} is damaged: its charged_steps are {charged!r}")
         return charged
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_dim), those of the nearest states."""
-        return self.neighbours(observation)
+        return self.cache(observation)
 
 
 @dataclass(frozen=True)

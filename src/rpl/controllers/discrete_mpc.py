@@ -1,7 +1,5 @@
 """DiscreteMPCPush: a short search in a copy of the simulator (paper, appendix A.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +11,7 @@ from rpl.controllers.planning import (
     BestFirstPlanner,
     TaskModel,
     axis_moves,
-    require_simulator_state,
+    simulator_state,
 )
 from rpl.errors import above_0, check_settings
 from rpl.tasks.fetch.arm import SUBSTEPS, Physics
@@ -112,6 +110,5 @@ class DiscreteMPCPush:
         Raises:
             ValueError: if the observation has no ``simulator_state``.
         """
-        require_simulator_state(observation)
-        states = self.translate(observation["simulator_state"])
+        states = self.translate(simulator_state(observation))
         return self.planner({**observation, "simulator_state": states})

@@ -1,7 +1,5 @@
 """What the hand-made controllers share: where the gripper is and how to move it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -67,11 +65,6 @@ def open_and_descend(
 def first_that_holds(
     cases: list[tuple[np.ndarray, np.ndarray]], otherwise: np.ndarray
 ) -> np.ndarray:
-    """The action of the first condition that holds in each simulation.
-
-    Args:
-        cases: (condition (num_envs,), action (num_envs, 4)) in order of precedence.
-        otherwise: the action where none holds.
-    """
+    """The action (num_envs, 4) of the first condition (num_envs,) that holds in each simulation."""
     conditions, actions = zip(*cases, strict=True)
     return np.select([c[:, None] for c in conditions], actions, otherwise)

@@ -1,7 +1,5 @@
 """ReactiveHook: grasp the hook, put it behind the object, pull (paper, appendix A.4)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

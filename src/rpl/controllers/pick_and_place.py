@@ -1,7 +1,5 @@
 """ReactivePickAndPlace: grasp the block, carry it to the goal (paper, appendix A.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

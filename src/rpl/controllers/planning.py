@@ -9,8 +9,6 @@ situation looks, and a model that says what a move leads to. To plan on any task
     action = planner(observation)
 """
 
-from __future__ import annotations
-
 import copy
 import heapq
 from collections.abc import Callable, Mapping
@@ -106,7 +104,7 @@ def best_first_search(
     Returns:
         (n,) indices into ``moves``; STAY (-1) where nothing found is better than the root.
     """
-    goal, roots = observation["desired_goal"], observation["simulator_state"]
+    goal, roots = observation["desired_goal"], simulator_state(observation)
     trees = [
         _Tree(rank, state, moves)
         for rank, state in zip(_ranks(cost(observation)), roots, strict=True)
@@ -163,12 +161,13 @@ class _Tree:
         self.best = min(self.best, (rank, node))
 
 
-def require_simulator_state(observation: Observation) -> None:
-    """Raises a ValueError for observations of a task that does not show its state."""
+def simulator_state(observation: Observation) -> np.ndarray:
+    """The task's states, (n, nstate); a ValueError of a task that does not show them."""
     if "simulator_state" not in observation:
         raise ValueError(
             "a planner continues the task's simulation: make the task with simulator_state=True"
         )
+    return observation["simulator_state"]
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,6 @@ class BestFirstPlanner:
         Raises:
             ValueError: if the observation has no ``simulator_state``.
         """
-        require_simulator_state(observation)
         choice = best_first_search(self.model, observation, self.moves, self.cost, self.expansions)
         staying = np.zeros((1, self.moves.shape[1]))
         return np.concatenate([self.moves, staying])[choice]

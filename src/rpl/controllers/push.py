@@ -1,7 +1,5 @@
 """ReactivePush: go behind the block, then push it to the goal (paper, appendix A.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

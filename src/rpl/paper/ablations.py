@@ -1,7 +1,5 @@
 """One thing changed at a time: what the paper proposes, and what it leaves open. Data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from rpl.paper.matrix import Cell, cell_at

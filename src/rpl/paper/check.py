@@ -1,16 +1,20 @@
 """Holds results to the matrix: a row counts only if its command would make it again."""
 
-from __future__ import annotations
-
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from rpl.cli.train import spec_for
 from rpl.errors import RunError, UnreadableFile
-from rpl.paper.folders import KEPT, Run
+from rpl.paper.folders import KEPT, Run, runs_of
 from rpl.paper.matrix import Cell
 from rpl.registry.catalog import METHODS
+from rpl.registry.resolve import RunSpec
 from rpl.runs.files import Record, read_config, read_rows
+from rpl.runs.record import default_record, record_of
 from rpl.runs.settings import FREE, differences
 
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
@@ -21,54 +25,44 @@ COLUMNS = ("environment_steps", "wall_seconds", "policy_return")
 LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
 
 FREE_OF_CELLS = FREE | {"config.seed"}  # the seed is held to the folder's
-Expected = Callable[[Cell, int], Record]
-"""What config.json of a cell and seed must say, resolved."""
-Defaults = Callable[[Cell], Record]
-"""The values that settings had before they existed."""
 
 
-def check_results(
-    results: Path, cells: Sequence[Cell], expected: Expected, defaults: Defaults
-) -> tuple[int, list[str]]:
-    """Looks at every row below a folder.
+@functools.cache
+def _spec_of(cell: Cell) -> RunSpec:
+    """The settings of a cell's runs: its arguments, read as ``rpl train`` reads them."""
+    return spec_for(cell.arguments(0))
 
-    Args:
-        results: the folder of results.
-        cells: the matrix, and what stands beside it.
-        expected: see ``Expected``.
-        defaults: see ``Defaults``.
 
-    Returns:
-        How many rows there are, and a sentence for everything wrong with them.
-    """
-    by_folder = {cell.folder: cell for cell in cells}
-    found = sorted(path.parent for path in results.rglob("config.json"))
-    found += sorted(
-        path.parent for path in results.rglob("metrics.csv") if path.parent not in found
-    )
+def expected_record(cell: Cell, seed: int) -> Record:
+    """What config.json of a run must say."""
+    spec = _spec_of(cell)
+    seeded = replace(spec, config=replace(spec.config, seed=seed))
+    return record_of(seeded, shlex.join(["rpl", *cell.arguments(seed)]))
+
+
+def check_results(results: Path, cells: Sequence[Cell]) -> tuple[int, list[str]]:
+    """How many rows there are below a folder, and a sentence for everything wrong with them."""
+    seeds = {cell.folder: cell.seeds for cell in cells}
+    runs = {run.folder: run for run in runs_of(cells)}
+    rows = sorted({path.parent for name in KEPT for path in results.rglob(name)})
     complaints = []
-    for row in found:
-        cell = by_folder.get(row.parent.relative_to(results).as_posix())
-        run = _named_run(cell, row.name)
-        if cell is None:
-            complaints.append(f"{row}: the matrix has no such cell; add it there, or move the row")
-        elif run is None:
-            complaints.append(f"{row}: the matrix has the seeds 0 to {cell.seeds - 1}")
+    for row in rows:
+        folder = row.relative_to(results)
+        if run := runs.get(folder.as_posix()):
+            complaints += [f"{row}: {complaint}" for complaint in row_complaints(row, run)]
+        elif count := seeds.get(folder.parent.as_posix()):
+            complaints.append(f"{row}: the matrix has the seeds 0 to {count - 1}")
         else:
-            complaints += [
-                f"{row}: {complaint}" for complaint in row_complaints(row, run, expected, defaults)
-            ]
-    return len(found), complaints
+            complaints.append(f"{row}: the matrix has no such cell; add it there, or move the row")
+    return len(rows), complaints
 
 
-def _named_run(cell: Cell | None, name: str) -> Run | None:
-    number = name.removeprefix("seed")
-    if cell is None or name == number or not number.isdigit() or int(number) >= cell.seeds:
-        return None
-    return Run(cell, int(number))
+def is_as_asked(row: Path, run: Run) -> bool:
+    """Whether nothing is wrong with a finished row."""
+    return not any(row_complaints(row, run))
 
 
-def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) -> Iterator[str]:
+def row_complaints(row: Path, run: Run) -> Iterator[str]:
     """What keeps a row from being the result of a run."""
     missing = [name for name in KEPT if not (row / name).is_file()]
     if missing:
@@ -82,22 +76,22 @@ def row_complaints(row: Path, run: Run, expected: Expected, defaults: Defaults) 
     yield from (
         f"config.json does not say its {name}" for name in PROVENANCE if not record.get(name)
     )
-    yield from _differences(record, expected(run.cell, run.seed), defaults(run.cell), run.cell)
+    yield from _differences(record, run)
     yield from _metrics_complaints(row / "metrics.csv", run.cell)
 
 
-def _differences(record: Record, expected: Record, defaults: Record, cell: Cell) -> Iterator[str]:
+def _differences(record: Record, run: Run) -> Iterator[str]:
+    cell, expected = run.cell, expected_record(run.cell, run.seed)
     # Where nothing learned depends on it, the controller is only the level beside the curve.
     unused = () if METHODS[cell.method].asks_controller else ("controller", "controller_options")
     row, matrix = (
         {k: part[k] for k in (*NAMED, *CONFIGURED) if k in part and k not in unused}
         for part in (record, expected)
     )
+    defaults = default_record(_spec_of(cell))
     for name, value, should, known in differences(row, matrix, defaults, FREE_OF_CELLS):
-        if known:
-            yield f"{name} is {value}; the matrix says {should}"
-        else:
-            yield f"{name} is {value}; the matrix knows no such setting"
+        says = f"says {should}" if known else "knows no such setting"
+        yield f"{name} is {value}; the matrix {says}"
 
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:

@@ -1,9 +1,8 @@
 """The queue on more than one machine: runs as Ray tasks (extra ``[cluster]``)."""
 
-from __future__ import annotations
-
 import os
 import socket
+from concurrent.futures import Future
 from typing import Any
 
 from rpl.errors import RunError
@@ -11,19 +10,6 @@ from rpl.paper.worker import Job, JobOutcome, run_job
 
 KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a task begins again elsewhere when its machine is lost
-
-
-def import_ray() -> Any:
-    """Ray.
-
-    Raises:
-        RunError: if it is not installed.
-    """
-    try:
-        import ray
-    except ImportError as error:
-        raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
-    return ray
 
 
 def _knock(address: str) -> None:
@@ -48,14 +34,20 @@ class RayTasks:
         address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here, which only
             this machine reaches.
         threads: cores of a job.
+
+    Raises:
+        RunError: if Ray is not installed, or nobody answers.
     """
 
     def __init__(self, address: str, threads: int = 1) -> None:
         if address == "local":
             # Despite its name: without it Ray listens on every interface, not on loopback alone.
             os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-        self._ray = import_ray()
-        self.threads = threads
+        try:
+            import ray  # reads its environment
+        except ImportError as error:
+            raise RunError("--ray needs Ray: pip install -e '.[cluster]'") from error
+        self._ray, self.threads = ray, threads
         _knock(address)
         local = {"include_dashboard": False} if address == "local" else {}
         try:
@@ -63,28 +55,15 @@ class RayTasks:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise RunError(f"no Ray cluster answers at {address}: {error}") from error
         self._task = self._ray.remote(run_job).options(num_cpus=threads, max_retries=RETRIES)
-        self._jobs: dict[Any, Job] = {}
+        self._references: list[Any] = []
 
-    def submit(self, job: Job) -> None:
-        """Takes a job; it begins when some machine has room."""
-        self._jobs[self._task.remote(job)] = job
-
-    def finished(self, seconds: float) -> list[tuple[Job, JobOutcome]]:
-        """The jobs that ended since the last call."""
-        waiting = list(self._jobs)
-        done, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
-        if done:  # and whatever else has ended meanwhile
-            done, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-        return [(self._jobs.pop(reference), self._get(reference)) for reference in done]
-
-    def _get(self, reference: Any) -> JobOutcome:
-        try:
-            return self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            return JobOutcome(f"lost on the cluster: {str(error).splitlines()[0]}")
+    def submit(self, job: Job) -> Future[JobOutcome]:
+        """See ``rpl.paper.queue.Executor``."""
+        self._references.append(self._task.remote(job))
+        return self._references[-1].future()
 
     def stop(self) -> None:
         """Ends the tasks; their processes notice, save and leave."""
-        for reference in self._jobs:
+        for reference in self._references:
             self._ray.cancel(reference, force=True)
         self._ray.shutdown()

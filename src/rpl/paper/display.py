@@ -1,17 +1,17 @@
 """What a person sees of the paper's runs: a table, and the queue while it works."""
 
-from __future__ import annotations
-
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rpl.cli.output import plain_table
 from rpl.paper.folders import Places, Run, Standing, seconds_left, speeds
 from rpl.paper.matrix import Cell
-from rpl.paper.queue import every
 from rpl.training.console import say
 from rpl.viz.run_data import format_steps
 
@@ -31,12 +31,7 @@ def standings_table(standings: Sequence[Standing], colour: bool = True) -> Table
     for standing in standings:
         rows.setdefault(standing.run.cell, {})[standing.run.seed] = standing
     seeds = sorted({standing.run.seed for standing in standings})
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("seed", no_wrap=True)
-    for seed in seeds:
-        table.add_column(str(seed), no_wrap=True)
-    for name in ("steps", "steps/s", "left"):
-        table.add_column(name, justify="right")
+    table = plain_table("seed", *map(str, seeds), numbers=("steps", "steps/s", "left"))
     speed = speeds(standings)
     for cell, by_seed in rows.items():
         value, measured = speed(cell)
@@ -68,14 +63,11 @@ def time_left(standings: Sequence[Standing], jobs: int = 1) -> str:
         return f"all {len(standings)} runs are done"
     seconds = seconds_left(left, speed) / jobs
     guessed = sum(not speed(s.run.cell)[1] for s in left)
-    at_a_time = "one at a time" if jobs == 1 else f"{jobs} at a time"
-    sentence = (
-        f"{len(standings) - len(left)} of {len(standings)} runs are done; "
-        f"the rest takes about {duration(seconds)}, {at_a_time}"
+    note = f" (the speed of {guessed} of them is a guess, marked ~)" if guessed else ""
+    return (
+        f"{len(standings) - len(left)} of {len(standings)} runs are done; the rest takes about "
+        f"{duration(seconds)}, {'one' if jobs == 1 else jobs} at a time{note}"
     )
-    if guessed:
-        sentence += f" (the speed of {guessed} of them is a guess, marked ~)"
-    return sentence
 
 
 def duration(seconds: float) -> str:
@@ -85,41 +77,32 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-class QueueDisplay:
+class QueueDisplay(ExitStack):
     """The table, redrawn in place on a terminal; plain lines in a pipe."""
 
     def __init__(self, console: Console, places: Places, runs: Sequence[Run], jobs: int) -> None:
-        self._console = console
-        self._places = places
-        self._runs = list(runs)
-        self._jobs = jobs
-        self._due = every(SECONDS_BETWEEN_LINES)
+        super().__init__()
+        self._console, self._places, self._runs, self._jobs = console, places, runs, jobs
+        self._next_line = 0.0
         self._failed: set[Run] = set()
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
-
-    def __enter__(self) -> QueueDisplay:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self._live.stop()
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = self.enter_context(Live(console=console, auto_refresh=False))
 
     def on_end(self, run: Run, error: str | None) -> None:
         """Says how a run ended."""
         if error is not None:
             self._failed.add(run)
-        how = "is finished" if error is None else f"failed: {error}"
-        self._print(f"{run.folder} {how}")
+        self._print(f"{run.folder} {'is finished' if error is None else f'failed: {error}'}")
 
     def _print(self, text: str) -> None:
         say(self._console, text)
 
-    def on_tick(self, waiting: Sequence[Run]) -> None:
+    def on_tick(self) -> None:
         """Shows where the runs stand, once in a while."""
-        if self._live is None and not self._due():
+        if self._live is None and time.monotonic() < self._next_line:
             return
+        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
         standings = [self._places.standing(r) for r in self._runs if r not in self._failed]
         sentence = time_left(standings, self._jobs)
         if self._live:

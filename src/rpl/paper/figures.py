@@ -1,7 +1,5 @@
 """The paper's figures 3 and 4, the presets side by side, and the ablations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +12,8 @@ from matplotlib.figure import Figure
 from rpl.errors import UnreadableFile, whole_file
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
-from rpl.paper.results import FIGURE_TASKS, Results, cell_of
-from rpl.paper.statistics import quantity_of
+from rpl.paper.results import FIGURE_TASKS, Results, cell_of, planner_of
+from rpl.paper.statistics import metric_of
 from rpl.runs.files import read_rows
 from rpl.viz.curves import (
     CONTROLLER_COLOUR,
@@ -59,7 +57,7 @@ def methods_figure(results: Results, tasks: Sequence[str]) -> Figure:
                 draw_runs(axes, results.runs(cell), cell, label, colour)
         _draw_initial(axes, results, task)
         _draw_pets(axes, results, task)
-        _finish(axes, f"({letter}) {task}", quantity_of(task))
+        _finish(axes, f"({letter}) {task}", metric_of(task))
     return figure
 
 
@@ -76,7 +74,7 @@ def presets_figure(results: Results) -> Figure:
                 name = f"{label}, {cell.preset}"
                 draw_runs(axes, results.runs(cell), cell, name, colour, style)
         _draw_initial(axes, results, task)
-        _finish(axes, task, quantity_of(task))
+        _finish(axes, task, metric_of(task))
     return figure
 
 
@@ -103,7 +101,7 @@ def ablation_figure(results: Results, ablation: Ablation) -> Figure:
         draw_runs(axes, results.runs(cell), cell, name, colour)
     _draw_initial(axes, results, task)
     title = ablation.title if task in ablation.title else f"{ablation.title} ({task})"
-    _finish(axes, title, quantity_of(task))
+    _finish(axes, title, metric_of(task))
     # Variants have long names, and many of them lie close together.
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
@@ -124,7 +122,7 @@ def draw_runs(
         _draw_missing(axes, label)
         return
     seeds = f"{len(runs)} seeds" if len(runs) > 1 else "1 seed"
-    draw_curve(axes, runs, quantity_of(cell.task), f"{label} ({seeds})", colour, 1.8, style)
+    draw_curve(axes, runs, metric_of(cell.task), f"{label} ({seeds})", colour, 1.8, style)
 
 
 def _draw_missing(axes: Axes, label: str) -> None:
@@ -139,7 +137,7 @@ def _draw_initial(axes: Axes, results: Results, task: str) -> None:
 
 
 def _draw_pets(axes: Axes, results: Results, task: str) -> None:
-    cell = cell_of(task, "pets")
+    cell = planner_of(task)
     if cell is None:
         return
     level = results.summary(cell).final
@@ -154,8 +152,8 @@ def _panels(count: int, width: float = PANEL_SIZE[0]) -> tuple[Figure, np.ndarra
     return figure, figure.subplots(1, count, squeeze=False)[0]
 
 
-def _finish(axes: Axes, title: str, quantity: str) -> None:
-    label_axes(axes, title, quantity, 11)
+def _finish(axes: Axes, title: str, metric: str) -> None:
+    label_axes(axes, title, metric, 11)
     if not any(np.size(line.get_xdata()) for line in axes.lines):
         axes.text(0.5, 0.5, "no runs yet", transform=axes.transAxes, ha="center", color="0.4")
         axes.set_xticks([])

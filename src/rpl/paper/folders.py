@@ -1,8 +1,7 @@
 """Where a run of the matrix stands: finished, running, stopped or still to begin."""
 
-from __future__ import annotations
-
 import fcntl
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from rpl.paper.matrix import Cell
 from rpl.runs.files import last_number, read_rows
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
+Speed = Callable[[Cell], tuple[float, bool]]
+"""A cell's steps a second, and whether they were measured."""
 KEPT = ("config.json", "metrics.csv")
 
 
@@ -58,17 +59,13 @@ class Places:
         results: Path,
         as_asked: Callable[[Path, Run], bool] = lambda row, run: True,
     ) -> None:
-        self.runs = runs
-        self.results = results
-        self._as_asked = as_asked
-        self._verdicts: dict[Path, tuple[tuple[int, ...], bool]] = {}
+        self.runs, self.results = runs, results
+        self._verdict = functools.cache(lambda row, run, changed: as_asked(row, run))
 
     def _is_as_asked(self, row: Path, run: Run) -> bool:
         """The verdict on a finished row, found once for as long as its files stay the same."""
-        stamp = tuple((row / name).stat().st_mtime_ns for name in KEPT if (row / name).exists())
-        if self._verdicts.get(row, ((), False))[0] != stamp:
-            self._verdicts[row] = stamp, self._as_asked(row, run)
-        return self._verdicts[row][1]
+        files = [row / name for name in KEPT]
+        return self._verdict(row, run, tuple(f.stat().st_mtime_ns for f in files if f.exists()))
 
     def _kept(self, run: Run) -> Standing | None:
         """Where a run stands whose result is kept."""
@@ -141,31 +138,26 @@ def is_in_use(folder: Path) -> bool:
     return False
 
 
-def speeds(standings: Sequence[Standing]) -> Callable[[Cell], tuple[float, bool]]:
-    """What is known of each cell's steps a second: the speed, and whether it was measured.
+def speeds(standings: Sequence[Standing]) -> Speed:
+    """What is known of each cell's speed.
 
     Measured is the mean over the cell's runs, or over runs of the same task and preset
     whose stated cost is the same; else the cell's stated cost speaks.
     """
 
+    def like(cell: Cell) -> tuple[object, ...]:
+        return cell.task, cell.preset, cell.cost
+
     def speed(cell: Cell) -> tuple[float, bool]:
-        same = [s.speed for s in standings if s.speed and s.run.cell.folder == cell.folder]
-        alike = [
-            s.speed
-            for s in standings
-            if s.speed
-            and (s.run.cell.task, s.run.cell.preset, s.run.cell.cost)
-            == (cell.task, cell.preset, cell.cost)
-        ]
-        measured = same or alike
+        known = [(s.run.cell, s.speed) for s in standings if s.speed]
+        same = [speed for other, speed in known if other.folder == cell.folder]
+        measured = same or [speed for other, speed in known if like(other) == like(cell)]
         return (sum(measured) / len(measured), True) if measured else (1000.0 / cell.cost, False)
 
     return speed
 
 
-def seconds_left(
-    standings: Iterable[Standing], speed: Callable[[Cell], tuple[float, bool]]
-) -> float:
+def seconds_left(standings: Iterable[Standing], speed: Speed) -> float:
     """Computing time of what is not done, one run at a time."""
     return sum(
         (s.run.cell.steps - s.steps) / speed(s.run.cell)[0] for s in standings if s.state != "done"

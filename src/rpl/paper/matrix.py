@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 SEEDS = 5
 PETS_STEPS, PETS_HORIZON = 15_000, 150
 """Planned episodes of PETS and their steps; one more episode is random."""
-RETURN_TASKS = ("mbrl-pusher",)
-"""Tasks judged by their return; all others by success."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """What the pages say of the claims and the ablations: tables made from what has run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 from rpl.paper.ablations import Ablation
 from rpl.paper.figures import shortened
 from rpl.paper.matrix import Cell
-from rpl.paper.results import TASKS, Results, cell_of
-from rpl.paper.statistics import Summary, quantity_of, steps_to, summarise
+from rpl.paper.results import TASKS, Results, cell_of, planner_of
+from rpl.paper.statistics import Summary, metric_of, summarise
 from rpl.paper.tables import (
     MISSING,
     NOTHING,
@@ -44,7 +42,7 @@ def _improves(s: Summary) -> str:
     if s.final is None or s.initial is None:
         return MISSING
     if s.final_interval is None or s.initial_interval is None:
-        each = [run.columns[f"policy_{s.quantity}"][-1] > s.initial for run in s.runs]
+        each = [run.columns[f"policy_{s.metric}"][-1] > s.initial for run in s.runs]
         return f"{'yes' if all(each) else 'no'}, {sum(each)} of {len(each)} seeds"
     if s.final_interval[0] > s.initial_interval[1]:
         return f"yes, by {number(s.final - s.initial)}"
@@ -76,11 +74,12 @@ def second_claim(results: Results) -> str:
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:
-    """0.9; where RPL ends lower, nine tenths of its end; for returns, PETS' own."""
+    """0.9; where RPL ends lower, nine tenths of its end; for returns, a planner's."""
     if rpl.final is None:
         return None
-    if rpl.quantity == "return":
-        return _summary(results, rpl.cell.task, "pets").final
+    if rpl.metric == "return":
+        planner = planner_of(rpl.cell.task)
+        return None if planner is None else results.summary(planner).final
     return LEVEL if rpl.final >= LEVEL else round(0.9 * rpl.final, 2)
 
 
@@ -94,7 +93,7 @@ def _mean_steps(s: Summary, level: float | None) -> float | None:
     """Mean steps to a level, charged ones included; None unless every seed reaches it."""
     if level is None or not s.runs:
         return None
-    reached = [steps_to(run, level, s.quantity) for run in s.runs]
+    reached = [run.steps_to(level, s.metric) for run in s.runs]
     found = [steps for steps in reached if steps is not None]
     return sum(found) / len(found) if len(found) == len(reached) else None
 
@@ -106,7 +105,7 @@ def _reach(s: Summary, level: float | None, steps: float | None) -> str:
         return number(None)
     if steps is not None:
         return format_steps(round(steps, -3))
-    late = sum(steps_to(run, level, s.quantity) is None for run in s.runs)
+    late = sum(run.steps_to(level, s.metric) is None for run in s.runs)
     some = f" by {late} of {len(s.runs)}" if late < len(s.runs) else ""
     return f"not within {format_steps(s.cell.steps)}{some}"
 
@@ -142,7 +141,7 @@ def _picture(ablation: Ablation, pictures: str) -> str:
 
 def _section(results: Results, ablation: Ablation, pictures: str) -> str:
     entries = _entries(results, ablation)
-    quantity = quantity_of(ablation.reference.task)
+    metric = metric_of(ablation.reference.task)
     rows = [
         [
             label,
@@ -152,7 +151,7 @@ def _section(results: Results, ablation: Ablation, pictures: str) -> str:
         for label, words, cell, runs in entries
     ]
     header = (
-        *("variant", "changed", "seeds", f"{quantity} at {format_steps(ablation.steps)}"),
+        *("variant", "changed", "seeds", f"{metric} at {format_steps(ablation.steps)}"),
         *("area", "lowest after burn-in", f"steps to {LEVEL}"),
     )
     return (

@@ -1,7 +1,5 @@
 """Everything that ``rpl paper plot`` writes, from the results alone."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping
 from pathlib import Path
 

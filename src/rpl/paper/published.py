@@ -1,7 +1,5 @@
 """What the paper reports (sections V-E and figures 3, 4, read off where only drawn)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

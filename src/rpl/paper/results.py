@@ -1,13 +1,12 @@
 """The results that there are, by cell of the matrix."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 from pathlib import Path
 
 from rpl.paper.folders import KEPT
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.statistics import Summary, summarise
+from rpl.registry.catalog import METHODS
 from rpl.viz.curves import RunData, read_run
 
 FIGURE_TASKS = {
@@ -18,12 +17,7 @@ TASKS = tuple(task for tasks in FIGURE_TASKS.values() for task in tasks)
 
 
 class Results:
-    """Reads rows of results once.
-
-    Args:
-        folder: the folder of results.
-        left_out: rows that do not count.
-    """
+    """Reads the rows of a folder of results once; rows ``left_out`` do not count."""
 
     def __init__(self, folder: Path, left_out: Container[Path] = ()) -> None:
         self.folder = folder
@@ -54,6 +48,12 @@ class Results:
             if cell is not None and self.runs(cell):
                 return self.summary(cell).initial
         return None
+
+
+def planner_of(task: str) -> Cell | None:
+    """A task's cell of a planner."""
+    cells = (cell for cell in MATRIX if cell.task == task and METHODS[cell.method].plans)
+    return next(cells, None)
 
 
 def cell_of(task: str, label: str) -> Cell | None:

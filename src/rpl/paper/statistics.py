@@ -1,16 +1,15 @@
 """Numbers that sum up a cell of runs: where it ended, how soon, and how sure that is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import stats
 
-from rpl.paper.matrix import RETURN_TASKS, Cell
+from rpl.paper.matrix import Cell
+from rpl.registry.catalog import METHODS, TASKS
 from rpl.rollout.evaluate import Interval, Outcome
-from rpl.viz.run_data import LEVEL, PLANNER, RunData
+from rpl.viz.run_data import LEVEL, RunData
 
 RESAMPLES = 2000
 
@@ -43,55 +42,44 @@ class Summary:
     """The lowest evaluation after burn-in of any seed."""
 
     @property
-    def quantity(self) -> str:
+    def metric(self) -> str:
         """``success`` or ``return``."""
-        return quantity_of(self.cell.task)
+        return metric_of(self.cell.task)
 
 
-def quantity_of(task: str) -> str:
+def metric_of(task: str) -> str:
     """What a task is judged by."""
-    return "return" if task in RETURN_TASKS else "success"
+    return TASKS[task].metric
 
 
 def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
-    """The numbers of one cell.
-
-    Args:
-        cell: the cell.
-        runs: its finished runs.
-        horizon: environment steps over which the area is taken.
-    """
+    """A cell in numbers, from its finished runs; areas are over ``horizon`` environment steps."""
     if not runs:
         return Summary(cell, ())
-    quantity = quantity_of(cell.task)
-    if cell.method == PLANNER:
+    metric = metric_of(cell.task)
+    if METHODS[cell.method].plans:
         levels = np.array([run.last_trials for run in runs])
         return Summary(cell, runs, final=float(levels.mean()), middle=float(levels.mean()))
-    final = np.array([run.columns[f"policy_{quantity}"][-1] for run in runs])
-    initial = np.array([run.columns[f"controller_{quantity}"][-1] for run in runs])
+    final = np.array([run.columns[f"policy_{metric}"][-1] for run in runs])
+    initial = np.array([run.columns[f"controller_{metric}"][-1] for run in runs])
     middle, middle_interval = interquartile_mean([final])
-    reached = [steps for run in runs if (steps := steps_to(run, LEVEL, quantity)) is not None]
-    areas = [mean_until(run, f"policy_{quantity}", horizon) for run in runs]
+    reached = [steps for run in runs if (steps := run.steps_to(LEVEL, metric)) is not None]
+    areas = [mean_until(run, f"policy_{metric}", horizon) for run in runs]
     whole = [area for area in areas if area is not None]
     return Summary(
         cell,
         runs,
         float(initial.mean()),
-        _pooled_interval(runs, initial, quantity),
+        _pooled_interval(runs, initial, metric),
         float(final.mean()),
-        _pooled_interval(runs, final, quantity) or _interval_of_returns(runs, final),
+        _pooled_interval(runs, final, metric) or _interval_of_returns(runs, final),
         middle,
         middle_interval,
-        float(np.mean(reached)) if reached and quantity == "success" else None,
+        float(np.mean(reached)) if reached and metric == "success" else None,
         len(reached),
         float(np.mean(whole)) if len(whole) == len(runs) else None,
-        _lowest(runs, f"policy_{quantity}"),
+        _lowest(runs, f"policy_{metric}"),
     )
-
-
-def steps_to(run: RunData, level: float, quantity: str) -> float | None:
-    """Steps at which the last three evaluations first average a level."""
-    return run.steps_to(level, f"policy_{quantity}")
 
 
 def mean_until(run: RunData, column: str, steps: float) -> float | None:
@@ -131,9 +119,9 @@ def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | 
     return value, (float(interval.low), float(interval.high))
 
 
-def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, quantity: str) -> Interval | None:
+def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, metric: str) -> Interval | None:
     """Wilson, over the episodes of all seeds; None for returns."""
-    if quantity != "success":
+    if metric != "success":
         return None
     counts = np.array([run.columns["evaluation_episodes"][-1] for run in runs])
     success = np.arange(counts.sum()) < np.rint(rates * counts).sum()

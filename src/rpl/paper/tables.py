@@ -1,17 +1,15 @@
 """The paper's table as Markdown and CSV, with the paper's numbers beside ours."""
 
-from __future__ import annotations
-
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
 from rpl.paper.results import TASKS, Results, cell_of
-from rpl.paper.statistics import Interval, Summary, interquartile_mean, quantity_of
+from rpl.paper.statistics import Interval, Summary, interquartile_mean, metric_of
 from rpl.viz.run_data import LEVEL, format_steps
 
 MISSING = "missing"
@@ -27,34 +25,18 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def full_table(results: Results) -> str:
     """Every cell of the matrix."""
-    header = (
-        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
-        *(f"steps to {LEVEL}", "area", "lowest after burn-in", "interquartile mean", "paper"),
-    )
-    return markdown(header, [_full_row(s) for s in summaries(results)])
-
-
-def _full_row(s: Summary) -> list[str]:
-    return [
-        *(s.cell.task, s.cell.label, f"{len(s.runs)}/{s.cell.seeds}", format_steps(s.cell.steps)),
-        number(s.initial),
-        final(s),
-        steps_to_level(s),
-        number(s.area),
-        number(s.lowest),
-        with_interval(s.middle, s.middle_interval),
-        published(s),
-    ]
+    return _table(summaries(results), list(COLUMNS))
 
 
 def results_table(results: Results) -> str:
     """The paper's methods on each task, without variants, in the columns that it has too."""
-    header = (
-        *("task", "method", "seeds", "steps", "controller", "policy in the end [95 %]"),
-        *(f"steps to {LEVEL}", "paper"),
-    )
-    rows = [_full_row(s) for s in summaries(results) if not s.cell.variant]
-    return markdown(header, [[*row[: len(header) - 1], row[-1]] for row in rows])
+    ours = ("area", "lowest after burn-in", "interquartile mean")
+    columns = [name for name in COLUMNS if name not in ours]
+    return _table([s for s in summaries(results) if not s.cell.variant], columns)
+
+
+def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
+    return markdown(columns, [[COLUMNS[name](s) for name in columns] for s in rows])
 
 
 def readme_table(results: Results) -> str:
@@ -76,7 +58,7 @@ def across_tasks(results: Results) -> str:
     cells = {
         task: [cell for label in COMPARED if (cell := cell_of(task, label))]
         for task in TASKS
-        if quantity_of(task) == "success"
+        if metric_of(task) == "success"
     }
     common = [task for task, row in cells.items() if all(map(results.runs, row))]
     if not common:
@@ -113,7 +95,7 @@ def _csv_row(s: Summary) -> dict[str, object]:
         "policy_low": low,
         "policy_high": high,
         f"steps_to_{LEVEL}": s.steps_to_level,
-        "seeds_that_reach_it": s.reached if s.runs and s.quantity == "success" else None,
+        "seeds_that_reach_it": s.reached if s.runs and s.metric == "success" else None,
         "area": s.area,
         "lowest_after_burn_in": s.lowest,
         "interquartile_mean": s.middle,
@@ -127,7 +109,7 @@ def _csv_row(s: Summary) -> dict[str, object]:
         "task": s.cell.task,
         "method": s.cell.label,
         "preset": s.cell.preset,
-        "quantity": s.quantity,
+        "quantity": s.metric,
         "seeds": len(s.runs),
         "steps": s.cell.steps,
         **{name: "" if value is None else f"{value:.6g}" for name, value in values.items()},
@@ -152,7 +134,7 @@ def published(s: Summary) -> str:
 
 def steps_to_level(s: Summary) -> str:
     """The mean over the seeds that reach it, and how many do not."""
-    if not s.runs or s.quantity != "success":
+    if not s.runs or s.metric != "success":
         return NOTHING
     if s.steps_to_level is None:
         return "never"
@@ -177,3 +159,19 @@ def with_interval(value: float | None, interval: Interval | None) -> str:
     if value is None or interval is None:
         return number(value)
     return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
+
+
+COLUMNS: dict[str, Callable[[Summary], str]] = {
+    "task": lambda s: s.cell.task,
+    "method": lambda s: s.cell.label,
+    "seeds": lambda s: f"{len(s.runs)}/{s.cell.seeds}",
+    "steps": lambda s: format_steps(s.cell.steps),
+    "controller": lambda s: number(s.initial),
+    "policy in the end [95 %]": final,
+    f"steps to {LEVEL}": steps_to_level,
+    "area": lambda s: number(s.area),
+    "lowest after burn-in": lambda s: number(s.lowest),
+    "interquartile mean": lambda s: with_interval(s.middle, s.middle_interval),
+    "paper": published,
+}
+"""What a table says of a cell."""

@@ -4,8 +4,6 @@ The process ends itself, after its cycle and with everything saved, as soon as n
 the other end of its standard input: whoever started it may be stopped or killed at any time.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -54,9 +52,7 @@ class JobOutcome:
 def run_job(job: Job, stopped: Callable[[], bool] = lambda: False) -> JobOutcome:
     """Makes a run, or continues it, and returns what it left behind.
 
-    Args:
-        job: the run.
-        stopped: asked now and then; when true the run saves and leaves.
+    ``stopped`` is asked now and then; when it is true the run saves and leaves.
     """
     try:
         return _run(job, Path(job.root) / job.folder, stopped)

@@ -5,8 +5,6 @@ change; each is trained on its own bootstrap of the data, so that where there is
 it the networks disagree.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -115,13 +113,8 @@ def loss(ensemble: Ensemble, x: Array, target: Array, config: ModelConfig) -> Ar
     """The networks' summed Gaussian likelihoods, weight decay, and the price of wide bounds.
 
     sum over networks of mean((mu - y)^2 / sigma^2 + log sigma^2), plus
-    sum over layers of decay / 2 |W|^2, plus penalty * sum(max - min log-variance).
-
-    Args:
-        ensemble: the networks.
-        x: (networks, n, inputs)
-        target: (networks, n, outputs), the changes observed.
-        config: the weights of the terms.
+    sum over layers of decay / 2 |W|^2, plus penalty * sum(max - min log-variance), for inputs
+    ``x`` (networks, n, inputs) and the changes observed, ``target`` (networks, n, outputs).
     """
     mean, log_variance = ensemble(x)
     error = jnp.square(mean - target) * jnp.exp(-log_variance) + log_variance

@@ -5,8 +5,6 @@ of actions, ``expected_cost`` follows particles through the model and prices the
 ``PETS`` plans anew in every step, as a controller.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -4,8 +4,6 @@ The first trial is random. A trial is one episode; after each the model is train
 transitions so far, and the next trial plans with it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,6 +17,7 @@ from gymnasium.vector import VectorEnv
 from rpl.config import LARGEST_SEED, MOST_THREADS, Limits, PlainValues, check_limits, check_widths
 from rpl.controllers.contract import ControllerPolicy
 from rpl.errors import InvalidValue, above_0, at_least_0, check_settings
+from rpl.observations import OBSERVATION, Seen, width_of
 from rpl.pets import dynamics
 from rpl.pets.dynamics import Model, ModelConfig
 from rpl.pets.planner import (
@@ -141,6 +140,11 @@ class PETSProblem:
     horizon: int
     """T, the most steps of an episode."""
 
+    @property
+    def action_size(self) -> int:
+        """Numbers of an action."""
+        return width_of(self.task.single_action_space)
+
 
 class PETSState(eqx.Module):
     """The model, and all episodes it was learned from; arrays of the size of the whole run."""
@@ -186,8 +190,8 @@ class TrialObserver(Protocol):
 
 def create_state(config: PETSConfig, problem: PETSProblem) -> PETSState:
     """The state before the first trial; also what a checkpoint is read into."""
-    observation_size, action_size = _sizes(problem.task)
-    episodes = config.trials + 1
+    observation_size = Seen.of(problem.task.single_observation_space).sizes[OBSERVATION]
+    action_size, episodes = problem.action_size, config.trials + 1
     return PETSState(
         dynamics.create(jax.random.key(config.seed), observation_size, action_size, config.model),
         np.zeros((episodes, problem.horizon + 1, observation_size), np.float32),
@@ -208,16 +212,8 @@ def train_pets(
     """Runs the trials that are left, or until ``interrupted``; each leaves a row and a checkpoint.
 
     All randomness comes from (seed, trial) alone, so that a resumed run goes on as if it
-    had not been stopped.
-
-    Args:
-        config: the run's settings.
-        problem: what is to be controlled.
-        state: from ``create_state`` or a checkpoint.
-        progress: updated on the way.
-        keeper: where rows and checkpoints go.
-        observer: told of every step and trial.
-        interrupted: asked between trials.
+    had not been stopped. ``state`` is from ``create_state`` or a checkpoint; ``progress`` is
+    updated on the way, and ``interrupted`` is asked between trials.
     """
     while progress.trial <= config.trials and not interrupted():
         started = time.perf_counter()
@@ -309,18 +305,11 @@ def trial_policy(
         planner = config.planner_in(trial)
         pets = make_pets(replace(config, planner=planner), problem, state, seed)
         return ControllerPolicy(pets, pets.action_size)
-    _, action_size = _sizes(problem.task)
-    return ControllerPolicy(lambda observation: generator.uniform(-1.0, 1.0, shape), action_size)
+    size = problem.action_size
+    return ControllerPolicy(lambda observation: generator.uniform(-1.0, 1.0, shape), size)
 
 
 def make_pets(config: PETSConfig, problem: PETSProblem, state: PETSState, seed: int) -> PETS:
     """The controller that was learned, for any number of environments."""
-    _, action_size = _sizes(problem.task)
-    return PETS(state.model.ensemble, problem.cost, action_size, config.planner, seed)
-
-
-def _sizes(task: VectorEnv) -> tuple[int, int]:
-    """Widths of observation and action."""
-    space: Any = task.single_observation_space
-    part = space["observation"] if hasattr(space, "spaces") else space
-    return part.shape[0], task.single_action_space.shape[0]  # type: ignore[index]
+    ensemble, size = state.model.ensemble, problem.action_size
+    return PETS(ensemble, problem.cost, size, config.planner, seed)

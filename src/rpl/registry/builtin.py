@@ -73,12 +73,7 @@ def make_problem(
 
 
 def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
-    """Builds what a run of a learner learns.
-
-    Args:
-        spec: its settings.
-        render_mode: of the evaluation task.
-    """
+    """Builds what a run of a learner learns; its evaluations draw by ``render_mode``."""
     config, options, name = spec.config, spec.task.options, spec.controller.source
     residual, entry = spec.row.residual, spec.task.entry
     assert isinstance(config, Config)
@@ -107,7 +102,7 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
         rules=GoalRules(bare.compute_reward),
         residual=config.residual if residual else None,
         value_bounds=entry.value_bounds,
-        judged_by=entry.judged_by,
+        metric=entry.metric,
         frames=options.frames if isinstance(options, HookOptions) else 1,
     )
 

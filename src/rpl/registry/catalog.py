@@ -17,7 +17,7 @@ from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
 from rpl.errors import UsageError
 from rpl.presets import PRESETS, PUBLISHED, Preset
-from rpl.problem import JudgedBy
+from rpl.problem import Metric
 from rpl.registry.names import EnvironmentOptions, is_custom_controller, is_user_task
 from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, HookOptions, make_hook_task
 from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
@@ -46,7 +46,7 @@ class TaskEntry:
     horizon: int
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
-    judged_by: JudgedBy = "success"
+    metric: Metric = "success"
     """Which outcome of an episode says how good it was."""
 
     @property
@@ -151,7 +151,7 @@ TASKS: dict[str, TaskEntry] = {
         "cached-pets",
         150,
         value_bounds=(-math.inf, 0.0),
-        judged_by="return",
+        metric="return",
     ),
 }
 

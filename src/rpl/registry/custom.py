@@ -58,7 +58,7 @@ def user_problem(
         baseline="doing nothing" if controller is None else "controller",
         residual=config.residual if residual else None,
     )
-    problem.judged_by = _judged_by(options, problem, bare)
+    problem.metric = _metric(options, problem, bare)
     return problem
 
 
@@ -66,10 +66,10 @@ def _acting(controller: Any, task: GymnasiumTask) -> Controller:
     return custom_controller(idle(task) if controller is None else controller, task)
 
 
-def _judged_by(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:
+def _metric(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:
     """Success if the environment reports it, in an episode of the controller, else the return."""
-    if options.judged_by != "auto":
-        return options.judged_by
+    if options.metric != "auto":
+        return options.metric
     seeds = evaluation_seeds(0, bare.num_envs)
     collect(bare, problem.level(), seeds, problem.horizon)
     return "success" if bare.reports_success else "return"

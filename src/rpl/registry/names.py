@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import gymnasium
+import tyro
 
 from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
@@ -29,8 +30,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE = ".npz"
 MOST_PROCESSES = 1024
-Judge = Literal["auto", "success", "return"]
-JUDGES = get_args(Judge)
+METRICS = ("auto", "success", "return")
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 
 
@@ -47,7 +47,9 @@ class EnvironmentOptions(PlainValues):
     processes: int = 1
     """Environments at once, each in a process of its own; 1 keeps all in this process. The episodes
     of a cycle are filled up to a multiple, so that another number is another run."""
-    judged_by: Judge = "auto"
+    metric: Annotated[
+        Literal["auto", "success", "return"], tyro.conf.arg(aliases=["--task.judged-by"])
+    ] = "auto"
     """What makes a policy good; auto: success, if the environment reports it, else the return."""
     reward_bounds: tuple[float, float] | None = None
     """The least and the greatest reward of a step, if known: values are then kept possible."""
@@ -58,10 +60,8 @@ class EnvironmentOptions(PlainValues):
         Raises:
             ValueError: naming the option and what it may be.
         """
-        if self.judged_by not in JUDGES:
-            raise InvalidValue(
-                f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
-            )
+        if self.metric not in METRICS:
+            raise InvalidValue(f"metric is '{self.metric}': choose one of {', '.join(METRICS)}")
         super().__post_init__()
         counts = {"max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")

@@ -21,6 +21,8 @@ FORMAT = 2
 MARK = {"written_by": "rpl"}
 """In every ``config.json`` of format 2 on: nothing is ever changed in a folder without it."""
 SETTINGS = ("config", "task_options", "controller_options")
+NEW_NAMES = {"judged_by": "metric"}
+"""Settings that had another name before; both are read."""
 LOCK_SECONDS = 0.5  # whoever looks whether a run is in use holds its lock for a moment
 LARGEST_RECORD = 2**24  # bytes
 KINDS: dict[str, tuple[type, ...]] = {
@@ -38,6 +40,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "versions": (dict,),
     "commit": (str, type(None)),
     "judged_by": (str,),
+    "metric": (str,),
     "charged_steps": (int,),
 }
 """What a record's entries are, where it has them."""
@@ -76,7 +79,7 @@ def migrated(record: Record, path: Path) -> Record:
         learner = "sac" if settings.pop("stochastic", False) else record.get("learner", "ddpg")
         settings = {"algorithm": learner} | settings
         record = record | {"learner": learner, "config": config | {"learner": settings}}
-    return _before_the_gate(record) | {"format": FORMAT}
+    return _renamed(_before_the_gate(record)) | {"format": FORMAT}
 
 
 def _before_the_gate(record: Record) -> Record:
@@ -90,6 +93,13 @@ def _before_the_gate(record: Record) -> Record:
     if learner.get("algorithm") == "sac":  # it always went by the least of its critics
         config = config | {"learner": learner | {"aggregate": "least"}}
     return record | {"config": config}
+
+
+def _renamed(record: Record) -> Record:
+    return {
+        NEW_NAMES.get(name, name): _renamed(value) if isinstance(value, dict) else value
+        for name, value in record.items()
+    }
 
 
 def _check_kinds(record: Record, path: Path) -> None:

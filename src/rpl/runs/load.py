@@ -257,8 +257,8 @@ def _for_playing(task: TaskSpec, record: Record) -> TaskSpec:
     options = task.options
     if not isinstance(options, EnvironmentOptions):
         return task
-    judge = record.get("judged_by", "success") if options.judged_by == "auto" else options.judged_by
-    return replace(task, options=replace(options, processes=1, judged_by=judge))
+    metric = record.get("metric", "success") if options.metric == "auto" else options.metric
+    return replace(task, options=replace(options, processes=1, metric=metric))
 
 
 def load_policy(

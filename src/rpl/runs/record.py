@@ -104,8 +104,8 @@ def facts_of(problem: Problem, config: Config) -> Record:
     controller cost, which are charged to whoever acts with it.
     """
     facts: Record = {}
-    if problem.judged_by == "return":
-        facts["judged_by"] = "return"
+    if problem.metric == "return":
+        facts["metric"] = "return"
     acts = problem.adds or config.exploration.expert > 0.0
     if acts and problem.charged_steps:
         facts["charged_steps"] = problem.charged_steps

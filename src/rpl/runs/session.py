@@ -98,7 +98,7 @@ class LearnerTraining:
         config, problem = self.config, self.problem
         if self.steps < config.steps:
             self.progress.verdict = None  # a run that goes on is judged again
-        judged = problem.judged_by, problem.baseline
+        judged = problem.metric, problem.baseline
         with Display(console, config.steps, *judged) as display:
             learned = self.state, self.replay, self.progress
             self.state = train(config, problem, *learned, run, display, interrupted)
@@ -144,7 +144,7 @@ class PlannerTraining:
     def __init__(self, spec: RunSpec) -> None:
         assert isinstance(spec.config, PETSConfig)
         self.config, self.problem = spec.config, pets_problem(spec.task)
-        self.facts: Record = {"judged_by": "return"}
+        self.facts: Record = {"metric": "return"}
 
     def open(self, run: RunFolder) -> None:
         self.state, self.progress = create_state(self.config, self.problem), PETSProgress()

@@ -4,8 +4,6 @@
 the task's variations (``physics="lean"``, ``friction=...``, ``noise=...``) as keywords.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any

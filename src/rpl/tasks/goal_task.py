@@ -1,7 +1,5 @@
 """Goal-reaching MuJoCo tasks, many simulations stepped together."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What all tasks share of Gymnasium's vector interface: its types, seeds and actions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypedDict
 

@@ -1,7 +1,5 @@
 """Batched kinematics that MuJoCo's bound fields do not give directly."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 from mujoco.batch import Batch

@@ -1,7 +1,5 @@
 """Names for the parts of a flat observation."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

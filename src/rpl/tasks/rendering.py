@@ -1,7 +1,5 @@
 """Pictures of a MuJoCo scene, in a window or without a screen."""
 
-from __future__ import annotations
-
 import ctypes.util
 import os
 import threading
@@ -30,12 +28,8 @@ def choose_gl_backend() -> None:
     if given not in BACKENDS or (library and not ctypes.util.find_library(library)):
         UNKNOWN_BACKEND = os.environ.pop("MUJOCO_GL")
     if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        if ctypes.util.find_library("EGL"):
-            os.environ.setdefault("MUJOCO_GL", "egl")
-        elif ctypes.util.find_library("OSMesa"):
-            os.environ.setdefault("MUJOCO_GL", "osmesa")
-        else:
-            os.environ.setdefault("MUJOCO_GL", "disable")
+        found = (name for name in ("EGL", "OSMesa") if ctypes.util.find_library(name))
+        os.environ.setdefault("MUJOCO_GL", next(found, "disable").lower())
 
 
 choose_gl_backend()
@@ -84,7 +78,7 @@ class SceneRenderer:
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
         camera.place(self._camera)
-        self._renderer: mujoco.Renderer | None = None
+        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
         self._viewer = None
         self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
         self._viewer_threads: set[threading.Thread] = set()
@@ -94,13 +88,13 @@ class SceneRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int] = FRAME_SIZE
     ) -> np.ndarray:
         """A picture, (height, width, 3) uint8."""
-        if self._renderer is None or (self._renderer.height, self._renderer.width) != size:
-            self._close_renderer()
-            self._renderer = _renderer(model, *size)
-        # The renderer keeps its GL buffers; only the numbers of the model differ between scenes.
-        self._renderer._model = model
-        self._renderer.update_scene(data, self._camera)
-        return self._renderer.render()
+        if size not in self._renderers:
+            self._renderers[size] = _renderer(model, *size)
+        renderer = self._renderers[size]
+        # It keeps its GL buffers; only the numbers of the model differ between scenes.
+        renderer._model = model
+        renderer.update_scene(data, self._camera)
+        return renderer.render()
 
     def show(self, model: mujoco.MjModel, data: mujoco.MjData, fps: float) -> None:
         """Shows the scene in a window, and waits so that scenes follow in real time."""
@@ -130,14 +124,10 @@ class SceneRenderer:
         time.sleep(max(self._due - time.monotonic(), 0.0))
         self._due = time.monotonic() + 1.0 / fps
 
-    def _close_renderer(self) -> None:
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-
     def close(self) -> None:
-        """Frees the drawing context and closes the window."""
-        self._close_renderer()
+        """Frees the drawing contexts and closes the window."""
+        while self._renderers:
+            self._renderers.popitem()[1].close()
         if self._viewer is not None:
             self._viewer.close()
             # The window's thread must be gone before the interpreter is: it would crash.

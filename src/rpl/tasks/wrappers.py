@@ -1,7 +1,5 @@
 """Around a task: a history of observations, and a single environment."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -16,16 +14,12 @@ from rpl.tasks.interface import Info, Observation, Seed
 
 
 class History(VectorWrapper):
-    """A task that observes its last ``frames`` observations, against noise (paper, IV-C and V-C).
+    """A goal task that observes its last ``frames`` observations, against noise (paper, IV-C, V-C).
 
     ``observation`` becomes ``(num_envs, frames * size)``; goals and all else stay as they are.
     Since the newest frame comes first, the task's layout still names its parts, and controllers
     see what they saw without the history. Before there are enough frames, the episode's first
     one stands for those that are missing.
-
-    Args:
-        task: a goal-reaching vector environment without autoreset.
-        frames: number of observations, 1 or more.
     """
 
     def __init__(self, task: VectorEnv, frames: int) -> None:
@@ -76,9 +70,7 @@ class History(VectorWrapper):
 class SingleTask(gymnasium.Env):
     """A batched task with one simulation, seen through Gymnasium's goal-environment interface.
 
-    Args:
-        task: a task with ``num_envs == 1``. Its own horizon is left to Gymnasium's
-            ``TimeLimit``, which ``gymnasium.make`` adds.
+    Its own horizon is left to Gymnasium's ``TimeLimit``, which ``gymnasium.make`` adds.
     """
 
     def __init__(self, task: GoalTask) -> None:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rpl.problem import JudgedBy
+from rpl.problem import Metric
 from rpl.training.console import say
 from rpl.training.progress import Progress as RunProgress
 
@@ -27,7 +27,7 @@ class Display:
     Args:
         console: where it goes.
         steps: environment steps of the whole run.
-        judged_by: the outcome that says how good a policy is.
+        metric: the outcome that says how good a policy is.
         baseline: whose level stands beside the policy's.
         trials: of a planner's run; what else a run reports are evaluations.
     """
@@ -36,12 +36,12 @@ class Display:
         self,
         console: Console,
         steps: int,
-        judged_by: JudgedBy = "success",
+        metric: Metric = "success",
         baseline: str = "controller",
         trials: int = 0,
     ) -> None:
         self._console, self._steps, self._trials = console, steps, trials
-        self._judged_by: JudgedBy = judged_by
+        self._metric: Metric = metric
         self._baseline = baseline
         self._speed = Speed()
         self._numbers: dict[str, str] = {}
@@ -62,7 +62,7 @@ class Display:
 
     def on_cycle(self, progress: RunProgress, metrics: Mapping[str, float]) -> None:
         """Shows where a learner's run stands, and the cycle's numbers."""
-        exploring = metrics.get(f"exploring_{self._judged_by}", 0.0)
+        exploring = metrics.get(f"exploring_{self._metric}", 0.0)
         self._numbers |= {"exploring": f"{exploring:.2f}"}
         self._numbers |= {
             name.replace("_", " "): f"{metrics[name]:.3f}" for name in NUMBERS if name in metrics
@@ -103,9 +103,9 @@ class Display:
     def on_evaluation(self, row: Mapping[str, Any]) -> None:
         """Prints an evaluation."""
         self._bar.update(self._task, description="training")
-        self.on_note(evaluation_line(row, self._judged_by, self._baseline))
+        self.on_note(evaluation_line(row, self._metric, self._baseline))
         if self._live:
-            policy, controller = (f"{who}_{self._judged_by}" for who in ("policy", "controller"))
+            policy, controller = (f"{who}_{self._metric}" for who in ("policy", "controller"))
             levels = {
                 "policy": f"[bold green]{row[policy]:.2f}[/]",
                 self._baseline: f"{row[controller]:.2f}",
@@ -166,11 +166,11 @@ class Speed:
         return max(0, steps) / self.value if self.value > 0 else None
 
 
-def evaluation_line(row: Mapping[str, Any], judged_by: JudgedBy, baseline: str) -> str:
+def evaluation_line(row: Mapping[str, Any], metric: Metric, baseline: str) -> str:
     """An evaluation in one line."""
     names = ("policy_{}", "policy_{}_low", "policy_{}_high", "controller_{}")
-    policy, low, high, controller = (row[name.format(judged_by)] for name in names)
-    fine, coarse = (".3f", ".2f") if judged_by == "success" else (".2f", ".1f")
+    policy, low, high, controller = (row[name.format(metric)] for name in names)
+    fine, coarse = (".3f", ".2f") if metric == "success" else (".2f", ".1f")
     return (
         f"{row['environment_steps']:>9,} steps: policy {policy:{fine}} "
         f"[{low:{coarse}}, {high:{coarse}}], {baseline} {controller:{fine}} "

@@ -14,7 +14,7 @@ from rpl.training.progress import Progress
 
 def is_best(problem: Problem, progress: Progress, policy: Outcome) -> bool:
     """Whether no earlier policy of the run was better."""
-    if problem.judged_by == "return":
+    if problem.metric == "return":
         return policy.mean_return >= progress.best_return
     earlier = (progress.best_success, progress.best_return)
     return (policy.success_rate, policy.mean_return) >= earlier
@@ -25,7 +25,7 @@ def exploring_metrics(problem: Problem, episodes: Episodes) -> dict[str, float]:
     if not len(episodes):
         return {}
     metrics = {"exploring_success": float(episodes.success.mean())}
-    if problem.judged_by == "return":
+    if problem.metric == "return":
         metrics["exploring_return"] = float(episodes.returns.mean())
     return metrics
 
@@ -68,7 +68,7 @@ def metrics_row(
         "evaluation_episodes": len(policy.success),
         "steps_per_second": round(speed, 1),
     }
-    if problem.judged_by == "return":
+    if problem.metric == "return":
         row["policy_return_low"], row["policy_return_high"] = policy.return_interval
         row["exploring_return"] = means.get("exploring_return")
     return row

@@ -30,10 +30,10 @@ def judge_best(config: Config, problem: Problem, best: LearnerState, observer: O
     policy = judged("the best policy", GreedyPolicy(best, problem), problem.base())
     controller = judged(problem.baseline, problem.level())
     difference = paired_difference(policy, controller)
-    interval: Any = difference[f"{problem.judged_by}_interval"]
+    interval: Any = difference[f"{problem.metric}_interval"]
     return {
         "verdict": verdict(interval, len(seeds)),
-        "metric": problem.judged_by,
+        "metric": problem.metric,
         "episodes": len(seeds),
         "policy": policy.summary(),
         "controller": controller.summary(),

@@ -1,7 +1,5 @@
 """Success by kind of object as bars: where a policy generalises and where it does not."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,7 @@ PANEL_WIDTH, ROW_HEIGHT, MARGIN = 4.6, 0.2, 1.3  # inches
 def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
     """Draws a panel for each split, a row for each kind of object, the best on top.
 
-    Args:
-        splits: what ``rpl eval --json`` has under ``splits``.
-        path: the picture to write; the suffix decides the format.
+    ``splits`` is what ``rpl eval --json`` calls so; the path's suffix decides the format.
     """
     with rc_context(PLAIN_TEXT), whole_file(path) as beside:
         _figure_of(splits).savefig(beside)

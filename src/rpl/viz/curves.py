@@ -1,7 +1,5 @@
 """Learning curves and their summary, from run folders alone (the paper's figure 3)."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re
@@ -16,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.errors import whole_file
-from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, format_steps, read_run
+from rpl.viz.run_data import LAST_TRIALS, RunData, format_steps, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -79,25 +77,25 @@ def _figure_of(runs: Sequence[RunData]) -> Figure:
 
 def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:
     """One panel: the curves of one task's methods."""
-    quantity = judged_quantity(runs)
-    planners = [run for run in runs if run.method == PLANNER]
-    learners = [run for run in runs if run.method != PLANNER]
+    metric = metric_of_runs(runs)
+    planners = [run for run in runs if run.plans]
+    learners = [run for run in runs if not run.plans]
     if learners:
-        _draw_learners(axes, learners, quantity)
+        _draw_learners(axes, learners, metric)
     if planners:
         _draw_planners(axes, planners)
     names = {run.controller for run in learners} or {"no controller"}
-    label_axes(axes, f"{task} ({', '.join(sorted(names))})", quantity, 12)
+    label_axes(axes, f"{task} ({', '.join(sorted(names))})", metric, 12)
     axes.set_xlim(0, max(run.steps.max() for run in runs) or 1)
     draw_scale(axes)
 
 
-def label_axes(axes: Axes, title: str, quantity: str, size: float) -> None:
+def label_axes(axes: Axes, title: str, metric: str, size: float) -> None:
     """The title, of ``size`` points, and in letters a point smaller what the axes show."""
     axes.set_title(title, fontsize=size)
     axes.set_xlabel("environment steps", fontsize=size - 1)
-    axes.set_ylabel("success rate" if quantity == "success" else "return", fontsize=size - 1)
-    if quantity == "success":
+    axes.set_ylabel("success rate" if metric == "success" else "return", fontsize=size - 1)
+    if metric == "success":
         axes.set_ylim(-0.02, 1.02)
 
 
@@ -112,14 +110,14 @@ def draw_scale(axes: Axes) -> None:
 def draw_curve(
     axes: Axes,
     runs: Sequence[RunData],
-    quantity: str,
+    metric: str,
     label: str,
     colour: str,
     width: float,
     style: str = "-",
 ) -> None:
     """The mean of some runs over the steps, in points' width, and the band about it."""
-    steps, middle, low, high = curve(runs, quantity)
+    steps, middle, low, high = curve(runs, metric)
     axes.plot(steps, middle, color=colour, linestyle=style, linewidth=width, label=label)
     axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
 
@@ -134,7 +132,7 @@ def _draw_planners(axes: Axes, runs: list[RunData]) -> None:
     axes.axhline(level, color=PLANNER_COLOUR, linestyle="--", linewidth=1.5, label=label)
 
 
-def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
+def _draw_learners(axes: Axes, runs: list[RunData], metric: str) -> None:
     by_method: dict[str, list[RunData]] = {}
     for run in runs:
         by_method.setdefault(run.method, []).append(run)
@@ -143,18 +141,18 @@ def _draw_learners(axes: Axes, runs: list[RunData], quantity: str) -> None:
         label, colour = METHODS.get(method) or (method, next(others))
         for i, (variant, seeds) in enumerate(variants(by_method[method])):
             name = f"{label}, {variant}" if variant else label
-            draw_curve(axes, seeds, quantity, name, next(others) if i else colour, 2)
-    _draw_controllers(axes, runs, quantity)
+            draw_curve(axes, seeds, metric, name, next(others) if i else colour, 2)
+    _draw_controllers(axes, runs, metric)
     burn_in = max(run.burn_in_end for run in runs)
     if burn_in > 0:
         begin = max(run.charged_steps for run in runs)
         axes.axvspan(begin, burn_in, color="0.5", alpha=0.15, linewidth=0, label="Burn-in")
 
 
-def _draw_controllers(axes: Axes, runs: list[RunData], quantity: str) -> None:
+def _draw_controllers(axes: Axes, runs: list[RunData], metric: str) -> None:
     levels: dict[str, list[float]] = {}
     for run in runs:
-        levels.setdefault(run.controller, []).append(run.columns[f"controller_{quantity}"][-1])
+        levels.setdefault(run.controller, []).append(run.columns[f"controller_{metric}"][-1])
     styles = itertools.cycle(CONTROLLER_STYLES)
     for (name, values), style in zip(sorted(levels.items()), styles, strict=False):
         label = f"Initial ({'the controller' if len(levels) == 1 else name} alone)"
@@ -224,37 +222,33 @@ def _folder_name(folder: Path) -> str:
     return named or folder.parent.name
 
 
-def judged_quantity(runs: Sequence[RunData]) -> str:
+def metric_of_runs(runs: Sequence[RunData]) -> str:
     """What a task is judged by: its return if it says so or knows no success."""
-    if any(run.judged_by == "return" or run.method == PLANNER for run in runs):
+    if any(run.metric == "return" or run.plans for run in runs):
         return "return"
     judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
     return "success" if any(judged) else "return"
 
 
 def curve(
-    runs: Sequence[RunData], quantity: str
+    runs: Sequence[RunData], metric: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, middle, low and high, each (points,), of one method's runs.
+    """Steps, middle, low and high, each (points,), of the seeds of one method on one task.
 
     Several runs are interpolated at all of their steps that lie within every run: mean
     and one standard deviation either side. A single run has its own intervals.
-
-    Args:
-        runs: the seeds of one method on one task.
-        quantity: ``"success"`` or ``"return"``.
     """
     if len(runs) == 1:
         columns = runs[0].columns
-        middle = columns[f"policy_{quantity}"]
-        low, high = (columns.get(f"policy_{quantity}_{end}", middle) for end in ("low", "high"))
+        middle = columns[f"policy_{metric}"]
+        low, high = (columns.get(f"policy_{metric}_{end}", middle) for end in ("low", "high"))
         return runs[0].steps, middle, low, high
     steps = np.unique(np.concatenate([run.steps for run in runs]))
     first, last = max(run.steps[0] for run in runs), min(run.steps[-1] for run in runs)
     steps = steps[(steps >= first) & (steps <= last)]
-    values = [np.interp(steps, run.steps, run.columns[f"policy_{quantity}"]) for run in runs]
+    values = [np.interp(steps, run.steps, run.columns[f"policy_{metric}"]) for run in runs]
     middle, deviation = np.mean(values, axis=0), np.std(values, axis=0, ddof=1)
     low, high = middle - deviation, middle + deviation
-    if quantity == "success":
+    if metric == "success":
         low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
     return steps, middle, low, high

@@ -1,7 +1,5 @@
 """Films and strips of episodes, controller and policy side by side on the same ones."""
 
-from __future__ import annotations
-
 import errno
 import warnings
 from collections.abc import Iterator, Sequence
@@ -64,7 +62,7 @@ def record(
     horizon: int,
     label: str,
     size: tuple[int, int] = FRAME_SIZE,
-    judged_by: str = "success",
+    metric: str = "success",
 ) -> Recording:
     """Runs one episode and draws every step of it.
 
@@ -75,7 +73,7 @@ def record(
         horizon: the largest number of steps.
         label: who acts, for the caption.
         size: height and width of a frame, pixels.
-        judged_by: ``"success"`` or ``"return"``, what the caption says of the episode's end.
+        metric: ``"success"`` or ``"return"``, what the caption says of the episode's end.
 
     Raises:
         ValueError: if the task has more than one simulation or cannot be drawn.
@@ -96,7 +94,7 @@ def record(
         if np.any(terminated) or np.any(truncated):
             break
     fps = float(task.unwrapped.metadata.get("render_fps") or Recording.fps)
-    return Recording(label, frames, success, earned if judged_by == "return" else None, fps)
+    return Recording(label, frames, success, earned if metric == "return" else None, fps)
 
 
 def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
@@ -145,36 +143,29 @@ def _pictures(episodes: Sequence[Sequence[Recording]]) -> Iterator[np.ndarray]:
 
 def side_by_side(recordings: Sequence[Recording], t: int) -> np.ndarray:
     """The captioned picture of step ``t``, or of the end where an episode is over by then."""
-    return np.asarray(_beside([_captioned(recording, t) for recording in recordings]))
+    return _beside([_captioned(recording, t) for recording in recordings])
 
 
-def _captioned(recording: Recording, t: int) -> Image.Image:
+def _captioned(recording: Recording, t: int) -> np.ndarray:
     last = len(recording.frames) - 1
-    frame = Image.fromarray(recording.frames[min(t, last)])
-    panel = Image.new("RGB", (frame.width, frame.height + BAR), PAPER)
-    panel.paste(frame, (0, 0))
+    frame = recording.frames[min(t, last)]
     said = recording.verdict if t >= last else (f"step {t} of {last}", INK)
-    _write(panel, frame.height, recording.label, said, 17)
-    return panel
+    return np.concatenate([frame, _bar(frame.shape[1], recording.label, said, 17)])
 
 
-def _beside(panels: Sequence[Image.Image]) -> Image.Image:
+def _beside(panels: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures of one height in a row."""
-    width = sum(panel.width + GAP for panel in panels) - GAP
-    picture = Image.new("RGB", (width, panels[0].height), PAPER)
-    left = 0
-    for panel in panels:
-        picture.paste(panel, (left, 0))
-        left += panel.width + GAP
-    return picture
+    gap = np.full((len(panels[0]), GAP, 3), PAPER, np.uint8)
+    return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
 
 
-def _write(picture: Image.Image, top: int, label: str, said: tuple[str, Colour], size: int) -> None:
-    """Fills the bar that begins at ``top``: who acts on the left, how it goes on the right."""
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=size)
-    middle, margin = top + BAR // 2, 10
-    draw.text((margin, middle), label, INK, font, anchor="lm")
-    draw.text((picture.width - margin, middle), said[0], said[1], font, anchor="rm")
+def _bar(width: int, label: str, said: tuple[str, Colour], size: int) -> np.ndarray:
+    """A bar of caption: who acts on the left, how it goes on the right."""
+    bar, font = Image.new("RGB", (width, BAR), PAPER), ImageFont.load_default(size=size)
+    draw, margin = ImageDraw.Draw(bar), 10
+    draw.text((margin, BAR // 2), label, INK, font, anchor="lm")
+    draw.text((width - margin, BAR // 2), said[0], said[1], font, anchor="rm")
+    return np.asarray(bar)
 
 
 def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> None:
@@ -193,10 +184,7 @@ def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> 
     rows = []
     for recording in recordings:
         chosen = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
-        frames = _beside([Image.fromarray(recording.frames[t]) for t in chosen])
-        row = Image.new("RGB", (frames.width, frames.height + BAR), PAPER)
-        row.paste(frames, (0, BAR))
-        _write(row, 0, recording.label, recording.verdict, 22)
-        rows.append(np.asarray(row))
+        frames = _beside([recording.frames[t] for t in chosen])
+        rows += [_bar(frames.shape[1], recording.label, recording.verdict, 22), frames]
     with whole_file(path) as beside:
         Image.fromarray(np.concatenate(rows)).save(beside)

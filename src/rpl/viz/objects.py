@@ -3,8 +3,6 @@
 # MuJoCo ships no type stubs for its compiled names.
 # pyright: reportAttributeAccessIssue=false
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,12 +19,9 @@ TRAINING_COLOUR, HELD_OUT_COLOUR = (0.85, 0.6, 0.3, 1.0), (0.3, 0.5, 0.8, 1.0)
 
 
 def draw_objects(objects: Sequence[RigidObject], path: Path, columns: int = 16) -> None:
-    """Draws the objects to one scale with their names; held-out ones are blue.
+    """Draws the objects to one scale, in order and with their names; held-out ones are blue.
 
-    Args:
-        objects: what to draw, in order.
-        path: the picture to write; the suffix decides the format.
-        columns: objects side by side.
+    The path's suffix decides the format; ``columns`` of them are side by side.
     """
     with rc_context(PLAIN_TEXT), whole_file(path) as beside:
         _sheet(objects, columns).savefig(beside)

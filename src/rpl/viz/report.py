@@ -1,7 +1,5 @@
 """One page on some runs that needs nothing beside it: curves, numbers, films, settings."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,7 @@ from pathlib import Path
 from rpl.errors import whole_file
 from rpl.runs.files import read_config
 from rpl.runs.settings import flat
-from rpl.viz.curves import RunData, draw_curves, judged_quantity, read_run
+from rpl.viz.curves import RunData, draw_curves, metric_of_runs, read_run
 from rpl.viz.run_data import LEVEL, Record, format_steps
 
 STYLE = """
@@ -43,12 +41,7 @@ class Pictures:
 def write_report(
     path: Path, folders: Sequence[Path], pictures: Mapping[Path, Pictures | str]
 ) -> None:
-    """Writes the page.
-
-    Args:
-        path: the page (.html); its folder is made if missing.
-        folders: run folders.
-        pictures: for each folder its film, or a sentence on why there is none.
+    """Writes the page (.html) on some runs, with each one's film or why there is none.
 
     Raises:
         ValueError: if there is no folder, or one is not a run.
@@ -98,16 +91,16 @@ def _numbers(runs: Sequence[RunData]) -> str:
 
 
 def _row(run: RunData) -> list[str]:
-    quantity = judged_quantity([run])
+    metric = metric_of_runs([run])
     last = {name: values[-1] for name, values in run.columns.items()}
-    policy = f"{last[f'policy_{quantity}']:.3f}"
-    if f"policy_{quantity}_low" in last:
-        low, high = last[f"policy_{quantity}_low"], last[f"policy_{quantity}_high"]
+    policy = f"{last[f'policy_{metric}']:.3f}"
+    if f"policy_{metric}_low" in last:
+        low, high = last[f"policy_{metric}_low"], last[f"policy_{metric}_high"]
         policy += f" [{low:.3f}, {high:.3f}]"
     episodes = f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else ""
-    level = run.steps_to(LEVEL) if quantity == "success" else None
+    level = run.steps_to(LEVEL) if metric == "success" else None
     return [
-        *(_name(run), quantity, run.controller, f"{last[f'controller_{quantity}']:.3f}"),
+        *(_name(run), metric, run.controller, f"{last[f'controller_{metric}']:.3f}"),
         *(policy, episodes, format_steps(last["environment_steps"])),
         format_steps(level) if level is not None else "-",
     ]

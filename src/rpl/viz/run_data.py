@@ -1,7 +1,5 @@
 """Run folders as the pictures need them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 
 from rpl.config import Config
 from rpl.errors import UnreadableFile
+from rpl.registry.catalog import METHODS
 from rpl.runs.checkpoint import check_against_checkpoint
 from rpl.runs.files import read_config, read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
@@ -19,7 +18,6 @@ Record = Mapping[str, Any]
 """A run's ``config.json``."""
 LEVEL = 0.9
 """The success rate whose first reaching is reported, as in the paper's figure 3."""
-PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
 SUCCESSES = ("policy_success", "controller_success")  # blank where a task knows none
@@ -47,7 +45,7 @@ class RunData:
     """The columns of metrics.csv, (rows,) float64; NaN where a field is blank."""
     charged_steps: int = 0
     """Environment steps that its controller was learned from."""
-    judged_by: str | None = None
+    metric: str | None = None
     """``"success"`` or ``"return"``; None if the run does not say."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """What its ``config.json`` sets, by dotted names; equal where only the seeds differ."""
@@ -63,6 +61,11 @@ class RunData:
         return self.columns["environment_steps"]
 
     @property
+    def plans(self) -> bool:
+        """Whether it is a planner's, which has trials in place of evaluations."""
+        return _plans(self.method)
+
+    @property
     def last_trials(self) -> float:
         """A planner's level: the mean return of its last whole trials; NaN before the first."""
         earned = self.columns["policy_return"]
@@ -74,13 +77,13 @@ class RunData:
         """Steps at the last evaluation of burn-in; 0 without one."""
         return float(self.steps[self.columns["burning_in"] > 0].max(initial=0.0))
 
-    def steps_to(self, level: float, quantity: str = "policy_success") -> float | None:
+    def steps_to(self, level: float, metric: str = "success") -> float | None:
         """Steps at which the last three evaluations first average ``level``; None if never.
 
         Evaluations in burn-in do not count: they show the controller alone.
         """
         learned = self.columns["burning_in"] == 0.0
-        steps, values = self.steps[learned], self.columns[quantity][learned]
+        steps, values = self.steps[learned], self.columns[f"policy_{metric}"][learned]
         for end in range(JUDGED, len(values) + 1):
             if values[end - JUDGED : end].mean() >= level:
                 return float(steps[end - 1])
@@ -109,18 +112,22 @@ def read_run(folder: Path) -> RunData:
         method,
         record.get("controller", "controller") or "doing nothing",
         record["seed"],
-        _read_columns(metrics, TRIAL_COLUMNS if method == PLANNER else COLUMNS),
+        _read_columns(metrics, TRIAL_COLUMNS if _plans(method) else COLUMNS),
         record.get("charged_steps", 0),
-        _judged_by(record, config_file),
+        _metric(record, config_file),
         _settings(record),
     )
 
 
-def _judged_by(record: Record, file: Path) -> str | None:
-    judged_by = record.get("judged_by")
-    if judged_by not in (None, "success", "return"):
-        raise UnreadableFile(f"{file} is damaged: its 'judged_by' is {judged_by!r}")
-    return judged_by
+def _metric(record: Record, file: Path) -> str | None:
+    metric = record.get("metric")
+    if metric not in (None, "success", "return"):
+        raise UnreadableFile(f"{file} is damaged: its metric is {metric!r}")
+    return metric
+
+
+def _plans(method: str) -> bool:
+    return method in METHODS and METHODS[method].plans
 
 
 def _settings(record: Record) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """What every task with the published Fetch arm shares: its scene, its moves, what it senses."""
 
-from __future__ import annotations
-
 import importlib.util
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -65,6 +63,7 @@ def settle_arm(
     model: mujoco.MjModel, object_position: tuple[float, ...], gripper_height: float
 ) -> InitialPose:
     """Moves the arm over the table as the published environments do: ten steps of settling."""
+    hold_weld_at_gripper(model)
     data = mujoco.MjData(model)
     for name, value in BASE_POSITION.items():
         data.joint(name).qpos = value
@@ -88,15 +87,9 @@ def settle_arm(
 class FetchArmTask(GoalTask):
     """A goal-reaching task with the Fetch arm and one object, of 25 or more observed numbers.
 
-    The action is the gripper's displacement in units of 5 cm and the change of the
-    fingers' opening.
-
-    Args:
-        model: the compiled scene, with the body ``object0`` on a free joint of its own.
-        initial: where every episode begins.
-        num_envs: number of simulations.
-        gripper_locked: keep the fingers closed; the fourth action component has no effect.
-        keywords: see ``GoalTask``.
+    The action is the gripper's displacement in units of 5 cm and the change of the fingers'
+    opening, which has no effect where the gripper is locked: its fingers stay closed. The
+    object is the model's body ``object0``, on a free joint of its own. See ``GoalTask``.
     """
 
     action_size, substeps = 4, SUBSTEPS

@@ -1,7 +1,5 @@
 """A hook drags an object that is out of reach: hook, noisy and complex hook (paper, V-A.4-5)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,7 +15,6 @@ from rpl.tasks.fetch.arm import (
     InitialPose,
     Physics,
     fetch_assets,
-    hold_weld_at_gripper,
     settle_arm,
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
@@ -142,9 +139,7 @@ def _add_hook(spec: mujoco.MjSpec) -> None:
 @lru_cache(maxsize=1)
 def exact_scene() -> mujoco.MjModel:
     """The compiled scene with exact physics, with the cube and a plain table."""
-    model = hook_spec("exact").compile()
-    hold_weld_at_gripper(model)
-    return model
+    return hook_spec("exact").compile()
 
 
 def hook_scene(
@@ -171,12 +166,7 @@ class HookTask(FetchArmTask):
     """Drag an object to a goal with a hook held by the Fetch arm; T = 100, within 0.05 m.
 
     The 40 observed numbers are the Fetch tasks' 25 and the hook's position (of the place
-    to grasp), rotation, velocities and position relative to the gripper.
-
-    Args:
-        num_envs: number of simulations.
-        options: the task's variations.
-        keywords: see ``GoalTask``.
+    to grasp), rotation, velocities and position relative to the gripper. See ``GoalTask``.
     """
 
     horizon = 100

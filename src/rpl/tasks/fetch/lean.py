@@ -1,7 +1,5 @@
 """Lean physics: the published scene without what cannot take part in the task."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import chain, combinations, product
 

@@ -1,7 +1,5 @@
 """Closed triangle meshes, and how they are read from files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The objects of the complex hook task: the stored library, or a folder of the user's."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -101,11 +99,7 @@ def _category(path: Path, root: Path) -> str:
 
 
 def choose_objects(source: str, split: Split) -> tuple[RigidObject, ...]:
-    """The objects of a split.
-
-    Args:
-        source: ``"library"`` or a folder.
-        split: ``"training"``, ``"held-out"`` or ``"all"``.
+    """The objects of a split, from the ``"library"`` or a folder.
 
     Raises:
         MeshError: if the folder cannot be used or holds too few objects to hold some out.
@@ -126,10 +120,7 @@ def with_properties(
 ) -> tuple[RigidObject, ...]:
     """Sizes at random; masses, frictions and dampings spread evenly within either split.
 
-    Args:
-        shapes: the category and the mesh, upright, in any unit, of each name.
-        held_out: which of them are kept from training.
-        generator: what all is drawn from.
+    ``shapes`` has the category and the upright mesh, in any unit, of each name.
     """
     mass, friction, damping = (np.empty(len(shapes)) for _ in range(3))
     for part in (np.flatnonzero(held_out), np.flatnonzero(~np.asarray(held_out, bool))):

@@ -5,8 +5,6 @@ simulation shows of them is a matter of numbers in the model, which ``Batch.expa
 keeps per simulation. The result is bit for bit the separately compiled scene.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,10 +33,8 @@ DOF_FIELDS = ("dof_damping", "dof_invweight0", "dof_M0", "dof_length")
 class ObjectSwitch:
     """Lets each simulation of a batch have one of several objects.
 
-    Args:
-        batch: a batch whose model has the meshes of all objects and shows one of them.
-        body: the name of the body with a free joint and one geom.
-        objects: what the body can become.
+    The batch's model has the meshes of all of them and shows one, as ``body``, which has a free
+    joint and one geom.
     """
 
     def __init__(self, batch: Batch, body: str, objects: Sequence[RigidObject]) -> None:
@@ -135,12 +131,7 @@ class Bumps:
 
 
 class BumpSwitch:
-    """Lets each simulation of a batch have bumps of its own.
-
-    Args:
-        batch: a batch whose model has the geoms of ``bumps.add_to``.
-        bumps: how they are drawn.
-    """
+    """Lets each simulation of a batch have bumps of its own: geoms that ``bumps.add_to`` made."""
 
     def __init__(self, batch: Batch, bumps: Bumps) -> None:
         model = batch.model

@@ -1,7 +1,5 @@
 """The simulator state of one scene in another scene with some joints more or fewer."""
 
-from __future__ import annotations
-
 import mujoco
 import numpy as np
 

@@ -1,7 +1,5 @@
 """The Fetch arm in front of a table: push, slippery push, pick and place (paper, V-A.1-3)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Unpack
@@ -10,14 +8,7 @@ import mujoco
 import numpy as np
 
 from rpl.errors import at_least_0, check_settings
-from rpl.tasks.fetch.arm import (
-    FetchArmTask,
-    InitialPose,
-    Physics,
-    fetch_assets,
-    hold_weld_at_gripper,
-    settle_arm,
-)
+from rpl.tasks.fetch.arm import FetchArmTask, InitialPose, Physics, fetch_assets, settle_arm
 from rpl.tasks.fetch.lean import keep_softness, make_lean
 from rpl.tasks.interface import TaskKeywords
 
@@ -72,9 +63,7 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
 @lru_cache(maxsize=8)
 def exact_scene(options: FetchOptions) -> mujoco.MjModel:
     """The compiled scene with exact physics, whatever the options say of physics."""
-    model = fetch_spec(replace(options, physics="exact")).compile()
-    hold_weld_at_gripper(model)
-    return model
+    return fetch_spec(replace(options, physics="exact")).compile()
 
 
 def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
@@ -97,12 +86,7 @@ class FetchTask(FetchArmTask):
 
     The 25 observed numbers, the reset, the reward and the action are those of
     gymnasium-robotics' FetchPush-v4 and FetchPickAndPlace-v4, of which ``exact``
-    physics reproduces every observation.
-
-    Args:
-        num_envs: number of simulations.
-        options: the task's variations.
-        keywords: see ``GoalTask``.
+    physics reproduces every observation. See ``GoalTask``.
     """
 
     horizon = 50

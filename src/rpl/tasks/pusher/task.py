@@ -4,8 +4,6 @@ The task of Chua et al., "Deep reinforcement learning in a handful of trials" (2
 is not Gymnasium's Pusher: other arm lengths, start, goal and reward.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +55,7 @@ def pusher_scene(max_torque: float) -> mujoco.MjModel:
 
 
 class PusherTask(GoalTask):
-    """Push a cylinder to a goal with the torques of seven joints; T = 150.
+    """Push a cylinder to a goal with the torques of seven joints; T = 150. See ``GoalTask``.
 
     The 20 observed numbers: ``joint_positions`` (7, rad), ``joint_velocities`` (7, rad/s),
     ``tip_position`` and ``object_position`` (3 each, m). The arm starts stretched out with
@@ -66,11 +64,6 @@ class PusherTask(GoalTask):
 
     The goal lies 0.048 m below the centre of the cylinder, so that success (0.05 m in
     space) says little: judge by return.
-
-    Args:
-        num_envs: number of simulations.
-        options: the task's variations.
-        keywords: see ``GoalTask``.
     """
 
     action_size, horizon, substeps = JOINTS, 150, 4
@@ -126,10 +119,6 @@ class PusherTask(GoalTask):
 
         Written with operators alone, so that NumPy and JAX arrays will both do: a planner's
         cost is this very function.
-
-        Only the first term depends on the goal, only the last on the action: hindsight, which
-        knows the residual and not the executed action, can take the difference between two
-        goals (``rpl.replay.hindsight.relabelled_by_difference``).
 
         Args:
             achieved_goal: (..., 3) the cylinder's position.
