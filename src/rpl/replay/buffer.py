@@ -111,9 +111,9 @@ class Replay(Ring):
 
     def _base(self, row: np.ndarray, drawn: _Drawn, ask: Ask | None) -> np.ndarray | None:
         """The base actions at these rows, (n, base_size); asked anew for relabelled goals."""
-        if not self._arrays[BASE_ACTION].shape[1]:
-            return None
         base = self._arrays[BASE_ACTION][row]
+        if not base.size:
+            return None
         anew = np.flatnonzero(drawn.relabelled)
         if ask is None or drawn.goal is None or not anew.size:
             return base

@@ -17,15 +17,15 @@ class Events:
 
     def __init__(self, folder: Path, resumed_at: int | None) -> None:
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
 
         folder.mkdir(parents=True, exist_ok=True)
         # Two sessions may begin within a second, which is all that a file's name says.
         count = len(list(folder.iterdir()))
         self._writer = EventsWriter(str(folder / "events"), f".{count}")
         if resumed_at is not None:
-            start = SessionLog(status=SessionLog.START)
-            self._writer.write_event(Event(step=resumed_at, session_log=start))
+            messages = _messages()
+            start = messages.SessionLog(status=messages.SessionLog.START)
+            self._writer.write_event(messages.Event(step=resumed_at, session_log=start))
 
     def append(self, row: Mapping[str, Any], wall_time: float) -> None:
         """Adds the numbers of a row at its ``environment_steps``.
@@ -33,16 +33,24 @@ class Events:
         Raises:
             OSError: if they cannot be written.
         """
-        from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.summary import scalar
 
+        messages = _messages()
         for name, value in row.items():
             if value is not None and name != "environment_steps":
                 step = row["environment_steps"]
-                event = Event(step=step, wall_time=wall_time, summary=scalar(name, value))
+                summary = scalar(name, value)
+                event = messages.Event(step=step, wall_time=wall_time, summary=summary)
                 self._writer.write_event(event)
         self._writer.flush()
 
     def close(self) -> None:
         """Closes the file."""
         self._writer.close()
+
+
+def _messages() -> Any:
+    """The kinds of events, which are made when their module is imported."""
+    from tensorboardX.proto import event_pb2
+
+    return event_pb2

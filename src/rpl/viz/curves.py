@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from matplotlib import rc_context
@@ -29,7 +29,7 @@ PANEL_SIZE = (4.6, 3.6)  # inches
 MOST_COLUMNS = 5  # of a legend
 INCHES_OF_A_LETTER, INCHES_OF_A_LINE = 0.08, 0.6  # in a legend, with the gap beside the line
 PLANNER_COLOUR = "#CC79A7"
-PLAIN_TEXT = {"text.parse_math": False}
+PLAIN_TEXT: Any = {"text.parse_math": False}
 """Names of tasks and folders may have dollars in them, between which there is no formula."""
 
 
