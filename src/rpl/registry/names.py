@@ -19,11 +19,12 @@ from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
+from rpl.controllers.sb3_file import load_model
 from rpl.errors import InvalidValue, UsageError, check_settings
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-CACHE = ".npz"
+CACHE, MODEL = ".npz", ".zip"
 Judge = Literal["auto", "success", "return"]
 JUDGES = get_args(Judge)
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
@@ -71,8 +72,8 @@ def is_user_task(name: str) -> bool:
 
 
 def is_custom_controller(name: str) -> bool:
-    """Whether a name looks like ``module:controller``, an ONNX file or a cache."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE))
+    """Whether a name looks like ``module:controller``, or a file that holds a policy."""
+    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE, MODEL))
 
 
 def can_be_found(name: str) -> bool:
@@ -249,4 +250,6 @@ def controller_source(source: Any) -> Any:
     name = str(source)
     if name.endswith(CACHE):
         return CachedPolicy(name)
+    if name.endswith(MODEL):
+        return load_model(name)
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
