@@ -25,14 +25,13 @@ from rpl.presets import FAST, LEARNERS, PAPER, with_learner
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS
 from rpl.registry.custom import goal_rules, user_problem
+from rpl.registry.environments import environment_maker, user_task
 from rpl.registry.names import (
     EnvironmentOptions,
     can_be_found,
     custom_controller,
-    environment_maker,
     load_object,
     name_of,
-    user_task,
 )
 from rpl.registry.resolve import config_for_horizon
 from rpl.rollout.collect import collect

@@ -100,7 +100,9 @@ def named_by(arguments: list[str]) -> RunSpec:
     given: dict[str, Any] = {"controller": said.controller_name, "learner": learner}
     if is_user_task(said.task_name):
         given["task_options"] = EnvironmentOptions(
-            max_episode_steps=said.task.max_episode_steps, processes=said.task.processes
+            max_episode_steps=said.task.max_episode_steps,
+            processes=said.task.processes,
+            kwargs=said.task.kwargs,
         )
     try:
         return resolve(said.task_name, method, preset=preset, **given)

@@ -51,6 +51,7 @@ class GymnasiumTask(VectorEnv):
             environment, which must then say its limit.
         observe: what learners are shown: names of parts, or a function of one observation that
             makes a vector; None shows all numbers.
+        success_at_any_step: what succeeded once in an episode is a success to its end.
 
     Raises:
         UnsuitableEnvironment: if the spaces are not a task's, or no limit is known.
@@ -64,6 +65,7 @@ class GymnasiumTask(VectorEnv):
         parallel: bool = False,
         max_episode_steps: int | None = None,
         observe: Observe = None,
+        success_at_any_step: bool = False,
     ) -> None:
         self.num_envs = checked_count(num_envs)
         make = partial(_prepared, make_env, max_episode_steps)
@@ -84,6 +86,7 @@ class GymnasiumTask(VectorEnv):
         self._batch_bounds = tuple(np.array([bound] * num_envs) for bound in self._bounds)
         self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.render_mode = first.render_mode
+        self._ever = np.zeros(num_envs, bool) if success_at_any_step else None
         self.reports_success = False
         """Whether any environment has reported success or failure so far."""
         self.envs: list[gymnasium.Env] = [first]
@@ -146,6 +149,8 @@ class GymnasiumTask(VectorEnv):
         if not mask.any():
             raise ValueError("reset_mask selects no environment")
         observation, _ = self._all.reset(seed=seeds, options={"reset_mask": mask})
+        if self._ever is not None:
+            self._ever[mask] = False
         return self.shown(observation), {}
 
     def step(
@@ -161,6 +166,9 @@ class GymnasiumTask(VectorEnv):
         self.reports_success = True
         # An environment may report success in its last step only: until then there is none.
         success = np.zeros(self.num_envs, bool) if success is None else np.asarray(success, bool)
+        if self._ever is not None:
+            self._ever |= success
+            success = self._ever.copy()
         return observation, reward, terminated, truncated, {"is_success": success}
 
     def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
