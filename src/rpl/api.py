@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from rpl.check.first_lines import say_first
 from rpl.config import Config
 from rpl.deploy.policy import Policy
 from rpl.registry.names import EnvironmentOptions
@@ -71,11 +72,14 @@ def improve(
     if scale is not None:
         config = replace(config, residual=replace(config.residual, scale=scale))
     spec = replace(spec, config=config)
+    console = Console(quiet=quiet)
+    if not (resume or quiet):
+        say_first(spec, console)
     names = spec.task.name, spec.controller.name
     folder, _ = run_session(
         spec,
         "rpl.improve({!r}, {!r}, steps={})".format(*names, steps),
-        Console(quiet=quiet),
+        console,
         out=None if out is None else Path(out),
         resume=resume,
         overwrite=overwrite,

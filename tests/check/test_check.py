@@ -353,7 +353,7 @@ def slow(observation):
             lambda o: [0.01 * np.tanh(o[0])],
             "warning",
             "small-share",
-            r"component 0, .*scale 0\.0\d$",
+            r"residual.scale 0\.00\d$",
         ),
         (lambda o: [3.0 if o[0] < 0 else -1.0], "warning", "two-valued", "--residual.scale 2$"),
         (lambda o: [3.0], "warning", "two-valued", "component 0 of its action only ever takes 1"),

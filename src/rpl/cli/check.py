@@ -14,6 +14,7 @@ from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
 from rpl.check import Finding, Training, check
+from rpl.check.first_lines import MARKS, print_finding
 from rpl.cli.options import option_words
 from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
@@ -21,12 +22,6 @@ from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.environments import environment_maker, observed
 from rpl.registry.names import EnvironmentOptions, controller_source
 from rpl.tasks.wrappers import SingleTask
-
-MARKS = {
-    "error": ("must be fixed", "red"),
-    "warning": ("look at", "yellow"),
-    "note": ("note", "dim"),
-}
 
 
 @dataclass(frozen=True)
@@ -148,10 +143,3 @@ def print_findings(options: CheckOptions, findings: list[Finding], console: Cons
             words += option_words(group, getattr(options, group), defaults)
         sentence = f"it can be trained on: rpl train {words}"
     console.print(sentence, highlight=False, soft_wrap=True)
-
-
-def print_finding(finding: Finding, console: Console) -> None:
-    """A finding in one line."""
-    mark, style = MARKS[finding.severity]
-    console.print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
-    console.print(finding.sentence, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from rpl.check.first_lines import say_first
 from rpl.cli.options import (
     HELP,
     ControllerName,
@@ -73,10 +74,13 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         making = [word for word in arguments if word not in ("--resume", "--overwrite")]
         chosen = spec_of(options, spec)
         require_controller(chosen)
+        console = Console()
+        if not options.resume:
+            say_first(chosen, console)
         _, code = run_session(
             chosen,
             shlex.join(["rpl", *making]),
-            Console(),
+            console,
             out=options.out,
             resume=options.resume,
             overwrite=options.overwrite,

@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
 from rpl.errors import Failure
 from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Arrays, Seen
 from rpl.replay.arrays import array_in
-from rpl.replay.batch import Batch
+from rpl.replay.batch import Batch, Drawn, mapped
 from rpl.replay.episodes import Episodes
-from rpl.replay.hindsight import GoalRules
+from rpl.replay.hindsight import Ends, GoalRules, ending_where_paid
 
 LEAST_ROWS = 2  # of an episode: before and after its only step
 
 
 class ReplayLost(Failure):
     """The replay's arrays are not those that a checkpoint belongs to."""
-
-
-class _Drawn(NamedTuple):
-    """Steps of stored episodes, each array (n, ...)."""
-
-    episode: np.ndarray
-    """Slots."""
-    t: np.ndarray
-    goal: np.ndarray | None
-    """As relabelled; None without goals."""
-    relabelled: np.ndarray
-
-    def after(self, k: int, which: np.ndarray) -> _Drawn:
-        """What follows k steps after some of them."""
-        goal = None if self.goal is None else self.goal[which]
-        return _Drawn(self.episode[which], self.t[which] + k, goal, self.relabelled[which])
 
 
 class Replay:
@@ -190,7 +172,9 @@ class Replay:
         if DESIRED_GOAL in at:
             later = at["achieved_goal"][self._row(episode, future)]
             goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
-        drawn = _Drawn(episode, t, goal, relabelled)
+        drawn = Drawn(episode, t, goal, relabelled)
+        if rules.compute_terminated is None and hindsight > 0.0 and goal is not None:
+            rules = self._with_ends(rules)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         row, end = self._row(episode, t), self._row(episode, t + taken)
         based = at[BASE_ACTION].shape[1] > 0
@@ -204,7 +188,7 @@ class Replay:
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
-        return _map(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
+        return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
 
     def _seen(self, row: np.ndarray, goal: np.ndarray | None) -> Arrays:
         """What the learner is shown at these rows, with these goals."""
@@ -214,7 +198,7 @@ class Replay:
         }
 
     def _sum(
-        self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
+        self, drawn: Drawn, n_step: int, discount: float, rules: GoalRules
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each drawn run: the discounted rewards, the steps taken, and 1 where it ended."""
         at, episode = self._arrays, drawn.episode
@@ -230,7 +214,7 @@ class Replay:
             taken[going[ended]] = k + 1
         return reward, taken, terminated
 
-    def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+    def _rewards(self, now: Drawn, rules: GoalRules) -> np.ndarray:
         """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
         reward = self._arrays["reward"][self._row(now.episode, now.t)].astype(np.float32)
         if now.goal is None:
@@ -239,7 +223,7 @@ class Replay:
         recomputed = rules.compute_reward(achieved, now.goal, info)
         return np.where(now.relabelled, recomputed, reward).astype(np.float32)
 
-    def _ended(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+    def _ended(self, now: Drawn, rules: GoalRules) -> np.ndarray:
         """Whether the drawn steps ended their episodes, (n,) bool, or would have with their goal.
 
         What ended for another reason than its own goal ends with any goal.
@@ -257,7 +241,25 @@ class Replay:
         ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
         return ended
 
-    def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _with_ends(self, rules: GoalRules) -> GoalRules:
+        """The rules, with what the episodes say of ends; see ``ending_where_paid``."""
+        at = self._arrays
+        slots = (self._stored - 1 - np.arange(self._shown)) % self._slots
+        ended = slots[at["terminated"][slots]]
+        if not ended.size:
+            return rules
+        last = at["length"][ended] - 1
+        goal = at[DESIRED_GOAL][self._row(ended, last)]
+        achieved, info = self._outcome(Drawn(ended, last, goal, np.zeros(len(ended), bool)))
+        at_ends = Ends(at["reward"][self._row(ended, last)], achieved, goal, info)
+        going = np.ones(self._rows, bool)
+        for beyond in (at["length"][slots] - 1, at["length"][slots]):
+            going[self._row(slots, beyond)] = False
+        rows = (at["start"][slots[-1]] + np.arange((at["length"][slots] + 1).sum())) % self._rows
+        before = at["reward"][rows[going[rows]]]
+        return ending_where_paid(rules, float(before.max(initial=-np.inf)), at_ends)
+
+    def _outcome(self, now: Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What the drawn steps achieved, and what rules may ask about them besides."""
         at = self._arrays
         row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
@@ -283,14 +285,3 @@ class Replay:
         which = np.searchsorted(ends, step, side="right")
         start = ends[which] - self._arrays["length"][slots[which]]
         return slots[which], step - start
-
-
-def _map(batch: Batch[np.ndarray], change: Callable[[np.ndarray], np.ndarray]) -> Batch[np.ndarray]:
-    """The batch with every array changed."""
-
-    def changed(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: change(array) for name, array in part.items()}
-        return None if part is None else change(part)
-
-    return Batch(*map(changed, batch))
