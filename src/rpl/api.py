@@ -16,6 +16,7 @@ from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
 from rpl.runs.record import default_folder
 from rpl.runs.session import run_session
+from rpl.tasks.gym.processes import leave_if_spawned
 from rpl.tasks.gym.task import MakeEnv
 
 
@@ -59,6 +60,7 @@ def improve(
         RunError: if the folder holds a run, and neither ``resume`` nor ``overwrite`` is asked.
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
+    leave_if_spawned()
     spec = resolve(
         env,
         preset="fast" if config is None else None,

@@ -30,7 +30,7 @@ from rpl.cli.options import (
     require_suffix,
 )
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError
+from rpl.errors import UsageError, check_settings
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
@@ -52,6 +52,8 @@ class EvaluateOptions(SubjectOptions):
 
     episodes: int | None = None
     """Episodes, the same for policy and controller; default: 200, or 10 for a run of PETS."""
+    num_envs: int | None = None
+    """Episodes side by side; default: all of them, up to 100, or 10 in a user's environment."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
     picture: Path | None = None
@@ -71,11 +73,14 @@ def run_evaluation(options: Any) -> int:
     episodes = enough if options.episodes is None else options.episodes
     if episodes < 1:
         raise UsageError(f"--episodes must be at least 1, not {episodes}")
-    num_envs = min(episodes, LARGEST_ROUND)
-    subject = load_for(options, num_envs)
+    check_settings({"--num-envs": options.num_envs}, lambda count: count >= 1, "at least 1")
+    num_envs = min(episodes, options.num_envs or LARGEST_ROUND)
+    exactly = options.num_envs is not None
 
     def with_task(task: Any) -> Subject:
-        return load_for(replace(options, task=task), num_envs)
+        return load_for(replace(options, task=task), num_envs, exactly=exactly)
+
+    subject = with_task(options.task)
 
     if options.picture is not None and object_options(subject) is None:
         raise UsageError(
@@ -203,6 +208,14 @@ def print_remarks(report: dict[str, Any], console: Console) -> None:
             "finite: each counts as a failure, with the least return of the others or -1 a step",
             soft_wrap=True,
             highlight=False,
+        )
+    starts = report["controller"]["starts"]
+    if starts is not None and starts < report["episodes"]:
+        console.print(
+            f"the {report['episodes']} episodes had {starts} different first observation"
+            f"{'s' * (starts != 1)}: the intervals hold for these alone",
+            highlight=False,
+            soft_wrap=True,
         )
     if report["largest_deviation"]:
         console.print(

@@ -161,8 +161,13 @@ def groups_of(spec: RunSpec) -> dict[str, Any]:
     return {"task": spec.task.options, "controller": spec.controller.options or NoSettings()}
 
 
-def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
-    """The subject that parsed options name, with ``num_envs`` simulations at once."""
+def load_for(
+    options: Any, num_envs: int, render_mode: str | None = None, exactly: bool = False
+) -> Subject:
+    """The subject that parsed options name, with ``num_envs`` simulations at once.
+
+    Of a user's environment there are at most ten, unless it is to be ``exactly`` so many.
+    """
     request = Request(
         options.run_or_task,
         options.controller_name,
@@ -170,7 +175,7 @@ def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Sub
         options.controller,
         options.checkpoint,
     )
-    return load_subject(request, num_envs, render_mode)
+    return load_subject(request, num_envs, render_mode, exactly)
 
 
 def option_words(prefix: str, options: Settings, defaults: Settings) -> str:

@@ -8,13 +8,14 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image, ImageOps
 
 from rpl.observations import reset_mask
 from rpl.tasks.gym.observe import Choice, Observe, needs_choice
+from rpl.tasks.gym.processes import in_processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
     check_names,
@@ -93,10 +94,7 @@ class GymnasiumTask(VectorEnv):
         """The environments; with a process for each, one that is never stepped."""
         self._all: VectorEnv | Serial
         if parallel:
-            # Spawned, since JAX's threads do not survive a fork.
-            self._all = AsyncVectorEnv(
-                [make] * num_envs, autoreset_mode=AutoresetMode.DISABLED, context="spawn"
-            )
+            self._all = in_processes([make] * num_envs)
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
             self._all = Serial(self.envs)
