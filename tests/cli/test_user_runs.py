@@ -641,11 +641,11 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
             return np.zeros((len(observation), 1))
 
     config = user_config()
+    counting = Counting()
     problem = user_problem(
-        Slide, Counting(), config, EnvironmentOptions(judged_by="return"), residual
+        Slide, counting, config, EnvironmentOptions(judged_by="return"), residual
     )
     state = new_learner(config, problem)
-    counting = problem.exploring_controller.controller
     for share in (0.1, 1.0):
         exploration = ExplorationConfig(noise=0.1, random=0.0, expert=share)
         policy = ExploringPolicy(state, problem, exploration, np.random.default_rng(0), 4)

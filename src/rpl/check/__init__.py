@@ -8,6 +8,7 @@ from rpl.check.controller import check_controller
 from rpl.check.ends import check_ends
 from rpl.check.environment import check_environment
 from rpl.check.finding import Finding, Findings, Training
+from rpl.errors import Failure
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.gym.task import MakeEnv
 
@@ -31,6 +32,8 @@ def check(
     training = training or Training()
     try:
         env = make_env()
+    except Failure as error:
+        return [_cannot_be_made(str(error))]
     except Exception as error:
         return [_cannot_be_made(f"it cannot be made: {type(error).__name__}: {error}")]
     if not isinstance(env, gymnasium.Env):
