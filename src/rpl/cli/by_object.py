@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -12,9 +12,13 @@ from rich.table import Table
 
 from rpl.rollout.evaluate import Outcome
 from rpl.runs.load import Subject
-from rpl.tasks.fetch.hook import HookOptions, HookTask
-from rpl.tasks.fetch.objects import RigidObject, Split, choose_objects
+from rpl.tasks.fetch.options import HookOptions, Split
+from rpl.tasks.needed import needed
 
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.objects import RigidObject
+
+OBJECTS = "rpl.tasks.fetch.objects"
 SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 
@@ -28,7 +32,8 @@ def splits_to_judge(options: HookOptions) -> tuple[Split, ...]:
     """Both splits, unless another than the training objects was asked for or none is held out."""
     if options.split != "training":
         return (options.split,)
-    held_out = any(o.held_out for o in choose_objects(options.objects or "", "all"))
+    objects = needed(OBJECTS).choose_objects(options.objects or "", "all")
+    held_out = any(rigid.held_out for rigid in objects)
     return SPLITS if held_out else SPLITS[:1]
 
 
@@ -41,8 +46,7 @@ def on_split(subject: Subject, split: Split, load: Callable[[HookOptions], Subje
 
 def episode_objects(subject: Subject, seeds: Sequence[int]) -> list[RigidObject]:
     """The object of each episode."""
-    task = subject.problem.evaluation_task.unwrapped
-    assert isinstance(task, HookTask)
+    task: Any = subject.problem.evaluation_task.unwrapped
     return [task.episode_object(seed) for seed in seeds]
 
 
@@ -51,7 +55,7 @@ def training_categories(subject: Subject) -> set[str]:
     options = object_options(subject)
     assert options is not None
     assert options.objects is not None
-    return {rigid.category for rigid in choose_objects(options.objects, "training")}
+    return {rigid.category for rigid in needed(OBJECTS).choose_objects(options.objects, "training")}
 
 
 def category_counts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
@@ -11,7 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from rpl.cli.options import PICTURES, require_suffix
-from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects
+from rpl.tasks.fetch.options import LIBRARY
+from rpl.tasks.needed import needed
+
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.objects import RigidObject
 
 
 def objects(
@@ -25,7 +29,7 @@ def objects(
         picture: Draw all of them, held-out ones in blue, as .png, .pdf or .svg.
     """
     require_suffix(picture, "--picture", *PICTURES)
-    chosen = choose_objects(source, "all")
+    chosen = needed("rpl.tasks.fetch.objects").choose_objects(source, "all")
     console = Console()
     console.print(objects_table(chosen))
     held_out = sum(rigid.held_out for rigid in chosen)

@@ -124,7 +124,7 @@ def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
         controller=union_of(*(entry.settings() for entry in CONTROLLERS.values())),
         **({"config": union_of(*configs)} if configs else {}),
     )
-    helps = bool(HELP & set(arguments))
+    helps = not arguments or bool(HELP & set(arguments))  # of all subcommands, or of this one
     try:
         said, _ = tyro.cli(
             options,

@@ -15,12 +15,14 @@ import copy
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rpl.errors import InvalidValue
-from rpl.tasks.goal_task import GoalTask
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
 
 Observation = Mapping[str, np.ndarray]
 

@@ -30,8 +30,7 @@ from rpl.registry.catalog import (
 )
 from rpl.registry.environments import environment_maker
 from rpl.registry.names import EnvironmentOptions, name_of
-from rpl.tasks.fetch.hook import HookOptions
-from rpl.tasks.fetch.table import FetchOptions
+from rpl.tasks.fetch.options import FetchOptions, HookOptions
 from rpl.tasks.gym.requirements import episode_limit
 from rpl.tasks.gym.task import MakeEnv
 

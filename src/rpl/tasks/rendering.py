@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 import threading
 import time
 from dataclasses import dataclass
 
+import mujoco
+import numpy as np
 
-def choose_gl_backend() -> None:
-    """Lets MuJoCo draw without a screen: must run before ``mujoco`` is first imported.
-
-    MuJoCo reads ``MUJOCO_GL`` at import and assumes a display otherwise. A value that
-    the user set stays.
-    """
-    if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        if ctypes.util.find_library("EGL"):
-            os.environ.setdefault("MUJOCO_GL", "egl")
-        elif ctypes.util.find_library("OSMesa"):
-            os.environ.setdefault("MUJOCO_GL", "osmesa")
-        else:
-            os.environ.setdefault("MUJOCO_GL", "disable")
-
-
-choose_gl_backend()
-
-import mujoco  # noqa: E402
-import numpy as np  # noqa: E402
-
-from rpl.errors import Failure  # noqa: E402
+from rpl.errors import Failure
 
 FRAME_SIZE = (480, 480)  # height and width, pixels
 # What differs between the scenes of one task; a window is opened once, on the first.

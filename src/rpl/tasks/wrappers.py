@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
 import numpy as np
@@ -11,8 +11,10 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 
 from rpl.errors import InvalidValue
 from rpl.observations import reset_mask
-from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import Info, Observation, Seed
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
 
 
 class History(VectorWrapper):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Unpack, cast
 
@@ -14,13 +13,13 @@ from rpl.tasks.fetch.arm import (
     SUBSTEPS,
     FetchArmTask,
     InitialPose,
-    Physics,
     fetch_assets,
     hold_weld_at_gripper,
     settle_arm,
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
-from rpl.tasks.fetch.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
+from rpl.tasks.fetch.objects import RigidObject, add_mesh, become
+from rpl.tasks.fetch.options import HOOK, HookOptions, Physics
 from rpl.tasks.fetch.redraw import Bumps, BumpSwitch, DrawnBumps, ObjectSwitch
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import TaskKeywords
@@ -42,36 +41,6 @@ BUMPS = Bumps(centre=(TABLE_POSITION[0], TABLE_POSITION[1], TABLE_TOP))
 HOOK_COLOUR, OBJECT_COLOUR = (0.9, 0.5, 0.1, 1.0), (0.2, 0.4, 0.75, 1.0)
 # What the noise disturbs, in the order in which it is drawn (paper, V-A.4).
 NOISY_SIZES = {"object_xy": 2, "object_rotation": 3, "hook_position": 3, "hook_rotation": 3}
-
-
-@dataclass(frozen=True)
-class HookOptions:
-    """The variations of the hook tasks."""
-
-    physics: Physics = "exact"
-    """exact: the published arm. lean: without collisions that cannot take part in the task."""
-    noise: float = 0.0
-    """Standard deviation of the sensor noise on the object's x and y, the hook's position
-    (metres) and both rotations (radians)."""
-    noisy_rewards: bool = True
-    """Rewards and achieved goals are derived from the noisy state. Success never is."""
-    objects: str | None = None
-    """None: a cube. "library": the shipped objects. Else a folder of STL and OBJ files."""
-    split: Split = "training"
-    """Which of the objects: training, held-out or all."""
-    bumps: bool = False
-    """Strew boxes over the table, others in every episode."""
-    frames: int = 1
-    """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
-
-    def choose_objects(self) -> tuple[RigidObject, ...]:
-        """The objects that the episodes draw from; none for the cube."""
-        return () if self.objects is None else choose_objects(self.objects, self.split)
-
-
-HOOK = HookOptions()
-NOISY_HOOK = replace(HOOK, noise=0.025, frames=2)
-COMPLEX_HOOK = replace(HOOK, objects=LIBRARY, bumps=True)
 
 
 def hook_spec(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Unpack
 
@@ -12,36 +12,17 @@ import numpy as np
 from rpl.tasks.fetch.arm import (
     FetchArmTask,
     InitialPose,
-    Physics,
     fetch_assets,
     hold_weld_at_gripper,
     settle_arm,
 )
 from rpl.tasks.fetch.lean import keep_softness, make_lean
+from rpl.tasks.fetch.options import PUSH, FetchOptions
 from rpl.tasks.interface import TaskKeywords
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
 BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
 CLOSEST_OBJECT = 0.1  # metres between gripper and object, in the plane, at the start
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """The variations of the Fetch tasks."""
-
-    physics: Physics = "exact"
-    """exact: the published model. lean: without collisions that cannot take part in the task."""
-    friction: tuple[float, float, float] | None = None
-    """Sliding, torsional and rolling friction of every geom; None keeps the published values."""
-    gripper_locked: bool = True
-    """Keep the fingers closed; the fourth action component then has no effect."""
-    target_in_the_air: bool = False
-    """Draw half of the goals above the table."""
-
-
-PUSH = FetchOptions()
-SLIPPERY_PUSH = replace(PUSH, friction=(0.18, 0.005, 0.0001))
-PICK_AND_PLACE = replace(PUSH, gripper_locked=False, target_in_the_air=True)
 
 
 def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
