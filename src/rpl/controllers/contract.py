@@ -64,9 +64,12 @@ def action_of(returned: Any) -> np.ndarray:
         returned = returned["action"]
     if isinstance(returned, tuple) and _begins_with_action(returned):
         returned = returned[0]
-    if hasattr(returned, "detach"):  # a tensor of PyTorch, maybe with a gradient or elsewhere
-        returned = returned.detach().cpu().numpy()
-    return np.array(returned, np.float64)
+    return np.array(as_array(returned), np.float64)
+
+
+def as_array(returned: Any) -> Any:
+    """A tensor of PyTorch, with a gradient or on another device, as an array; else as it is."""
+    return returned.detach().cpu().numpy() if hasattr(returned, "detach") else returned
 
 
 def _begins_with_action(returned: tuple[Any, ...]) -> bool:

@@ -114,8 +114,7 @@ class OfTensors:
 
     def __call__(self, observation: Observation) -> Any:
         """What the network answers, as an array."""
-        import torch
-
+        torch = sys.modules["torch"]
         first = next((p for p in self.network.parameters() if p.is_floating_point()), None)
         device = None if first is None else first.device
         dtype = torch.get_default_dtype() if first is None else first.dtype
@@ -147,6 +146,7 @@ def copied(controller: Any) -> Any:
 
 def _weights(controller: Any) -> Iterator[Any]:
     inside = getattr(controller, "__dict__", {}).values()
-    for part in (controller, getattr(controller, "__self__", None), *inside):
+    parts: tuple[Any, ...] = (controller, getattr(controller, "__self__", None), *inside)
+    for part in parts:
         if is_network(part):
             yield from part.parameters()

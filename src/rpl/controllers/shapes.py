@@ -49,9 +49,7 @@ def of_either_shape(function: Any, task: VectorEnv) -> Any:
         whole, whole_says = _attempt(_trial(function), batch)
     # What a function of one observation makes of a batch may have a batch's shape by chance.
     if one_by_one is not None and one_by_one.shape == (count, size):
-        same = whole is not None and whole.shape == one_by_one.shape
-        alike = same and np.allclose(whole, one_by_one, rtol=1e-4, atol=1e-6)
-        return function if alike else per_env(function)
+        return function if _are_alike(whole, one_by_one) else per_env(function)
     if whole is not None and whole.shape == (count, size):
         return function
     if _are_chunks(one_by_one, count, size):
@@ -63,6 +61,13 @@ def of_either_shape(function: Any, task: VectorEnv) -> Any:
         f", nor a batch of {count}, to be answered with shape ({count}, {size}): one by one "
         f"it {row_says}, for a batch it {whole_says}"
     )
+
+
+def _are_alike(whole: np.ndarray | None, one_by_one: np.ndarray) -> bool:
+    """Whether a batch is answered as one by one, but for the rounding of float32."""
+    if whole is None or whole.shape != one_by_one.shape:
+        return False
+    return np.allclose(whole, one_by_one, rtol=1e-4, atol=1e-6)
 
 
 def _are_chunks(actions: np.ndarray | None, count: int, size: int) -> bool:

@@ -18,7 +18,7 @@ from rpl.tasks.fetch.arm import (
     settle_arm,
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
-from rpl.tasks.fetch.objects import RigidObject, add_mesh, become
+from rpl.tasks.fetch.objects import RigidObject, add_mesh, become, choose_objects
 from rpl.tasks.fetch.options import HOOK, HookOptions, Physics
 from rpl.tasks.fetch.redraw import Bumps, BumpSwitch, DrawnBumps, ObjectSwitch
 from rpl.tasks.goal_task import GoalTask
@@ -84,6 +84,11 @@ def hook_spec(
     return spec
 
 
+def _objects_of(options: HookOptions) -> tuple[RigidObject, ...]:
+    """The objects that the episodes draw from; none for the cube."""
+    return () if options.objects is None else choose_objects(options.objects, options.split)
+
+
 def _add_hook(spec: mujoco.MjSpec) -> None:
     hook = spec.worldbody.add_body(name="hook", pos=HOOK_START)
     hook.add_freejoint(name="hook:joint").damping = (0.01, 0.0, 0.0)
@@ -141,7 +146,7 @@ class HookTask(FetchArmTask):
         self, num_envs: int = 1, options: HookOptions = HOOK, **keywords: Unpack[TaskKeywords]
     ) -> None:
         self.options = options
-        self.objects = options.choose_objects()
+        self.objects = _objects_of(options)
         self.object_index = np.zeros(num_envs, np.int64)
         self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
         bumps = BUMPS.draw(np.random.default_rng(0)) if options.bumps else None

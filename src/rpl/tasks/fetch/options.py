@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from rpl.tasks.fetch.objects import RigidObject
+from typing import Literal
 
 Physics = Literal["exact", "lean"]
 Split = Literal["training", "held-out", "all"]
@@ -52,12 +49,6 @@ class HookOptions:
     """Strew boxes over the table, others in every episode."""
     frames: int = 1
     """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
-
-    def choose_objects(self) -> tuple[RigidObject, ...]:
-        """The objects that the episodes draw from; none for the cube."""
-        from rpl.tasks.fetch.objects import choose_objects  # needs MuJoCo
-
-        return () if self.objects is None else choose_objects(self.objects, self.split)
 
 
 HOOK = HookOptions()

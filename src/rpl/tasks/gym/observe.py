@@ -39,13 +39,14 @@ class Choice:
     def __init__(
         self, space: gymnasium.Space, observe: Observe, example: Callable[[], Observation]
     ) -> None:
-        self._function = None if observe is None or isinstance(observe, str) else observe
+        named = None if callable(observe) else observe
+        self._function = observe if callable(observe) else None
         self._goals = GOALS if has_goals(space) else ()
         self._paths: list[tuple[Sequence[Any], gymnasium.Space]] = []
         if self._function is not None:
             width = len(_vector(self._function, example()))
         else:
-            self._paths = _chosen(space, observe, self._goals)
+            self._paths = _chosen(space, named, self._goals)
             width = sum(flatdim(part) for _, part in self._paths)
         if width == 0:
             raise UnsuitableEnvironment(
@@ -170,7 +171,7 @@ def _flat(batch: Any, space: gymnasium.Space) -> np.ndarray:
     """A part of a batch as rows of numbers, one-hot where it is a choice."""
     if isinstance(space, Box):
         return np.asarray(batch).reshape(len(batch), -1)
-    return np.stack([flatten(space, one) for one in batch])
+    return np.array([flatten(space, one) for one in batch])
 
 
 def _vector(function: Callable[[Observation], Any], observation: Observation) -> np.ndarray:
