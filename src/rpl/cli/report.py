@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
+from rpl.cli.contrast import contrasting
 from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import UNSEEN_SEED, require_suffix
-from rpl.cli.watch import contrasting_seeds, recordings_of
+from rpl.cli.watch import recordings_of, strip_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
@@ -64,10 +65,10 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
         return load_subject(Request(str(run), checkpoint=checkpoint), num_envs, render_mode)
 
     looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
-    seeds = contrasting_seeds(load, UNSEEN_SEED, episodes, looked_at)
-    recordings = recordings_of(load(1, "rgb_array"), seeds)
+    seeds, remark = contrasting(load, UNSEEN_SEED, episodes, looked_at)
+    subject = load(1, "rgb_array")
     with TemporaryDirectory() as temporary:
         film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"
-        write_film(film, recordings)
-        write_strip(strip, recordings[0])
+        write_film(film, recordings_of(subject, seeds), remark)
+        write_strip(strip, strip_of(subject, seeds[0]), remark=remark)
         return film.read_bytes(), strip.read_bytes()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from rpl.cli.evaluate import LARGEST_ROUND, judge
+from rpl.cli.contrast import Contrast, contrasting
+from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
@@ -24,7 +24,7 @@ from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,92 +53,66 @@ def run_watch(options: Any) -> int:
     require_suffix(options.strip, "--strip", ".png")
     if options.episodes < 1:
         raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
-    seeds = chosen_seeds(options)
+    seeds, remark = chosen(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
     console = Console()
-    recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
+    subject = load_for(options, 1, render_mode="rgb_array")
     from rpl.viz.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
-        write_film(options.video, recordings)
+        write_film(options.video, recordings_of(subject, seeds), remark)
         console.print(f"wrote {options.video}", soft_wrap=True)
     if options.strip is not None:
-        write_strip(options.strip, recordings[0])
+        write_strip(options.strip, strip_of(subject, seeds[0]), remark=remark)
         console.print(f"wrote {options.strip}", soft_wrap=True)
     return 0
 
 
-def chosen_seeds(options: Any) -> list[int]:
-    """Seeds of the episodes to show."""
+def chosen(options: Any) -> Contrast:
+    """The episodes to show."""
     if not options.contrast:
-        return evaluation_seeds(options.seed, options.episodes)
+        return Contrast(evaluation_seeds(options.seed, options.episodes), None)
     looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
-    return contrasting_seeds(
+    return contrasting(
         lambda count: load_for(options, count), options.seed, options.episodes, looked_at
     )
 
 
-def contrasting_seeds(
-    load: Callable[[int], Subject], seed: int, count: int, looked_at: int = LARGEST_ROUND
-) -> list[int]:
-    """Seeds of episodes, those first in which the policy does most better than the controller.
-
-    Args:
-        load: the subject with so many simulations at once.
-        seed: chooses the episodes that are looked at.
-        count: how many to return.
-        looked_at: how many to choose from, or ``count`` if that is more.
-    """
-    looked_at = max(looked_at, count)
-    subject = load(looked_at)
-    seeds = evaluation_seeds(seed, looked_at)
-    if subject.policy is None:
-        return seeds[:count]
-    console = Console(stderr=True)
-    if subject.untrained:
-        console.print(UNTRAINED, soft_wrap=True)
-    controller, policy = judge(subject, seeds)
-    assert policy is not None
-    by_success = subject.problem.judged_by == "success"
-    gain = policy.returns - controller.returns
-    if by_success:
-        gain = policy.success.astype(int) - controller.success
-    better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    console.print(
-        f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
-        f"and fails {worse} that the controller solves"
-        if by_success
-        else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
-
-
 def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     """For each episode the controller's recording and, if there is one, the policy's."""
+    shown = track(seeds, "drawing", console=Console(stderr=True))
+    return [[_record(subject, *who, seed) for who in acting(subject)] for seed in shown]
+
+
+def strip_of(subject: Subject, seed: int) -> list[Any]:
+    """Recordings of one episode, of which nothing is drawn that a strip does not show."""
+    from rpl.viz.film import STRIP_FRAMES, evenly
+
+    problem, recordings = subject.problem, []
+    for label, policy in acting(subject):
+        played = collect(problem.evaluation_task, policy, [seed], problem.horizon)
+        steps = evenly(STRIP_FRAMES, played.steps)
+        recordings.append(_record(subject, label, policy, seed, shown=lambda t, at=steps: t in at))
+    return recordings
+
+
+def acting(subject: Subject) -> list[tuple[str, Policy]]:
+    """Who is shown: the controller and, if there is one, the policy."""
+    problem = subject.problem
+    shown: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
+    if subject.policy is not None:
+        label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
+        shown.append((label, WholePolicy(subject.policy, problem.base())))
+    return shown
+
+
+def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords: Any) -> Any:
     from rpl.viz.film import record
 
     problem = subject.problem
-    acting: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
-    if subject.policy is not None:
-        label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
-        acting.append((label, WholePolicy(subject.policy, problem.base())))
-    return [
-        [
-            record(
-                problem.evaluation_task,
-                policy,
-                seed,
-                problem.horizon,
-                label,
-                judged_by=problem.judged_by,
-            )
-            for label, policy in acting
-        ]
-        for seed in track(seeds, "drawing", console=Console(stderr=True))
-    ]
+    task, judged_by = problem.evaluation_task, problem.judged_by
+    return record(task, policy, seed, problem.horizon, label, judged_by=judged_by, **keywords)
 
 
 def _show_window(options: Any, seeds: list[int]) -> int:

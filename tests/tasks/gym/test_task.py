@@ -162,7 +162,9 @@ def test_a_registered_environment_knows_its_limit() -> None:
 def test_pictures_fit_the_size_asked_for() -> None:
     task = GymnasiumTask(lambda: Slide(render_mode="rgb_array"), 1)
     task.reset(seed=0)
-    assert task.frame(0, (64, 48)).shape == (64, 48, 3)
+    assert task.envs[0].render().shape == (20, 30, 3)
+    assert task.frame(0, (64, 48)).shape == (64, 96, 3)
+    assert task.frame(0, (80, 30)).shape == (40, 60, 3)
     reach = GymnasiumTask(Reach, 1)
     reach.reset(seed=0)
     with pytest.raises(UnsuitableEnvironment, match="draws no pictures"):  # nor has render()

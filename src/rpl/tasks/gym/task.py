@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
-from PIL import Image, ImageOps
+from PIL import Image
 
 from rpl.observations import reset_mask
 from rpl.tasks.gym.observe import Choice, Observe, needs_choice
@@ -170,7 +170,11 @@ class GymnasiumTask(VectorEnv):
         return observation, reward, terminated, truncated, {"is_success": success}
 
     def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
-        """A picture of one environment, (height, width, 3) uint8.
+        """A picture of one environment, (height, width, 3) uint8, in its own proportions.
+
+        Args:
+            simulation: which.
+            size: the picture is as high, and as wide as it is; at most twice as wide as this.
 
         Raises:
             UnsuitableEnvironment: if the environment does not draw RGB arrays.
@@ -185,7 +189,9 @@ class GymnasiumTask(VectorEnv):
                 "and one process"
             )
         image = Image.fromarray(picture[..., :3].astype(np.uint8))
-        return np.asarray(ImageOps.pad(image, (size[1], size[0])))
+        scale = min(size[0] / image.height, 2 * size[1] / image.width)
+        width, height = (max(round(scale * pixels), 1) for pixels in image.size)
+        return np.asarray(image.resize((width, height)))
 
     def close_extras(self, **kwargs: object) -> None:
         """Closes the environments."""
