@@ -87,15 +87,18 @@ def improve(
         overwrite=overwrite,
         resuming=f"rpl.improve(..., out={str(out or default_folder(spec))!r}, resume=True)",
     )
-    return load_policy(folder, "best", 1, make_env=env, controller=controller)
+    return load_policy(folder, "deployed", 1, make_env=env, controller=controller)
 
 
-def load(run: str | Path, checkpoint: str = "best", num_envs: int = 1, **objects: Any) -> Policy:
+def load(
+    run: str | Path, checkpoint: str = "deployed", num_envs: int = 1, **objects: Any
+) -> Policy:
     """The policy of a run folder.
 
     Args:
         run: the folder.
-        checkpoint: ``best`` or ``last``.
+        checkpoint: ``best``, ``last``, or ``deployed``: the best where the run has shown that it is
+            better than its controller, and else the controller.
         num_envs: how many environments it is asked for at once, where its controller has a
             memory for each.
         objects: ``make_env`` and ``controller`` themselves, where the run was made with objects

@@ -13,11 +13,12 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from tyro.conf import Fixed, Suppress
 
-from rpl.errors import check_settings
+from rpl.errors import InvalidValue, check_settings
 
 LARGEST_SEED = 2**63
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
+Aggregate = Literal["first", "least", "mean", "bound"]
 
 
 class Settings(Protocol):
@@ -62,8 +63,27 @@ class LearnerConfig:
     """Start the actor's last layer at zero, so that the policy starts as its controller."""
     layer_norm: bool = False
     """Normalise the critics' hidden layers."""
+    start_at_mean: bool = False
+    """Start the critics at what the first cycle's mean reward is worth if it is paid for ever, so
+    that only differences of values have to travel; else at zero."""
     critics: int = 1
     """Critics whose least value is the target (clipped double Q-learning); TD3 and SAC: 2."""
+    critics_drawn: int | None = None
+    """Critics that a target goes by, drawn anew in each gradient step (REDQ); None is all."""
+    critic_hidden: tuple[int, ...] | None = None
+    """Widths of the critics' hidden layers; None is those of the actor."""
+    aggregate: Aggregate = "first"
+    """What the actor maximises of several critics: the first, the least, their mean, or the bound,
+    their mean less `pessimism` standard deviations; SAC: least."""
+    pessimism: float = 2.0
+    """Standard deviations of the critics between their mean and the bound."""
+    gate: bool = False
+    """Use the residual only where the critics together, by `aggregate`, say that it is better than
+    the controller's action, and act as the controller elsewhere: exploring, deployed, and in
+    targets. The actor then maximises that advantage. Needs `--residual.observe-controller` and
+    `--residual.critic-input sum`; nothing where there is no residual."""
+    act_by_target: bool = False
+    """With the gate: act by the target networks, exploring and deployed."""
     target_noise: float = 0.0
     """Standard deviation of the noise on the target's action; TD3: 0.2."""
     target_noise_clip: float = 0.5
@@ -85,6 +105,8 @@ class LearnerConfig:
     def __post_init__(self) -> None:
         """Lets widths be a list, as whoever writes Python may give them."""
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        if self.critic_hidden is not None:
+            object.__setattr__(self, "critic_hidden", tuple(self.critic_hidden))
 
     def discount_over(self, horizon: int) -> float:
         """Gamma, for episodes of ``horizon`` steps."""
@@ -105,6 +127,9 @@ class ReplayConfig:
     """Transitions kept; the oldest episodes make room."""
     hindsight: float = 0.8
     """Share of sampled transitions whose goal is replaced by one reached later in the episode."""
+    ask_controller: bool = False
+    """Ask the controller what it would do for a relabelled goal, where it has no memory and needs
+    nothing but what is stored; else its action for the episode's own goal stands for that."""
     n_step: int = 1
     """Rewards summed before the critic's value takes over; more carry values back faster, but
     count the rewards of old policies' actions."""
@@ -121,6 +146,8 @@ class ExplorationConfig:
     """Probability of a uniform random action instead."""
     expert: float = 0.0
     """Probability of the controller's action instead (Expert Explore: epsilon times alpha)."""
+    ladder: bool = False
+    """Disturb the episodes of a cycle unequally, from hardly to twice as much as said."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +163,9 @@ class BurnInConfig:
     """Environment steps of burn-in before any rule may end it."""
     quiet_share: float = 0.5
     """Share of the burn-in cycles that run without exploration."""
+    polyak: float | None = None
+    """Share of the old target networks that remains meanwhile, when nothing but the critic learns
+    and values may travel faster; None is the learner's."""
 
     @property
     def is_none(self) -> bool:
@@ -159,6 +189,11 @@ class ResidualConfig:
     """What the critic judges: the residual that took effect, as in the paper's code, or its sum
     with the base action, which is what was executed. Where goals are relabelled, the base action
     stays that for the episode's own goal: judge sums with observe-controller there."""
+
+    @property
+    def lets_critics_compare(self) -> bool:
+        """Whether critics can tell what is executed from the base action."""
+        return self.observe_controller and self.critic_input == "sum"
 
 
 @dataclass(frozen=True)
@@ -203,11 +238,23 @@ class Config:
             values = {name: attrgetter(name)(self) for name in names.split()}
             values = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
             check_settings(values, fits, must_be)
-        narrowest = {"--learner.hidden": min(self.learner.hidden, default=0)}
+        critic_hidden = self.learner.critic_hidden or (1,)
+        narrowest = {
+            "--learner.hidden": min(self.learner.hidden, default=0),
+            "--learner.critic-hidden": min(critic_hidden),
+        }
         check_settings(narrowest, lambda value: value >= 1, "at least 1")
         together = self.exploration.random + self.exploration.expert
         both = {"--exploration.random and --exploration.expert together": together}
         check_settings(both, lambda value: value <= 1.0, "between 0 and 1")
+        if self.learner.gate and not self.residual.lets_critics_compare:
+            raise InvalidValue(
+                "--learner.gate compares what is executed with the controller's action: it needs "
+                "--residual.observe-controller and --residual.critic-input sum"
+            )
+        drawn = {"--learner.critics-drawn": self.learner.critics_drawn}
+        most = self.learner.critics
+        check_settings(drawn, lambda value: value <= most, f"at most --learner.critics ({most})")
 
 
 LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -215,7 +262,7 @@ LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
         lambda value: value >= 1,
         "steps episodes_per_cycle cycles_per_epoch evaluation_episodes final_evaluation_episodes "
         "num_envs learner.batch_size learner.updates_per_cycle learner.critics "
-        "learner.actor_every replay.n_step replay.capacity",
+        "learner.critics_drawn learner.actor_every replay.n_step replay.capacity",
     ),
     "above 0": (
         lambda value: 0.0 < value < math.inf,
@@ -226,11 +273,13 @@ LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
     "at least 0": (
         lambda value: 0.0 <= value < math.inf,
         "exploration.noise learner.action_l2 learner.target_noise learner.target_noise_clip "
-        "burn_in.minimum_steps",
+        "learner.pessimism burn_in.minimum_steps",
     ),
     "between 0 and 1": (
         lambda value: 0.0 <= value <= 1.0,
-        "learner.polyak replay.hindsight exploration.random exploration.expert burn_in.quiet_share",
+        "learner.polyak replay.hindsight exploration.random exploration.expert "
+        "burn_in.quiet_share "
+        "burn_in.polyak",
     ),
     "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
     "at least 0 and below 2^63": (lambda value: 0 <= value < LARGEST_SEED, "seed"),

@@ -14,9 +14,10 @@ Observation = Any
 """What a task observes, of one environment or of a batch: an array, or mappings and tuples of
 arrays."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
+ACHIEVED_GOAL = "achieved_goal"
 SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
 WHOLE = "whole"  # for controllers: all that an environment observes, where learners see a choice
-GOAL_PARTS = (OBSERVATION, "achieved_goal", DESIRED_GOAL)
+GOAL_PARTS = (OBSERVATION, ACHIEVED_GOAL, DESIRED_GOAL)
 """What an observation of a task with goals has; it may have more."""
 
 

@@ -18,7 +18,7 @@ from rpl.errors import InvalidValue
 LEARNERS: dict[str, dict[str, Any]] = {
     "ddpg": {},
     "td3": {"critics": 2, "target_noise": 0.2, "actor_every": 2},
-    "sac": {"critics": 2},
+    "sac": {"critics": 2, "aggregate": "least"},
 }
 """The learners by name: what each changes of a preset's settings."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import gymnasium
 import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.config import ResidualConfig
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerPolicy
-from rpl.observations import Seen, width_of
+from rpl.observations import GOAL_PARTS, OBSERVATION, Seen, width_of
 from rpl.replay.hindsight import GoalRules
 from rpl.residual import check_unit_actions, checked_scale
 
@@ -91,6 +92,15 @@ class Problem:
     def exploring_base(self) -> ControllerPolicy | None:
         """The base policy in ``task``."""
         return self._base(self.exploring_controller or self.controller)
+
+    def base_of_stored(self) -> ControllerPolicy | None:
+        """The base policy as a function of what a replay stores; None where it is none."""
+        base = self.exploring_base()
+        if base is None or base.has_memory:
+            return None
+        space = self.task.single_observation_space
+        parts = set(space.spaces) if isinstance(space, gymnasium.spaces.Dict) else {OBSERVATION}
+        return base if parts <= {*self.seen.sizes, *GOAL_PARTS} else None
 
     def _base(self, controller: Controller) -> ControllerPolicy | None:
         if self.residual is None:

@@ -25,7 +25,7 @@ def judged(monkeypatch):
 
     monkeypatch.setattr(contrast, "judge", judge)
     problem = SimpleNamespace(judged_by="success")
-    subject = SimpleNamespace(policy=object(), untrained=False, problem=problem)
+    subject = SimpleNamespace(policy=object(), remark=None, problem=problem)
     return rounds, lambda count: subject
 
 

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from rpl.config import LearnerConfig
 from rpl.learner import ddpg
+from rpl.learner.gate import objective_of
+from rpl.learner.judge import Judge
 from rpl.learner.networks import Actor, Critic, Critics
 
 
@@ -51,7 +54,9 @@ def test_the_actor_loss_is_the_negative_value_and_the_squared_action() -> None:
     x = jnp.array([[1.0], [-2.0]])
     first, second = np.tanh(0.5), np.tanh(-1.0)
     value = ((2 + 3 * first + 1) + (-4 + 3 * second + 1)) / 2
-    loss = ddpg.actor_loss(linear_actor(), linear_critic(), x, 0.7)
+    critics = Critics((linear_critic(),))
+    objective = objective_of(LearnerConfig(), None, Judge(critics, None, 1.0, of_sums=False), x)
+    loss, _ = ddpg.actor_loss(linear_actor(), objective, x, 0.7)
     assert loss == pytest.approx(-value + 0.7 * (first**2 + second**2) / 2, rel=1e-6)
 
 

@@ -1,5 +1,7 @@
 """SAC's distribution, values and losses against the same arithmetic in float64."""
 
+from dataclasses import replace
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -8,7 +10,11 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
+from rpl import learner
+from rpl.config import LearnerConfig
 from rpl.learner import sac
+from rpl.learner.gate import objective_of
+from rpl.learner.judge import Judge
 from rpl.learner.networks import Critic, Critics, GaussianActor
 
 X = jnp.array([[1.0], [-2.0], [0.3]])
@@ -28,6 +34,9 @@ def critics() -> Critics:
     first = eqx.tree_at(where, critic, (jnp.array([[0.0], [1.0], [0.0]]), jnp.array([-1.0])))
     second = eqx.tree_at(where, critic, (jnp.array([[0.0], [0.0], [1.0]]), jnp.array([0.0])))
     return Critics((first, second))
+
+
+JUDGE = Judge(critics(), None, 1.0, of_sums=False)
 
 
 def by_hand(z) -> tuple[np.ndarray, np.ndarray]:
@@ -77,15 +86,22 @@ def test_the_soft_value_is_the_least_value_and_the_entropy() -> None:
     key = jax.random.key(3)
     action, log_density = by_hand(jax.random.normal(key, (3, 2)))
     least = np.minimum(action[:, 0] - 1.0, action[:, 1])
-    value = sac.soft_value(shifted_actor(), critics(), X, key, 0.3)
+    config = LearnerConfig(algorithm="sac", critics=2, initial_temperature=0.3, hidden=())
+    state = learner.create(key, {"observation": 1}, 2, config)
+    state = eqx.tree_at(lambda s: s.actor, state, shifted_actor())
+    value = sac.next_value(config, state, JUDGE, X, key)
     assert_allclose(value, least - 0.3 * log_density, rtol=1e-4)
+    bounded = replace(config, entropy_in_value=False)
+    assert_allclose(sac.next_value(bounded, state, JUDGE, X, key), least, rtol=1e-4)
 
 
 def test_the_actor_loss_trades_value_for_entropy() -> None:
     key = jax.random.key(4)
     action, log_density = by_hand(jax.random.normal(key, (3, 2)))
     least = np.minimum(action[:, 0] - 1.0, action[:, 1])
-    loss, entropy = sac.actor_loss(shifted_actor(), critics(), X, key, jnp.array(0.3), 0.7)
+    objective = objective_of(LearnerConfig(aggregate="least"), None, JUDGE, X)
+    temperature = jnp.array(0.3)
+    loss, (entropy, _) = sac.actor_loss(shifted_actor(), objective, X, key, temperature, 0.7)
     expected = np.mean(0.3 * log_density - least) + 0.7 * np.mean(action**2)
     assert float(loss) == pytest.approx(expected, rel=1e-4)
     assert float(entropy) == pytest.approx(-log_density.mean(), rel=1e-4)

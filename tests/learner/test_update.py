@@ -14,7 +14,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from rpl import learner as learners
 from rpl.config import LearnerConfig
 from rpl.learner import Batch, LearnerState, Setting, algorithm, ddpg, sac
-from rpl.learner.algorithm import Judge
+from rpl.learner.gate import objective_of
+from rpl.learner.judge import Judge
 from rpl.learner.optimizers import step_size_factor
 from rpl.presets import LEARNERS
 
@@ -174,9 +175,9 @@ def losses_and_gradients(state: LearnerState, one: Batch):
     value = state.target_critic(next_x, state.target_actor(next_x))
     target = ddpg.td_target(one.reward, one.terminated, value, DISCOUNT, BOUNDS)
     critic = jax.grad(lambda c: ddpg.critic_loss(c, x, one.action, target)[0])(state.critic)
-    actor = jax.grad(lambda a: ddpg.actor_loss(a, state.critic.first, x, TINY.action_l2))(
-        state.actor
-    )
+    judge = Judge(state.critic, None, 1.0, of_sums=False)
+    objective = objective_of(TINY, None, judge, x)
+    actor = jax.grad(lambda a: ddpg.actor_loss(a, objective, x, TINY.action_l2)[0])(state.actor)
     return actor, critic, ddpg.critic_loss(state.critic, x, one.action, target)
 
 
@@ -205,6 +206,7 @@ def test_slow_copies_move_once_per_update_however_many_steps_it_has(name, steps)
         lambda s: (s.target_actor, s.target_critic),
         state,
         jax.tree.map(lambda a: a + 1.0, (state.target_actor, state.target_critic)),
+        is_leaf=lambda part: part is None,
     )
     slow = arrays((state.target_actor, state.target_critic))
     state, _ = update(state, batches(steps), CONFIGS[name])

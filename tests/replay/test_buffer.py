@@ -450,6 +450,36 @@ def test_a_base_action_that_is_shown_is_the_one_of_the_episodes_own_goal() -> No
     assert_array_equal(batch.base_action[:, 0], np.float32(7 * episode + t / 10))
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_base_policy_that_can_be_asked_says_what_it_would_do_for_a_relabelled_goal(shown) -> None:
+    sizes = {"observation": 2, **({"base_action": 1} if shown else {}), "desired_goal": 2}
+    replay, asked = Replay(3, HORIZON, Seen(sizes), 1, 1), []
+
+    def base(observation):
+        assert observation.keys() == {"observation", "achieved_goal", "desired_goal"}
+        assert_array_equal(observation["achieved_goal"], observation["observation"])
+        asked.append(len(observation["observation"]))
+        return 500.0 + observation["desired_goal"][:, 1:] - observation["observation"][:, 1:]
+
+    replay.store(make_episodes(0, [5, 6, 2]))
+    batch, alike = draw(replay, n_step=2, ask=base), draw(replay, n_step=2)
+    episode, t = state_of(batch).T
+    relabelled = goal_of(batch)[:, 0] < OWN_GOAL
+    assert 0.5 < relabelled.mean() < 1.0
+    assert asked == [relabelled.sum()] * 2  # now and after the two steps, and for no other
+    ahead = goal_of(batch)[:, 1] - t
+    stored = np.float32(7 * episode + t / 10)
+    assert_array_equal(batch.base_action[:, 0], np.where(relabelled, 500.0 + ahead, stored))
+    after = batch.next_observation["observation"][:, 1]
+    said = batch.next_base_action[relabelled, 0]
+    assert_array_equal(said, (500.0 + goal_of(batch)[:, 1] - after)[relabelled])
+    if shown:
+        assert_array_equal(batch.observation["base_action"], batch.base_action)
+        assert_array_equal(batch.next_observation["base_action"], batch.next_base_action)
+    for name in ("action", "reward", "terminated", "discount"):
+        assert_array_equal(getattr(batch, name), getattr(alike, name))
+
+
 def test_rules_are_asked_with_the_executed_action() -> None:
     replay, asked = make_replay(3), []
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rpl.cli.evaluate import LARGEST_ROUND, judge
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject
+from rpl.runs.load import Subject
 
 SECONDS = 60.0  # of looking for a contrast
 ROUND = 20  # episodes that are looked at between two looks at the clock
@@ -46,8 +46,8 @@ def contrasting(
     if subject.policy is None:
         return Contrast(seeds[:count], None)
     console = Console(stderr=True)
-    if subject.untrained:
-        console.print(UNTRAINED, soft_wrap=True)
+    if subject.remark:
+        console.print(subject.remark, soft_wrap=True)
     gains, started = np.zeros(0), time.monotonic()
     while len(gains) < len(seeds):
         gains = np.append(gains, _gains(subject, seeds[len(gains) : len(gains) + ROUND]))

@@ -34,7 +34,7 @@ from rpl.errors import UsageError, check_settings
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
-from rpl.runs.load import UNTRAINED, Subject, is_planner
+from rpl.runs.load import Subject, is_planner
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -133,7 +133,8 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
         "compared_with": problem.baseline,
         "controller": controller.summary(),
         "policy": None if policy is None else policy.summary(),
-        "untrained": subject.untrained,
+        "untrained": subject.remark is not None,
+        "remark": subject.remark,
         **judgement(problem, policy, controller),
     }
     if object_options(subject) is not None:
@@ -147,13 +148,15 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
 def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> dict[str, Any]:
     """The paired difference, what it allows to say, and how far from the controller it went."""
     if policy is None:
-        return {"difference": None, "verdict": None, "largest_deviation": None}
+        beside = ("difference", "verdict", "acted_share", "largest_deviation")
+        return dict.fromkeys(beside)
     difference = paired_difference(policy, controller)
     interval: Any = difference[f"{problem.judged_by}_interval"]
     adds = problem.adds
     return {
         "difference": difference,
         "verdict": verdict(interval, len(policy.returns)),
+        "acted_share": policy.acted_share if adds else None,
         "largest_deviation": list(policy.largest_deviation) if adds else None,
     }
 
@@ -199,8 +202,8 @@ def print_remarks(report: dict[str, Any], console: Console) -> None:
             f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
             soft_wrap=True,
         )
-    if report["untrained"]:
-        console.print(UNTRAINED, soft_wrap=True)
+    if report["remark"]:
+        console.print(report["remark"], soft_wrap=True)
     diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
     if diverged != {0}:
         console.print(
@@ -219,7 +222,8 @@ def print_remarks(report: dict[str, Any], console: Console) -> None:
         )
     if report["largest_deviation"]:
         console.print(
-            "largest deviation from the controller, in halves of the action range: "
+            f"the residual acted in {report['acted_share']:.1%} of the steps; largest deviation "
+            "from the controller, in halves of the action range: "
             + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
             highlight=False,
             soft_wrap=True,

@@ -14,7 +14,7 @@ from rpl.cli.options import require_suffix
 def export(
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")],
     out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")],
-    checkpoint: Literal["best", "last"] = "best",
+    checkpoint: Literal["deployed", "best", "last"] = "deployed",
 ) -> int:
     """Writes a run's policy as an ONNX file: it needs neither this project nor its simulator.
 
@@ -26,7 +26,6 @@ def export(
     require_suffix(out, "OUT", ".onnx")
     from rpl.api import load
     from rpl.deploy.export import export as write
-    from rpl.runs.load import UNTRAINED
 
     policy = load(run, checkpoint)
     difference = write(policy, out)
@@ -36,6 +35,6 @@ def export(
         soft_wrap=True,
         highlight=False,
     )
-    if policy.untrained and policy.is_residual:
-        Console(stderr=True).print(UNTRAINED, soft_wrap=True)
+    if policy.remark:
+        Console(stderr=True).print(policy.remark, soft_wrap=True)
     return 0

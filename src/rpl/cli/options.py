@@ -46,8 +46,9 @@ class SubjectOptions:
     controller_name: ControllerName = None
     seed: int = UNSEEN_SEED
     """Chooses the episodes."""
-    checkpoint: Literal["best", "last"] = "best"
-    """Which of the run's policies."""
+    checkpoint: Literal["deployed", "best", "last"] = "deployed"
+    """Which of the run's policies; deployed: the best if the run has shown that it is better than
+    its controller, else the controller."""
 
 
 def require_suffix(path: Path | None, option: str, *suffixes: str) -> None:

@@ -22,7 +22,7 @@ def report(
     runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
     out: Path = Path("report.html"),
     films: int = 2,
-    checkpoint: Literal["best", "last"] = "best",
+    checkpoint: Literal["deployed", "best", "last"] = "deployed",
 ) -> int:
     """Writes one self-contained page: curves, numbers, films and settings.
 

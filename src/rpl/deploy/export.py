@@ -1,4 +1,4 @@
-"""A policy as one ONNX file: normalisers, actor, the sum with the controller, and its clips."""
+"""A policy as one ONNX file: normalisers, actor, gate, the sum with the controller, its clips."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import json
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
 
 from rpl.controllers.onnx_policy import open_session
+from rpl.deploy.gate import add_gate, add_sum
+from rpl.deploy.graph import Graph
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
 from rpl.observations import BASE_ACTION, OBSERVATION
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto, TensorProto
-
-    from rpl.learner.networks import MLP
-    from rpl.learner.normalizer import Normalizer
+    from onnx import ModelProto
 
 OPSET = 17
 IR_VERSION = 9  # read by every onnxruntime since 1.17
 TOLERANCE = 1e-5
+ADVANTAGE_TOLERANCE = 1e-3  # differences of values that may be a hundred times as large
 CONTROLLER_ACTION, ACTION, RESIDUAL = "controller_action", "action", "residual"
+ADVANTAGE = "advantage"
+NAMES = (CONTROLLER_ACTION, ACTION, RESIDUAL, ADVANTAGE)
 
 
 def export(policy: Policy, path: Path) -> float:
@@ -34,9 +35,11 @@ def export(policy: Policy, path: Path) -> float:
     The file's inputs are the parts of an observation that the learner sees, each (n, size):
     ``observation``, and for tasks with goals ``desired_goal``; for a residual also
     ``controller_action`` (n, action_dim). Its outputs are ``action`` and ``residual``,
-    (n, action_dim). A part of one's own with one of these three names is the input
-    ``observed_<name>``. All are float32; actions are in the environment's units. Its metadata
-    say the bounds, the scale, and the number of frames that an observation holds.
+    (n, action_dim), and for a policy with a gate ``advantage`` (n, 1), what its critics are sure
+    of: the residual is zero, and the action the controller's, where that is not above zero. A
+    part of one's own with one of these names is the input ``observed_<name>``. All are float32;
+    actions are in the environment's units. Its metadata say the bounds, the scale, and the number
+    of frames that an observation holds.
 
     Args:
         policy: from ``rpl.load``.
@@ -65,61 +68,9 @@ def export(policy: Policy, path: Path) -> float:
     return difference
 
 
-class _Graph:
-    """An ONNX graph as it grows; every method adds a node and returns its output's name."""
-
-    def __init__(self) -> None:
-        self.nodes: list[NodeProto] = []
-        self.constants: list[TensorProto] = []
-
-    def constant(self, value: ArrayLike, dtype: DTypeLike = np.float32) -> str:
-        from onnx import numpy_helper
-
-        name = f"constant{len(self.constants)}"
-        array = np.ascontiguousarray(np.asarray(value, dtype))
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str:
-        from onnx import helper
-
-        name = to or f"{kind.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def clip(self, x: str, bound: float) -> str:
-        return self.add("Clip", x, self.constant(-bound), self.constant(bound))
-
-    def normalized(self, x: str, normalizer: Normalizer) -> str:
-        """``rpl.learner.normalizer.Normalizer``."""
-        low, high = map(self.constant, normalizer.input_range)
-        x = self.add("Min", self.add("Max", x, low), high)
-        x = self.add("Sub", x, self.constant(normalizer.mean))
-        x = self.add("Div", x, self.constant(normalizer.std))
-        return self.clip(x, normalizer.output_clip)
-
-    def mlp(self, x: str, network: MLP, outputs: int) -> str:
-        """``rpl.learner.networks.MLP``, the first ``outputs`` of its last layer."""
-        layers = list(zip(network.weights, network.biases, strict=True))
-        for weight, bias in layers[:-1]:
-            x = self.add("Gemm", x, self.constant(weight), self.constant(bias))
-            x = self.add("Relu", x)
-        weight, bias = layers[-1]
-        return self.add(
-            "Gemm", x, self.constant(weight[:, :outputs]), self.constant(bias[:outputs])
-        )
-
-    def columns(self, x: str, first: int, end: int) -> str:
-        """x[:, first:end]"""
-        return self.add("Slice", x, *(self.constant([at], np.int64) for at in (first, end, 1)))
-
-    def mean(self, parts: list[str]) -> str:
-        return parts[0] if len(parts) == 1 else self.add("Mean", *parts)
-
-
 def input_name(part: str) -> str:
     """What the file calls a part of an observation."""
-    return f"observed_{part}" if part in (CONTROLLER_ACTION, ACTION, RESIDUAL) else part
+    return f"observed_{part}" if part in NAMES else part
 
 
 def _model(policy: Policy) -> ModelProto:
@@ -128,20 +79,27 @@ def _model(policy: Policy) -> ModelProto:
     action_size = len(policy.action_low)
     widths = {input_name(part): width for part, width in policy.widths.items()}
     widths |= {CONTROLLER_ACTION: action_size} if policy.is_residual else {}
-    graph = _Graph()
+    graph = Graph()
     base = _base(graph, policy) if policy.is_residual else None
-    residual = _actor(graph, policy, base)
-    _sum(graph, policy, base, residual)
+    frames = _network_inputs(graph, policy, base)
+    residual = _actor(graph, policy, frames)
+    outputs = {ACTION: action_size, RESIDUAL: action_size}
+    if policy.state.gate is not None and base is not None:
+        is_open = add_gate(graph, policy, frames, base, residual)
+        zero = graph.constant(np.zeros(action_size))
+        graph.add("Where", is_open, residual, zero, to=RESIDUAL)
+        _action(graph, policy, _sum(graph, policy, base, RESIDUAL), is_open)
+        outputs[ADVANTAGE] = 1
+    else:
+        graph.add("Identity", residual, to=RESIDUAL)
+        _action(graph, policy, _sum(graph, policy, base, RESIDUAL))
     floats = TensorProto.FLOAT
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             "policy",
             [helper.make_tensor_value_info(k, floats, ["n", w]) for k, w in widths.items()],
-            [
-                helper.make_tensor_value_info(k, floats, ["n", action_size])
-                for k in (ACTION, RESIDUAL)
-            ],
+            [helper.make_tensor_value_info(k, floats, ["n", w]) for k, w in outputs.items()],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -165,7 +123,7 @@ def metadata(policy: Policy) -> dict[str, object]:
     }
 
 
-def _base(graph: _Graph, policy: Policy) -> str:
+def _base(graph: Graph, policy: Policy) -> str:
     """``Policy.to_unit`` of the controller's action."""
     middle, reach = _middle_and_reach(graph, policy)
     base = graph.add("Div", graph.add("Sub", CONTROLLER_ACTION, middle), reach)
@@ -173,39 +131,48 @@ def _base(graph: _Graph, policy: Policy) -> str:
     return graph.clip(base, 1.0) if policy.base.clip else base
 
 
-def _actor(graph: _Graph, policy: Policy, base: str | None) -> str:
-    """f(s, g), over a history the mean of what the network says of each frame."""
+def _network_inputs(graph: Graph, policy: Policy, base: str | None) -> list[str]:
+    """What the networks see, normalised, once for each frame of a history."""
     state, sizes = policy.state, policy.seen.sizes
     names = [base if name == BASE_ACTION and base else input_name(name) for name in sizes]
     shown = names[0] if len(names) == 1 else graph.add("Concat", *names, axis=1)
     shown = graph.normalized(shown, state.normalizer)
     number, size = state.actor.frames.number, sizes[OBSERVATION]
-    frames = [shown]
-    if number > 1:
-        beside = graph.columns(shown, size, policy.seen.width)
-        frames = [
-            graph.add("Concat", graph.columns(shown, *ends), beside, axis=1)
-            for ends in pairwise(range(0, size + 1, size // number))
-        ]
-    outputs = [graph.mlp(x, state.actor.network, len(policy.action_low)) for x in frames]
-    return graph.add("Identity", state.actor.to_onnx(graph, outputs), to=RESIDUAL)
+    if number == 1:
+        return [shown]
+    beside = graph.columns(shown, size, policy.seen.width)
+    return [
+        graph.add("Concat", graph.columns(shown, *ends), beside, axis=1)
+        for ends in pairwise(range(0, size + 1, size // number))
+    ]
 
 
-def _sum(graph: _Graph, policy: Policy, base: str | None, residual: str) -> None:
-    """``rpl.residual.combine``, to the environment's units."""
-    unit = residual
-    if base is not None:
-        scale = np.broadcast_to(policy.scale, policy.action_low.shape)
-        unit = graph.add("Add", base, graph.add("Mul", residual, graph.constant(scale)))
-    unit = graph.clip(unit, 1.0)
+def _actor(graph: Graph, policy: Policy, frames: list[str]) -> str:
+    """f(s, g), over a history the mean of what the network says of each frame."""
+    actor, _ = policy.state.acting
+    outputs = [graph.mlp(x, actor.network, len(policy.action_low)) for x in frames]
+    return actor.to_onnx(graph, outputs)
+
+
+def _sum(graph: Graph, policy: Policy, base: str | None, residual: str) -> str:
+    """``rpl.residual.combine``."""
+    if base is None:
+        return graph.clip(residual, 1.0)
+    return add_sum(graph, base, residual, policy.scale)
+
+
+def _action(graph: Graph, policy: Policy, unit: str, is_open: str | None = None) -> None:
+    """To the environment's units; the controller's own where the gate is closed."""
     middle, reach = _middle_and_reach(graph, policy)
     action = graph.add("Add", graph.add("Mul", unit, reach), middle)
+    if is_open is not None:
+        action = graph.add("Where", is_open, action, CONTROLLER_ACTION)
     # Rounding must not lead out of the action space.
     low, high = graph.constant(policy.action_low), graph.constant(policy.action_high)
     graph.add("Min", graph.add("Max", action, low), high, to=ACTION)
 
 
-def _middle_and_reach(graph: _Graph, policy: Policy) -> tuple[str, str]:
+def _middle_and_reach(graph: Graph, policy: Policy) -> tuple[str, str]:
     low, high = policy.action_low, policy.action_high
     return graph.constant((high + low) / 2.0), graph.constant((high - low) / 2.0)
 
@@ -225,9 +192,31 @@ def largest_difference(policy: Policy, path: Path) -> float:
         feed = {**{input_name(k): v for k, v in parts.items()}, CONTROLLER_ACTION: given}
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
-        action, residual = session.run([ACTION, RESIDUAL], inputs)
+        action, residual, *advantage = map(np.asarray, session.run(None, inputs))
         expected = policy.residual(observation, policy.to_unit(given))
-        worst = max(worst, float(np.abs(residual - expected).max()))
+        if advantage:
+            alike = _same_side(advantage[0][:, 0], policy.advantage(observation, given))
+            action, residual, given, expected = (
+                part[alike] for part in (action, residual, given, expected)
+            )
+        worst = max(worst, np.abs(residual - expected).max(initial=0.0))
         total = policy.combine(given, expected)
-        worst = max(worst, float(np.abs((action - total) / reach).max()))
-    return worst
+        worst = max(worst, np.abs((action - total) / reach).max(initial=0.0))
+    return float(worst)
+
+
+def _same_side(file: np.ndarray, learner: np.ndarray) -> np.ndarray:
+    """Where both advantages (n,) let the residual through, or neither does, (n,) bool.
+
+    Values are rounded, and so which side of zero an advantage next to it is on.
+
+    Raises:
+        RunError: if they differ by more than that.
+    """
+    off = np.abs(file - learner).max(initial=0.0)
+    if not off <= ADVANTAGE_TOLERANCE * max(1.0, np.abs(learner).max(initial=0.0)):
+        raise RunError(
+            f"the file's advantages differ from the learner's by {off:.1e}: do not use it, and "
+            "report this run's config.json"
+        )
+    return (file > 0.0) == (learner > 0.0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rpl import learner
 from rpl.learner import LearnerState
 from rpl.observations import (
     BASE_ACTION,
@@ -32,7 +33,7 @@ class Policy:
         state: the learner.
         problem: what it was learned on.
         record: the run's ``config.json``.
-        untrained: whether its actor is still as it began.
+        remark: why it acts as its controller, if it does.
     """
 
     def __init__(
@@ -40,10 +41,10 @@ class Policy:
         state: LearnerState,
         problem: Problem,
         record: Mapping[str, Any],
-        untrained: bool = False,
+        remark: str | None = None,
     ) -> None:
         self.state = state
-        self.untrained = untrained
+        self.remark = remark
         self.problem = problem
         self.task_name: str = record["task"]
         self.method: str = record["method"]
@@ -121,7 +122,7 @@ class Policy:
     def residual(
         self, observation: Observation, base_action: np.ndarray | None = None
     ) -> np.ndarray:
-        """f(s, g), (n, action_dim) in [-1, 1], for n observations.
+        """f(s, g), (n, action_dim) in [-1, 1], for n observations; 0 where a gate is closed.
 
         Args:
             observation: what the task observes.
@@ -134,6 +135,21 @@ class Policy:
         if self.observes_base and base_action is None:
             raise ValueError("this policy observes the controller's action: give it too")
         return self._greedy.learned(observation, base_action)
+
+    def advantage(self, observation: Observation, base_action: np.ndarray) -> np.ndarray:
+        """What the critics are sure of, (n,) in discounted reward, for n observations.
+
+        Args:
+            observation: what the task observes.
+            base_action: the controller's actions, in the environment's units.
+
+        Raises:
+            ValueError: if the policy has no gate.
+        """
+        if self.state.gate is None:
+            raise ValueError("this policy has no gate: its residual always acts")
+        shown = self.seen(observation, self.to_unit(base_action))
+        return np.array(learner.advantage(self.state, shown))
 
     def combine(self, base_action: np.ndarray, learned: np.ndarray) -> np.ndarray:
         """Actions from the controller's, in the environment's units, and the residual's."""

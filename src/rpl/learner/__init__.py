@@ -1,19 +1,34 @@
 """The learner: pure functions on an immutable state. It sees arrays only."""
 
 from rpl.learner.algorithm import algorithm_of
-from rpl.learner.state import LearnerState, act, act_with_noise, is_finite, observe
+from rpl.learner.gate import GATE_METRICS, Gate
+from rpl.learner.state import (
+    LearnerState,
+    act,
+    act_with_noise,
+    advantage,
+    is_finite,
+    observe,
+    start_critics_at,
+    without_residual,
+)
 from rpl.learner.update import Setting, create, update
 from rpl.replay.batch import Batch
 
 __all__ = [
+    "GATE_METRICS",
     "Batch",
+    "Gate",
     "LearnerState",
     "Setting",
     "act",
     "act_with_noise",
+    "advantage",
     "algorithm_of",
     "create",
     "is_finite",
     "observe",
+    "start_critics_at",
     "update",
+    "without_residual",
 ]

@@ -10,50 +10,15 @@ from typing import Any, NamedTuple, Protocol, cast
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.networks import Actor, Critic, Critics, Frames, GaussianActor
+from rpl.learner.judge import Judge
+from rpl.learner.networks import Actor, Frames, GaussianActor
 from rpl.learner.state import LearnerState
 
 Metrics = dict[str, Array]
-
-
-class Judge(NamedTuple):
-    """Critics asked about what the actor says: Q(s, g, a) of the action a that takes effect.
-
-    a is what is executed, clip(b + scale f), where the critics judge sums, and else the residual
-    of it, (clip(b + scale f) - clip(b)) / scale. Without a base action b it is f itself.
-    """
-
-    critic: Critic | Critics
-    base_action: Array | None
-    """b, (batch, action_size)."""
-    scale: ArrayLike
-    """What a residual of 1 adds, (action_size,)."""
-    of_sums: bool
-
-    @property
-    def first(self) -> Judge:
-        """Of several critics the one that the actor maximises."""
-        assert isinstance(self.critic, Critics)
-        return self._replace(critic=self.critic.first)
-
-    def __call__(self, x: Array, said: Array) -> Array:
-        """Values (batch,) for normalised inputs and what the actor says."""
-        if self.base_action is not None:
-            said = self.judged(jnp.clip(self.base_action + self.scale * said, -1.0, 1.0))
-        return self.critic(x, said)
-
-    def judged(self, executed: Array) -> Array:
-        """What the critics are shown of an executed action."""
-        if self.base_action is None or self.of_sums:
-            return executed
-        scale = jnp.asarray(self.scale)
-        effect = executed - jnp.clip(self.base_action, -1.0, 1.0)
-        return jnp.where(scale > 0.0, effect / jnp.where(scale > 0.0, scale, 1.0), 0.0)
 
 
 class ActorStep(NamedTuple):

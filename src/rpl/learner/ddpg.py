@@ -13,8 +13,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.algorithm import ActorStep, Judge, Metrics
-from rpl.learner.networks import Actor, Critics, Frames, Values
+from rpl.learner.algorithm import ActorStep, Metrics
+from rpl.learner.gate import Objective, gate_metrics, objective_of, value_of
+from rpl.learner.judge import Judge
+from rpl.learner.networks import Actor, Critics, Frames
 from rpl.learner.optimizers import actor_optimizer, descend
 from rpl.learner.state import LearnerState
 
@@ -52,10 +54,16 @@ def critic_loss(critic: Critics, x: Array, action: Array, target: Array) -> tupl
     return jnp.asarray(loss), jnp.asarray(sum(jnp.mean(value) for value in values) / len(values))
 
 
-def actor_loss(actor: Actor, critic: Values, x: Array, action_l2: ArrayLike) -> Array:
-    """mean of -Q_1(s, g, f(s, g)) + lambda |f(s, g)|^2 / dim(a)."""
+def actor_loss(
+    actor: Actor, objective: Objective, x: Array, action_l2: ArrayLike
+) -> tuple[Array, Array]:
+    """mean of -Q_1(s, g, f(s, g)) + lambda |f(s, g)|^2 / dim(a).
+
+    For Q_1 stands whatever ``objective_of`` says; beside it what the critics say each.
+    """
     action = actor(x)
-    return -jnp.mean(critic(x, action)) + action_l2 * jnp.mean(jnp.square(action))
+    value, each = objective(action)
+    return -jnp.mean(value) + action_l2 * jnp.mean(jnp.square(action)), each
 
 
 def make_actor(
@@ -77,24 +85,29 @@ def is_bounded(config: LearnerConfig) -> bool:
 def next_value(
     config: LearnerConfig, state: LearnerState, judge: Judge, next_x: Array, key: Array
 ) -> Array:
-    """Q'(s', g, f'(s', g)), under TD3 the least of its critics for a smoothed action; (batch,)."""
+    """Q'(s', g, f'(s', g)), under TD3 the least of its critics for a smoothed action; (batch,).
+
+    With a gate Q'(s', g, b') where it is closed.
+    """
     assert state.target_actor is not None
     action = smoothed_action(
         state.target_actor, next_x, key, config.target_noise, config.target_noise_clip
     )
-    return judge(next_x, action)
+    return value_of(config, state.gate, judge, next_x, action, key)[0]
 
 
 def improve_actor(
     config: LearnerConfig, state: LearnerState, step: ActorStep
 ) -> tuple[LearnerState, Metrics]:
-    """The actor goes up the first critic."""
+    """The actor goes up what it maximises."""
     assert isinstance(state.actor, Actor)
-    error, gradient = eqx.filter_value_and_grad(actor_loss)(
-        state.actor, step.judge.first, step.x, step.action_l2
+    objective = objective_of(config, state.gate, step.judge, step.x)
+    (error, each), gradient = eqx.filter_value_and_grad(actor_loss, has_aux=True)(
+        state.actor, objective, step.x, step.action_l2
     )
     actor, optimizer = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient
     )
+    metrics = {"actor_loss": error} | gate_metrics(state.gate, each)
     state = eqx.tree_at(lambda s: (s.actor, s.actor_optimizer), state, (actor, optimizer))
-    return state, {"actor_loss": error}
+    return state, metrics

@@ -14,8 +14,7 @@ from jax import Array
 
 from rpl.errors import InvalidValue
 
-Values = Callable[[Array, Array], Array]
-"""Something that judges: values (...) for normalised inputs and actions."""
+NORM_EPSILON = 1e-5  # beside the variance of a layer, as in every framework
 
 
 class MLP(eqx.Module):
@@ -70,7 +69,7 @@ class MLP(eqx.Module):
 def standardised(x: Array) -> Array:
     """Each row less its mean, over its standard deviation."""
     x = x - x.mean(axis=-1, keepdims=True)
-    return x * jax.lax.rsqrt(jnp.square(x).mean(axis=-1, keepdims=True) + 1e-5)
+    return x * jax.lax.rsqrt(jnp.square(x).mean(axis=-1, keepdims=True) + NORM_EPSILON)
 
 
 class Frames(NamedTuple):
@@ -286,6 +285,10 @@ class Critics(eqx.Module):
     def first(self) -> Critic:
         """Q_1, which the actor maximises in TD3."""
         return self.members[0]
+
+    def each(self, x: Array, action: Array) -> Array:
+        """Every critic's values, (critics, ...)."""
+        return jnp.stack([member(x, action) for member in self.members])
 
     def __call__(self, x: Array, action: Array) -> Array:
         """The least of the members' values, (...)."""

@@ -17,8 +17,10 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
-from rpl.learner.algorithm import ActorStep, Judge, Metrics
-from rpl.learner.networks import Frames, GaussianActor, Values
+from rpl.learner.algorithm import ActorStep, Metrics
+from rpl.learner.gate import Objective, gate_metrics, objective_of, value_of
+from rpl.learner.judge import Judge
+from rpl.learner.networks import Frames, GaussianActor
 from rpl.learner.optimizers import actor_optimizer, descend, temperature_optimizer
 from rpl.learner.state import LearnerState
 
@@ -38,30 +40,23 @@ def draw(actor: GaussianActor, x: Array, key: Array) -> tuple[Array, Array]:
     return actor.sample(x, jax.random.normal(key, (*x.shape[:-1], actor.action_size)))
 
 
-def soft_value(
-    actor: GaussianActor, critic: Values, x: Array, key: Array, temperature: Array | float
-) -> Array:
-    """min_i Q_i(s, g, a) - alpha log pi(a | s, g) for one a ~ pi, (batch,)."""
-    action, log_density = draw(actor, x, key)
-    return critic(x, action) - temperature * log_density
-
-
 def actor_loss(
     actor: GaussianActor,
-    critic: Values,
+    objective: Objective,
     x: Array,
     key: Array,
     temperature: Array,
     action_l2: ArrayLike,
-) -> tuple[Array, Array]:
+) -> tuple[Array, tuple[Array, Array]]:
     """mean of alpha log pi(a | s, g) - min_i Q_i(s, g, a) + lambda |a|^2 / dim(a), a ~ pi.
 
-    Beside it the mean of -log pi, an estimate of H.
+    Beside it the mean of -log pi, an estimate of H, and what the critics say each.
     """
     action, log_density = draw(actor, x, key)
+    value, each = objective(action)
     penalty = action_l2 * jnp.mean(jnp.square(action))
-    loss = jnp.mean(temperature * log_density - critic(x, action)) + penalty
-    return loss, -jnp.mean(log_density)
+    loss = jnp.mean(temperature * log_density - value) + penalty
+    return loss, (-jnp.mean(log_density), each)
 
 
 def temperature_loss(log_temperature: Array, entropy: Array, target_entropy: float) -> Array:
@@ -92,20 +87,26 @@ def is_bounded(config: LearnerConfig) -> bool:
 def next_value(
     config: LearnerConfig, state: LearnerState, judge: Judge, next_x: Array, key: Array
 ) -> Array:
-    """Q'(s', g, a') for one a' ~ pi, with or without what its entropy is worth; (batch,)."""
+    """min_i Q'_i(s', g, a') - alpha log pi(a' | s', g) for one a' ~ pi; (batch,).
+
+    With or without what entropy is worth; with a gate Q'(s', g, b') where it is closed.
+    """
     assert isinstance(state.actor, GaussianActor)
     temperature = jnp.exp(state.extra.log_value) if config.entropy_in_value else 0.0
-    return soft_value(state.actor, judge, next_x, key, temperature)
+    action, log_density = draw(state.actor, next_x, key)
+    value, acts = value_of(config, state.gate, judge, next_x, action, key)
+    return value - jnp.where(acts, temperature * log_density, 0.0)
 
 
 def improve_actor(
     config: LearnerConfig, state: LearnerState, step: ActorStep
 ) -> tuple[LearnerState, Metrics]:
-    """The actor goes up the least critic and its entropy, the temperature towards its aim."""
+    """The actor goes up what it maximises and its entropy, the temperature towards its aim."""
     assert isinstance(state.actor, GaussianActor)
     temperature = jnp.exp(state.extra.log_value)
-    (error, entropy), gradient = eqx.filter_value_and_grad(actor_loss, has_aux=True)(
-        state.actor, step.judge, step.x, step.key, temperature, step.action_l2
+    objective = objective_of(config, state.gate, step.judge, step.x)
+    (error, (entropy, each)), gradient = eqx.filter_value_and_grad(actor_loss, has_aux=True)(
+        state.actor, objective, step.x, step.key, temperature, step.action_l2
     )
     actor, optimizer = descend(
         actor_optimizer(config), state.actor, state.actor_optimizer, gradient
@@ -119,4 +120,5 @@ def improve_actor(
     state = eqx.tree_at(
         lambda s: (s.actor, s.actor_optimizer, s.extra), state, (actor, optimizer, extra)
     )
-    return state, {"actor_loss": error, "entropy": entropy, "temperature": temperature}
+    metrics = {"actor_loss": error, "entropy": entropy, "temperature": temperature}
+    return state, metrics | gate_metrics(state.gate, each)

@@ -12,8 +12,11 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
+from rpl.learner.gate import Gate
+from rpl.learner.judge import Judge
 from rpl.learner.networks import Actor, Critics, GaussianActor
 from rpl.learner.normalizer import Normalizer
+from rpl.observations import BASE_ACTION
 
 Shown = Mapping[str, ArrayLike]
 """What the learner is shown, by the names of its parts, each (..., size)."""
@@ -35,6 +38,15 @@ class LearnerState(eqx.Module):
     """What the algorithm learns besides; None for DDPG, SAC's temperature."""
     sizes: tuple[tuple[str, int], ...] = eqx.field(static=True)
     """Names and widths of what it is shown, in the order in which the networks see it."""
+    gate: Gate | None = None
+    """What decides where the residual acts; None where it always does."""
+
+    @property
+    def acting(self) -> tuple[Actor | GaussianActor, Critics]:
+        """The networks that a gated policy acts by."""
+        if self.gate is None or not self.gate.by_target:
+            return self.actor, self.critic
+        return self.target_actor or self.actor, self.target_critic
 
     @property
     def stochastic(self) -> bool:
@@ -55,9 +67,12 @@ def _joined(parts: Sequence[ArrayLike]) -> Array:
 
 
 def act(state: LearnerState, shown: Shown) -> Array:
-    """f(s, g), the greedy action, (n, action_size)."""
+    """The greedy action, (n, action_size): f(s, g), or 0 where a gate keeps the residual back."""
     # Called in every environment step: only what acting needs, and nothing to sort out first.
-    return _act(state.actor, state.normalizer, [shown[name] for name, _ in state.sizes])
+    parts = [shown[name] for name, _ in state.sizes]
+    if state.gate is not None:
+        return _act_gated(*state.acting, state.gate, state.normalizer, parts, shown[BASE_ACTION])
+    return _act(state.actor, state.normalizer, parts)
 
 
 @jax.jit
@@ -65,9 +80,47 @@ def _act(actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[Array
     return actor(normalizer(_joined(shown)))
 
 
+def advantage(state: LearnerState, shown: Shown) -> Array:
+    """What the critics behind a gate are sure of, (n,): the residual acts where it is above 0."""
+    assert state.gate is not None
+    x = state.network_input(shown)
+    actor, critic = state.acting
+    return state.gate.advantage(_advantages(critic, state.gate, x, actor(x), shown[BASE_ACTION]))
+
+
+def _advantages(
+    critic: Critics, gate: Gate, x: Array, residual: Array, base_action: ArrayLike
+) -> Array:
+    """A_i(s, f), (critics, n)."""
+    judge = Judge(critic, jnp.asarray(base_action), jnp.asarray(gate.scale), of_sums=True)
+    return judge.advantages(x, residual)
+
+
+@jax.jit
+def _act_gated(
+    actor: Actor | GaussianActor,
+    critic: Critics,
+    gate: Gate,
+    normalizer: Normalizer,
+    shown: list[ArrayLike],
+    base_action: ArrayLike,
+    noise: Array | None = None,
+) -> Array:
+    x = normalizer(_joined(shown))
+    greedy = actor(x)
+    is_open = gate.is_open(_advantages(critic, gate, x, greedy, base_action))[..., None]
+    if noise is None:
+        return jnp.where(is_open, greedy, 0.0)
+    # What keeps the residual back keeps the disturbance, also that of SAC's own distribution.
+    return actor.explore(x, noise) - jnp.where(is_open, 0.0, greedy)
+
+
 def act_with_noise(state: LearnerState, shown: Shown, noise: ArrayLike) -> Array:
-    """An exploring action, (n, action_size): f(s, g) + noise, or SAC's tanh(mu + sigma noise)."""
+    """An exploring action, (n, action_size): greedy + noise, or SAC's tanh(mu + sigma noise)."""
     parts = [shown[name] for name, _ in state.sizes]
+    if state.gate is not None:
+        by = state.acting
+        return _act_gated(*by, state.gate, state.normalizer, parts, shown[BASE_ACTION], noise)
     return _act_with_noise(state.actor, state.normalizer, parts, noise)
 
 
@@ -83,6 +136,29 @@ def observe(state: LearnerState, shown: Shown) -> LearnerState:
     """Adds relabelled observations, each part (n, size), to the normaliser."""
     normalizer = state.normalizer.updated(state.side_by_side(shown))
     return eqx.tree_at(lambda s: s.normalizer, state, normalizer)
+
+
+def without_residual(state: LearnerState) -> LearnerState:
+    """A learner whose greedy action is zero: added to a controller, nothing."""
+    return eqx.tree_at(
+        lambda s: [
+            part
+            for actor in (s.actor, s.target_actor)
+            if actor is not None
+            for part in (actor.network.weights[-1], actor.network.biases[-1])
+        ],
+        state,
+        replace_fn=jnp.zeros_like,
+    )
+
+
+def start_critics_at(state: LearnerState, value: ArrayLike) -> LearnerState:
+    """Moves all that critics and their target networks say by a value, ()."""
+    return eqx.tree_at(
+        lambda s: [m.network.biases[-1] for c in (s.critic, s.target_critic) for m in c.members],
+        state,
+        replace_fn=lambda bias: bias + value,
+    )
 
 
 @eqx.filter_jit

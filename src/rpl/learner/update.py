@@ -13,7 +13,9 @@ from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
 from rpl.learner import ddpg
-from rpl.learner.algorithm import ActorStep, Judge, Metrics, algorithm_of, arrays, polyak
+from rpl.learner.algorithm import ActorStep, Metrics, algorithm_of, arrays, polyak
+from rpl.learner.gate import GATE_METRICS, Gate
+from rpl.learner.judge import Judge
 from rpl.learner.networks import ONE_FRAME, Actor, Critic, Critics, Frames
 from rpl.learner.normalizer import Normalizer
 from rpl.learner.optimizers import actor_optimizer, critic_optimizer, descend
@@ -30,6 +32,7 @@ def create(
     config: LearnerConfig,
     frames: int = 1,
     beside_frames: int = 0,
+    gate: Gate | None = None,
 ) -> LearnerState:
     """A fresh learner.
 
@@ -40,13 +43,15 @@ def create(
         config: hyper-parameters.
         frames: observations that a history has put side by side, at the beginning.
         beside_frames: numbers at the end that belong to no frame: goal and base action.
+        gate: what decides where the residual acts.
     """
     actor_key, critic_key = jax.random.split(key)
     width = sum(sizes.values())
     shared = Frames(frames, beside_frames) if config.average_frames else ONE_FRAME
 
     def make_critic(key: Array) -> Critic:
-        return Critic(key, width, action_size, config.hidden, shared, config.layer_norm)
+        hidden = config.critic_hidden or config.hidden
+        return Critic(key, width, action_size, hidden, shared, config.layer_norm)
 
     critic = Critics.create(critic_key, config.critics, make_critic)
     algorithm = algorithm_of(config)
@@ -61,6 +66,7 @@ def create(
         normalizer=Normalizer.create(width),
         extra=algorithm.make_extra(config),
         sizes=tuple(sizes.items()),
+        gate=gate,
     )
 
 
@@ -109,7 +115,7 @@ def update(
         target_key, actor_key = jax.random.split(step_key)
         x = state.network_input(batch.observation)
         judge = Judge(state.critic, batch.base_action, setting.scale, setting.judges_sums)
-        target = _target(config, state, batch, setting, target_key)
+        target = _target(config, state, batch, setting, train_actor, target_key)
         state, metrics = _critic_step(config, state, judge.judged(batch.action), x, target)
         if not train_actor:
             return state, metrics
@@ -125,20 +131,29 @@ def update(
     means = jax.tree.map(jnp.mean, metrics)
     if train_actor and config.actor_every > 1:
         turns = len(range(0, steps, config.actor_every))
-        of_actor = {"actor_loss", *algorithm.METRICS} & metrics.keys()
+        of_actor = {"actor_loss", *algorithm.METRICS, *GATE_METRICS} & metrics.keys()
         means |= {name: metrics[name].sum() / turns for name in of_actor}
     return _with_target_networks(state, config.polyak), means
 
 
 def _target(
-    config: LearnerConfig, state: LearnerState, batch: Batch[Array], setting: Setting, key: Array
+    config: LearnerConfig,
+    state: LearnerState,
+    batch: Batch[Array],
+    setting: Setting,
+    train_actor: bool,
+    key: Array,
 ) -> Array:
     """What the critic is to say of the batch, (batch,)."""
     algorithm = algorithm_of(config)
     next_x = state.network_input(batch.next_observation)
     base = batch.next_base_action
     judge = Judge(state.target_critic, base, setting.scale, setting.judges_sums)
-    next_value = algorithm.next_value(config, state, judge, next_x, key)
+    if state.gate is not None and config.zero_last and not train_actor:
+        # Until the actor learns its residuals are zero, and there is nothing to choose.
+        next_value = judge(next_x, jnp.zeros(()))
+    else:
+        next_value = algorithm.next_value(config, state, judge, next_x, key)
     bounds = setting.value_bounds if algorithm.is_bounded(config) else (-jnp.inf, jnp.inf)
     return ddpg.td_target(batch.reward, batch.terminated, next_value, batch.discount, bounds)
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Arrays, Seen
+from rpl.observations import (
+    ACHIEVED_GOAL,
+    BASE_ACTION,
+    DESIRED_GOAL,
+    OBSERVATION,
+    Arrays,
+    Observation,
+    Seen,
+)
 from rpl.replay.arrays import array_in
 from rpl.replay.batch import Batch, Drawn, mapped
+from rpl.replay.ends import Ends, ending_where_paid, most_before_the_last
 from rpl.replay.episodes import Episodes
-from rpl.replay.hindsight import Ends, GoalRules, ending_where_paid
+from rpl.replay.hindsight import GoalRules
 
+Ask = Callable[[Observation], np.ndarray]
+"""What the base policy would do, (n, action_dim), for observations made of what is stored."""
 LEAST_ROWS = 2  # of an episode: before and after its only step
 
 
@@ -60,7 +72,7 @@ class Replay:
         }
         shapes = {
             **{self._parts[name]: (rows, size) for name, size in seen.sizes.items()},
-            "achieved_goal": (rows, seen.goal_size),
+            ACHIEVED_GOAL: (rows, seen.goal_size),
             BASE_ACTION: (rows, base_size),
             "action": (rows, action_size),
             "reward": (rows,),
@@ -112,7 +124,7 @@ class Replay:
         row = (start[:, None] + t) % self._rows
         seen, taken = t <= episodes.length[:, None], episodes.taken
         states = {self._parts[name]: part for name, part in episodes.observation.items()}
-        states |= {"achieved_goal": episodes.achieved_goal, BASE_ACTION: episodes.base_action}
+        states |= {ACHIEVED_GOAL: episodes.achieved_goal, BASE_ACTION: episodes.base_action}
         for name, part in states.items():
             at[name][row[seen]] = part[seen]
         for name, steps in (("action", episodes.action), ("reward", episodes.reward)):
@@ -140,13 +152,14 @@ class Replay:
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,
+        ask: Ask | None = None,
     ) -> Batch[np.ndarray]:
         """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
 
         With probability ``hindsight`` the goal of a transition at time t becomes the goal
         achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
-        are computed anew. Actions and base actions stay as they happened, though the base
-        policy would have acted otherwise for the new goal.
+        are computed anew. Actions stay as they happened; base actions become what the base policy
+        would do for the new goal if it can be asked, and else stay too.
 
         Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
         goal, with m the least of n and what would be left of the episode with that goal, and
@@ -162,6 +175,7 @@ class Replay:
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
+            ask: the base policy, if it is a function of what is stored.
         """
         count, at = int(np.prod(shape)), self._arrays
         episode, t = self._draw_steps(count, generator, newest)
@@ -170,32 +184,50 @@ class Replay:
         future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
         goal = None
         if DESIRED_GOAL in at:
-            later = at["achieved_goal"][self._row(episode, future)]
+            later = at[ACHIEVED_GOAL][self._row(episode, future)]
             goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
         drawn = Drawn(episode, t, goal, relabelled)
         if rules.compute_terminated is None and hindsight > 0.0 and goal is not None:
             rules = self._with_ends(rules)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         row, end = self._row(episode, t), self._row(episode, t + taken)
-        based = at[BASE_ACTION].shape[1] > 0
+        base, next_base = (self._base(at_row, drawn, ask) for at_row in (row, end))
         batch = Batch(
-            observation=self._seen(row, goal),
-            base_action=at[BASE_ACTION][row] if based else None,
+            observation=self._seen(row, goal, base),
+            base_action=base,
             action=at["action"][row],
             reward=reward,
-            next_observation=self._seen(end, goal),
-            next_base_action=at[BASE_ACTION][end] if based else None,
+            next_observation=self._seen(end, goal, next_base),
+            next_base_action=next_base,
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
         return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
 
-    def _seen(self, row: np.ndarray, goal: np.ndarray | None) -> Arrays:
-        """What the learner is shown at these rows, with these goals."""
+    def _seen(self, row: np.ndarray, goal: np.ndarray | None, base: np.ndarray | None) -> Arrays:
+        """What the learner is shown at these rows, with these goals and base actions."""
+        anew = {DESIRED_GOAL: goal, BASE_ACTION: base}
         return {
-            name: goal if name == DESIRED_GOAL and goal is not None else self._arrays[ours][row]
+            name: self._arrays[ours][row] if (part := anew.get(name)) is None else part
             for name, ours in self._parts.items()
         }
+
+    def _base(self, row: np.ndarray, drawn: Drawn, ask: Ask | None) -> np.ndarray | None:
+        """The base actions at these rows, (n, base_size); asked anew for relabelled goals."""
+        if not self._arrays[BASE_ACTION].shape[1]:
+            return None
+        base = self._arrays[BASE_ACTION][row]
+        anew = np.flatnonzero(drawn.relabelled)
+        if ask is None or drawn.goal is None or not anew.size:
+            return base
+        parts = {name: self._arrays[ours][row[anew]] for name, ours in self._parts.items()}
+        parts |= {
+            DESIRED_GOAL: drawn.goal[anew],
+            ACHIEVED_GOAL: self._arrays[ACHIEVED_GOAL][row[anew]],
+        }
+        parts.pop(BASE_ACTION, None)
+        base[anew] = ask(parts)
+        return base
 
     def _sum(
         self, drawn: Drawn, n_step: int, discount: float, rules: GoalRules
@@ -251,19 +283,15 @@ class Replay:
         last = at["length"][ended] - 1
         goal = at[DESIRED_GOAL][self._row(ended, last)]
         achieved, info = self._outcome(Drawn(ended, last, goal, np.zeros(len(ended), bool)))
-        at_ends = Ends(at["reward"][self._row(ended, last)], achieved, goal, info)
-        going = np.ones(self._rows, bool)
-        for beyond in (at["length"][slots] - 1, at["length"][slots]):
-            going[self._row(slots, beyond)] = False
-        rows = (at["start"][slots[-1]] + np.arange((at["length"][slots] + 1).sum())) % self._rows
-        before = at["reward"][rows[going[rows]]]
-        return ending_where_paid(rules, float(before.max(initial=-np.inf)), at_ends)
+        ends = Ends(at["reward"][self._row(ended, last)], achieved, goal, info)
+        most = most_before_the_last(at["reward"], at["start"][slots], at["length"][slots])
+        return ending_where_paid(rules, most, ends)
 
     def _outcome(self, now: Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What the drawn steps achieved, and what rules may ask about them besides."""
         at = self._arrays
         row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
-        return at["achieved_goal"][after], {
+        return at[ACHIEVED_GOAL][after], {
             "observation": at[OBSERVATION][after],
             "action": at["action"][row],
         }

@@ -30,6 +30,9 @@ class Outcome:
     mean_deviation: tuple[float, ...] = ()
     """For each action component, how far from the base action the steps were on average, in
     halves of the action range; empty without a base policy or episodes."""
+    acted_share: float = 0.0
+    """Share of the steps in which what was executed differs from the base action; 0 without a base
+    policy."""
     clipped_share: float = 0.0
     """Share of the executed actions' components at a bound; 0 without a base policy."""
     largest_deviation: tuple[float, ...] = ()
@@ -155,5 +158,6 @@ def _beside_base(episodes: Episodes) -> dict[str, Any]:
     return {
         "mean_deviation": tuple((far.sum(axis=1) / steps).mean(axis=0).tolist()),
         "largest_deviation": tuple(far.max(axis=(0, 1)).tolist()),
+        "acted_share": float(((far > 0.0).any(axis=2).sum(axis=1) / steps[:, 0]).mean()),
         "clipped_share": float((at_bound.sum(axis=1) / steps).mean()),
     }

@@ -86,6 +86,11 @@ class ExploringPolicy(GreedyPolicy):
         self._noise = size * generator.standard_normal(shape, np.float32)
         self._uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
         self._z = generator.random(shape[:2])
+        if exploration.ladder:
+            rungs = 2.0 * (generator.permutation(count) + generator.random(count)) / count
+            self._noise *= rungs[:, None, None].astype(np.float32)
+            # z below a share is what disturbs: a share times the rung is z over the rung.
+            self._z /= np.maximum(rungs[:, None], 1e-9)
         self._expert = None
         if exploration.expert > 0.0 and not self._adds:
             controller = problem.exploring_controller or problem.controller

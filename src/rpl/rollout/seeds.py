@@ -17,6 +17,15 @@ def evaluation_seeds(seed: int, count: int) -> list[int]:
     return _seeds(seed, 0, count, odd=1)
 
 
+VERDICT_STARTS_AT = 1_000_000
+"""Further evaluation episodes than anybody asks for."""
+
+
+def verdict_seeds(seed: int, count: int) -> list[int]:
+    """Seeds of the episodes that judge a run's best policy: none that chose it is among them."""
+    return _seeds(seed, VERDICT_STARTS_AT, count, odd=1)
+
+
 def _seeds(seed: int, first: int, count: int, odd: int) -> list[int]:
     check_settings({"--seed": seed}, lambda value: value >= 0, "at least 0")
     return [

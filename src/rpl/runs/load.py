@@ -11,7 +11,7 @@ from rpl.controllers import contract
 from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
-from rpl.learner import LearnerState
+from rpl.learner import LearnerState, without_residual
 from rpl.pets.train import (
     PETSConfig,
     PETSProgress,
@@ -37,7 +37,9 @@ from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
 from rpl.tasks.gym.task import MakeEnv
 from rpl.training.progress import Progress
+from rpl.training.verdict import WITHHELD, deploys_residual
 
+DEPLOYED = "deployed"
 UNTRAINED = (
     "this checkpoint is the untrained policy, which acts as its controller. The best one is, where "
     "no evaluation in training was better; --checkpoint last is the final one"
@@ -58,8 +60,8 @@ class Subject:
     """Environment steps that it was learned from, those of its controller included."""
     record: Record | None = None
     """The run's config.json."""
-    untrained: bool = False
-    """Its actor has not learned yet, so that it acts as the controller that it adds to."""
+    remark: str | None = None
+    """Why it acts as the controller that it adds to, if it does."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ class Request:
     """The task's variations; None for the run's, or the task's."""
     controller_options: Settings | None = None
     """The controller's settings; None for the run's, or the controller's."""
-    checkpoint: str = "best"
-    """Which of a run's policies, ``best`` or ``last``."""
+    checkpoint: str = DEPLOYED
+    """Which of a run's policies: ``best``, ``last``, or what the run deploys, which is the best
+    where it was shown to be better than its controller, and else the controller."""
 
     @property
     def folder(self) -> Path | None:
@@ -179,7 +182,13 @@ def _of_run(
     assert isinstance(spec.config, Config)
     problem = problem_of(spec, render_mode)
     learner = new_learner(spec.config, problem)
-    state, stood = load_checkpoint(folder, learner, Progress, checkpoint)
+    name = "best" if checkpoint == DEPLOYED else checkpoint
+    state, stood = load_checkpoint(folder, learner, Progress, name)
+    remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
+    if checkpoint == DEPLOYED and remark is None:
+        _, ended = load_checkpoint(folder, learner, Progress)
+        if not deploys_residual(ended.verdict):
+            state, remark = without_residual(state), WITHHELD
     return Subject(
         spec.task.name,
         spec.method,
@@ -188,7 +197,7 @@ def _of_run(
         state,
         steps_taken(folder / "metrics.csv") + record.get("charged_steps", 0),
         record,
-        untrained=spec.row.residual and stood.is_untrained,
+        remark,
     )
 
 
@@ -207,7 +216,8 @@ def _of_planner(
     problem = problem_of(_played(beside, num_envs), render_mode)
     planned = pets_problem(spec.task, problem.evaluation_task)
     like = create_state(config, planned)
-    state, _ = load_checkpoint(folder, like, PETSProgress, checkpoint)
+    name = "best" if checkpoint == DEPLOYED else checkpoint
+    state, _ = load_checkpoint(folder, like, PETSProgress, name)
     pets = make_pets(config, planned, state, config.seed)
     policy = ControllerPolicy(pets, pets.action_size)
     steps = steps_taken(folder / "metrics.csv")
@@ -269,4 +279,4 @@ def load_policy(
         spec = replace(spec, config=replace(spec.config, num_envs=num_envs))
     subject = _of_run(spec, folder, record, checkpoint)
     assert isinstance(subject.state, LearnerState)
-    return Policy(subject.state, subject.problem, record, subject.untrained)
+    return Policy(subject.state, subject.problem, record, subject.remark)

@@ -17,7 +17,7 @@ from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
 from rpl.replay.buffer import Replay, ReplayLost
-from rpl.runs.checkpoint import format_of
+from rpl.runs.checkpoint import format_of, load_checkpoint
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
@@ -25,6 +25,7 @@ from rpl.training.display import Display
 from rpl.training.interruption import Interruption
 from rpl.training.loop import train
 from rpl.training.progress import Progress
+from rpl.training.verdict import in_words, judge_best
 
 
 class Training(Protocol):
@@ -90,10 +91,16 @@ class LearnerTraining:
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
         config, problem = self.config, self.problem
+        if self.steps < config.steps:
+            self.progress.verdict = None  # a run that goes on is judged again
         judged = problem.judged_by, problem.baseline
         with Display(console, config.steps, *judged) as display:
             learned = self.state, self.replay, self.progress
-            train(config, problem, *learned, run, display, interrupted)
+            self.state = train(config, problem, *learned, run, display, interrupted)
+            if self._is_to_be_judged:
+                best, _ = load_checkpoint(run.path, self.state, Progress, "best")
+                self.progress.verdict = judge_best(config, problem, best, display)
+                run.save(self.state, self.progress, best=False)
 
     @property
     def steps(self) -> int:
@@ -101,7 +108,14 @@ class LearnerTraining:
 
     @property
     def finished(self) -> bool:
-        return self.steps >= self.config.steps
+        return self.steps >= self.config.steps and not self._is_to_be_judged
+
+    @property
+    def _is_to_be_judged(self) -> bool:
+        """Whether a run has ended and its verdict, if it adds to a controller, is still out."""
+        progress = self.progress
+        ended = self.steps >= self.config.steps and self.problem.adds
+        return ended and progress.verdict is None and not progress.is_untrained
 
     @property
     def standing(self) -> str:
@@ -110,7 +124,7 @@ class LearnerTraining:
     @property
     def last_words(self) -> str | None:
         if not self.progress.is_untrained:
-            return None
+            return None if self.progress.verdict is None else in_words(self.progress.verdict)
         return (
             "all of it was burn-in, in which only the critic learns: the policy is still its "
             f"controller; train for longer, or see --burn-in.rule ({self.config.burn_in.rule})"
@@ -215,7 +229,10 @@ def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
     seen, size = problem.seen, problem.action_size
-    return learner.create(key, seen.sizes, size, config.learner, problem.frames, seen.beside_frames)
+    gate = learner.Gate.of(config.learner, tuple(problem.scale.tolist())) if problem.adds else None
+    return learner.create(
+        key, seen.sizes, size, config.learner, problem.frames, seen.beside_frames, gate
+    )
 
 
 def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:

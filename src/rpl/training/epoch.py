@@ -69,6 +69,7 @@ class EpochEnd:
         if progress.rows == 0:
             self._doubt(policy, level)
         own = learner.algorithm_of(config.learner).METRICS
+        own += learner.GATE_METRICS if state.gate is not None else ()
         row |= {name: progress.epoch_means().get(name) for name in own}
         if progress.burning_in and progress.rows > 0:
             means = progress.epoch_means()

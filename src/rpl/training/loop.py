@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -151,24 +152,33 @@ def learn(
     steps = config.steps_per_cycle(problem.horizon)
     discount = config.learner.discount_over(problem.horizon)
 
-    def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch[np.ndarray]:
-        return replay.sample(shape, generator, hindsight, problem.rules, **keywords)
+    ask = problem.base_of_stored() if config.replay.ask_controller else None
 
+    def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch[np.ndarray]:
+        return replay.sample(shape, generator, hindsight, problem.rules, ask=ask, **keywords)
+
+    bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
     if len(episodes):
         fresh = sample((steps,), newest=len(episodes))
+        if config.learner.start_at_mean and not state.normalizer.count:
+            value = fresh.reward.mean(dtype=np.float64) / (1.0 - discount)
+            state = learner.start_critics_at(state, np.float32(np.clip(value, *bounds)))
         state = learner.observe(state, fresh.observation)
     batches = sample(
         (config.learner.updates(steps), config.learner.batch_size),
         n_step=config.replay.n_step,
         discount=discount,
     )
+    settings = config.learner
+    if progress.burning_in and config.burn_in.polyak is not None:
+        settings = replace(settings, polyak=config.burn_in.polyak)
     state, losses = learner.update(
-        config.learner,
+        settings,
         state,
         jax.tree.map(jnp.asarray, batches),
         learner.Setting(
             discount,
-            problem.value_bounds or (-1.0 / (1.0 - discount), 0.0),
+            bounds,
             np.asarray(problem.scale, np.float32),
             config.residual.critic_input == "sum",
         ),

@@ -60,6 +60,7 @@ def metrics_row(
         "action_l2": means.get("action_l2"),
         "mean_q": means.get("mean_q"),
         "residual_size": residual_size(problem, policy),
+        "acted_share": policy.acted_share,
         "clipped_share": policy.clipped_share,
         "exploring_success": means.get("exploring_success"),
         "burning_in": int(progress.burning_in),
