@@ -15,7 +15,7 @@ import copy
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -61,8 +61,8 @@ class TaskModel:
         self._task = task
         if substeps is not None and substeps < 1:
             raise InvalidValue(f"substeps must be at least 1, not {substeps}")
-        physics = task.unwrapped  # a history around it has no steps of its own
-        assert isinstance(physics, GoalTask)
+        # A history around it has no steps of its own.
+        physics = cast("GoalTask", task.unwrapped)
         if substeps is not None and substeps != physics.substeps:
             coarse = copy.copy(physics.model)
             coarse.opt.timestep *= physics.substeps / substeps
