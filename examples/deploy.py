@@ -32,7 +32,8 @@ class Deployed:
         takes_batches: the controller takes a batch of observations: it gets one of one.
 
     Raises:
-        ValueError: when called, if an action is not finite; what the robot does then is yours.
+        ValueError: when called, if the observation, the controller's action or the action is not
+            finite; what the robot does then is yours.
     """
 
     def __init__(
@@ -59,6 +60,9 @@ class Deployed:
     def __call__(self, observation: Any) -> np.ndarray:
         """The action (action_dim,) for one observation: an array, or a dict with the goal."""
         parts = observation if isinstance(observation, Mapping) else {"observation": observation}
+        # The file clips what it gets: from an infinite number it would make an ordinary action.
+        for name, part in parts.items():
+            self._check_finite(name, np.asarray(part, np.float32), observation)
         feed = {"observation": self._with_history(np.asarray(parts["observation"], np.float32))}
         if "controller_action" in self.inputs:
             feed["controller_action"] = self._ask_controller(observation)
@@ -66,10 +70,18 @@ class Deployed:
             if name not in feed:
                 part = name if name in parts else name.removeprefix("observed_")
                 feed[name] = np.asarray(parts[part], np.float32)[None]
+        if "controller_action" in feed:
+            asked = feed["controller_action"]
+            self._check_finite("action", asked, observation, " of the controller")
         action = self.session.run(["action"], feed)[0][0]
-        if not np.isfinite(action).all():
-            raise ValueError(f"the action is {action}, for the observation {observation}: stop")
+        self._check_finite("action", action, observation)
         return action
+
+    @staticmethod
+    def _check_finite(name: str, value: np.ndarray, observation: Any, whose: str = "") -> None:
+        if not np.isfinite(value).all():
+            said = f"the {name} is {value}{whose}, for the observation {observation}: stop"
+            raise ValueError(said)
 
     def _with_history(self, frame: np.ndarray) -> np.ndarray:
         """The newest frame first; before there are enough, the first one stands for the rest."""

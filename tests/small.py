@@ -5,23 +5,28 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from rpl.config import Config
+import jax
+
+from rpl import learner
+from rpl.config import Config, LearnerConfig
+from rpl.learner import LearnerState
 from rpl.paper.folders import Run
-from rpl.presets import FAST
+from rpl.presets import FAST, WITHOUT_GATE
 from rpl.registry.catalog import TASKS
 from rpl.registry.resolve import config_for_horizon
 
 RUN = tuple(
     "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
     "--final-evaluation-episodes 2 --learner.batch-size 16 --learner.updates-per-cycle 2 "
-    "--replay.capacity 500".split()
+    "--learner.critic-hidden 16 --replay.capacity 500".split()
 )
 """Options of ``rpl train`` on the paper's tasks; of an option that is repeated the last counts."""
 
 USER_RUN = tuple(
     "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "  # noqa: SIM905
     "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
-    "--learner.hidden 16 --burn-in.minimum-steps 50 --learner.actor-learning-rate 0.01".split()
+    "--learner.hidden 16 --learner.critic-hidden 16 --burn-in.minimum-steps 50 "
+    "--learner.actor-learning-rate 0.01".split()
 )
 """Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen."""
 
@@ -41,14 +46,16 @@ SHOWN = {
 """What makes a command that a page shows one of seconds, by the command's name."""
 
 CONFIG = dataclasses.replace(
-    FAST,
+    WITHOUT_GATE,
     episodes_per_cycle=2,
     evaluation_episodes=2,
     final_evaluation_episodes=2,
     num_threads=1,
-    learner=dataclasses.replace(FAST.learner, hidden=(8,), batch_size=8, updates_per_cycle=2),
+    learner=dataclasses.replace(
+        WITHOUT_GATE.learner, hidden=(8,), batch_size=8, updates_per_cycle=2
+    ),
 )
-"""FAST with a tiny network and few episodes, on one thread."""
+"""WITHOUT_GATE with a tiny network and few episodes, on one thread."""
 
 
 def user_config(horizon: int = 8) -> Config:
@@ -57,6 +64,7 @@ def user_config(horizon: int = 8) -> Config:
     learner = dataclasses.replace(
         config.learner,
         hidden=(16,),
+        critic_hidden=(16,),
         batch_size=16,
         updates_per_cycle=8,
         actor_learning_rate=1e-2,
@@ -106,3 +114,13 @@ def steps_in(folder: Path) -> list[int]:
     if not (folder / "metrics.csv").exists():
         return []
     return [int(row["environment_steps"]) for row in metrics(folder)]
+
+
+RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
+"""What a run that learns nothing would say of itself."""
+
+
+def small_learner(seed: int = 0) -> LearnerState:
+    """A learner of a few numbers."""
+    config = LearnerConfig(hidden=(4,))
+    return learner.create(jax.random.key(seed), {"observation": 3, "desired_goal": 2}, 1, config)

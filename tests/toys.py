@@ -1,5 +1,7 @@
 """Small environments and controllers, as users write them."""
 
+import os
+
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
@@ -270,3 +272,72 @@ class Windy(Reach):
 def against_the_wind(observation):
     """Windy: a third of the way, less what the wind does."""
     return to_goal(observation) - 0.5 * observation["wind"]
+
+
+class Breaking(Slide):
+    """Slide that breaks its contract from the second step of an episode on.
+
+    Args:
+        what: what it returns instead, of ``BREAKS``.
+        at: the step.
+    """
+
+    def __init__(self, what: str = "four", at: int = 2) -> None:
+        super().__init__()
+        self.what, self.at = what, at
+
+    def step(self, action):
+        good = super().step(action)
+        return BREAKS[self.what](*good) if self.t >= self.at else good
+
+
+BREAKS = {
+    "four": lambda o, r, te, tr, i: (o, r, te, i),
+    "list": lambda o, r, te, tr, i: [o, r, te, tr, i],
+    "nothing": lambda o, r, te, tr, i: None,
+    "longer": lambda o, r, te, tr, i: (np.zeros(3, np.float32), r, te, tr, i),
+    "shorter": lambda o, r, te, tr, i: (np.zeros(1, np.float32), r, te, tr, i),
+    "number": lambda o, r, te, tr, i: (1.0, r, te, tr, i),
+    "matrix": lambda o, r, te, tr, i: (np.zeros((2, 2)), r, te, tr, i),
+    "ragged": lambda o, r, te, tr, i: ([[1.0], [1.0, 2.0]], r, te, tr, i),
+    "dict": lambda o, r, te, tr, i: ({"observation": o}, r, te, tr, i),
+    "none": lambda o, r, te, tr, i: (None, r, te, tr, i),
+    "reward array": lambda o, r, te, tr, i: (o, np.array([r]), te, tr, i),
+    "reward text": lambda o, r, te, tr, i: (o, "much", te, tr, i),
+    "reward none": lambda o, r, te, tr, i: (o, None, te, tr, i),
+    "reward complex": lambda o, r, te, tr, i: (o, 1j, te, tr, i),
+    "flag text": lambda o, r, te, tr, i: (o, r, "no", tr, i),
+    "flag none": lambda o, r, te, tr, i: (o, r, te, None, i),
+    "info none": lambda o, r, te, tr, i: (o, r, te, tr, None),
+}
+"""What ``Breaking.step`` makes of what it should return."""
+
+
+class Unseeded(Slide):
+    """Slide whose reset takes no seed."""
+
+    def reset(self):
+        return super().reset()
+
+
+class Lost(Slide):
+    """Slide whose process is gone in the third step of an episode."""
+
+    def step(self, action):
+        if self.t == 2:
+            os._exit(3)
+        return super().step(action)
+
+
+class Raising(Slide):
+    """Slide that raises an error in the third step of an episode."""
+
+    def step(self, action):
+        if self.t == 2:
+            raise KeyError("the joint is gone")
+        return super().step(action)
+
+
+def needs_a_size(size):
+    """A factory that asks for more than it gets."""
+    return Slide(size)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rpl.check.first_lines import say_first
 from rpl.config import Config
 from rpl.deploy.policy import Policy
+from rpl.errors import InvalidValue
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
@@ -61,6 +62,8 @@ def improve(
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
     leave_if_spawned()
+    if out is not None and not str(out).strip():
+        raise InvalidValue("out is empty: name a folder, or leave it out")
     spec = resolve(
         env,
         preset="fast" if config is None else None,

@@ -6,16 +6,19 @@ The defaults are the paper's (appendix B) where the paper gives one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import Field, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from numbers import Real
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, cast, get_args
 
+import numpy as np
 from tyro.conf import Fixed, Suppress
 
 from rpl.errors import InvalidValue, check_settings
 
 LARGEST_SEED = 2**63
+MOST_THREADS = 1024
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
 Aggregate = Literal["first", "least", "mean", "bound"]
@@ -27,8 +30,39 @@ class Settings(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
+class PlainValues:
+    """Settings as JSON takes them: no NumPy, and whole numbers where they belong."""
+
+    def __post_init__(self) -> None:
+        """Makes Python's numbers and tuples of whatever was given.
+
+        Raises:
+            InvalidValue: if a number is given where another kind of value belongs, or the reverse.
+        """
+        for one in fields(cast(Any, self)):
+            value = getattr(self, one.name)
+            given = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+            given = tuple(given) if isinstance(given, list) else given
+            object.__setattr__(self, one.name, _of_kind(one.name, given, str(one.type)))
+
+
+def _of_kind(name: str, value: Any, kind: str) -> Any:
+    """The value, where a setting of a kind can have it; 3.0 is a whole number too."""
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, float) and kind.startswith("int"):
+        if not value.is_integer():
+            raise InvalidValue(f"{option} must be a whole number, not {value}")
+        return int(value)
+    numeric = kind.removesuffix(" | None") in ("int", "float")
+    if numeric and value is not None and (isinstance(value, bool) or not isinstance(value, Real)):
+        raise InvalidValue(f"{option} must be a number, not {value!r}")
+    if kind == "bool" and not isinstance(value, bool):
+        raise InvalidValue(f"{option} must be True or False, not {value!r}")
+    return value
+
+
 @dataclass(frozen=True)
-class LearnerConfig:
+class LearnerConfig(PlainValues):
     """The learner; DDPG unless `--learner` names another, which changes some of these defaults."""
 
     algorithm: Suppress[Fixed[str]] = "ddpg"
@@ -102,12 +136,6 @@ class LearnerConfig:
     entropy_in_value: bool = True
     """SAC: count future entropy as reward; else values are returns and keep their bounds."""
 
-    def __post_init__(self) -> None:
-        """Lets widths be a list, as whoever writes Python may give them."""
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if self.critic_hidden is not None:
-            object.__setattr__(self, "critic_hidden", tuple(self.critic_hidden))
-
     def discount_over(self, horizon: int) -> float:
         """Gamma, for episodes of ``horizon`` steps."""
         return 1.0 - 1.0 / horizon if self.discount is None else self.discount
@@ -120,7 +148,7 @@ class LearnerConfig:
 
 
 @dataclass(frozen=True)
-class ReplayConfig:
+class ReplayConfig(PlainValues):
     """What is kept and how it is relabelled: hindsight experience replay."""
 
     capacity: int = 1_000_000
@@ -136,7 +164,7 @@ class ReplayConfig:
 
 
 @dataclass(frozen=True)
-class ExplorationConfig:
+class ExplorationConfig(PlainValues):
     """How actions are disturbed while training, in the space the learner acts in."""
 
     noise: float = 0.2
@@ -151,7 +179,7 @@ class ExplorationConfig:
 
 
 @dataclass(frozen=True)
-class BurnInConfig:
+class BurnInConfig(PlainValues):
     """How long only the critic learns (paper, IV-B)."""
 
     rule: BurnInRule = "q-change"
@@ -174,7 +202,7 @@ class BurnInConfig:
 
 
 @dataclass(frozen=True)
-class ResidualConfig:
+class ResidualConfig(PlainValues):
     """How the residual and the controller are added."""
 
     scale: float | tuple[float, ...] = 2.0
@@ -197,7 +225,7 @@ class ResidualConfig:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(PlainValues):
     """A training run."""
 
     steps: int = 1_000_000
@@ -234,16 +262,12 @@ class Config:
         Raises:
             ValueError: naming the option and what it may be.
         """
-        for must_be, (fits, names) in LIMITS.items():
-            values = {name: attrgetter(name)(self) for name in names.split()}
-            values = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
-            check_settings(values, fits, must_be)
-        critic_hidden = self.learner.critic_hidden or (1,)
-        narrowest = {
-            "--learner.hidden": min(self.learner.hidden, default=0),
-            "--learner.critic-hidden": min(critic_hidden),
-        }
-        check_settings(narrowest, lambda value: value >= 1, "at least 1")
+        super().__post_init__()
+        check_limits(self, LIMITS)
+        check_widths({"--learner.hidden": self.learner.hidden})
+        if self.learner.critic_hidden is not None:
+            check_widths({"--learner.critic-hidden": self.learner.critic_hidden})
+        self._check_choices()
         together = self.exploration.random + self.exploration.expert
         both = {"--exploration.random and --exploration.expert together": together}
         check_settings(both, lambda value: value <= 1.0, "between 0 and 1")
@@ -256,8 +280,48 @@ class Config:
         most = self.learner.critics
         check_settings(drawn, lambda value: value <= most, f"at most --learner.critics ({most})")
 
+    def _check_choices(self) -> None:
+        for name, value, rows in (
+            ("--burn-in.rule", self.burn_in.rule, get_args(BurnInRule)),
+            ("--residual.critic-input", self.residual.critic_input, get_args(CriticInput)),
+            ("--learner.aggregate", self.learner.aggregate, get_args(Aggregate)),
+        ):
+            if value not in rows:
+                raise InvalidValue(f"{name} must be one of {', '.join(rows)}, not {value!r}")
 
-LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
+
+Limits = dict[str, tuple[Callable[[float], bool], str]]
+"""What settings can be, in words, with a test of it and the names of the settings."""
+
+
+def check_limits(settings: object, limits: Limits) -> None:
+    """Refuses settings that cannot be.
+
+    Raises:
+        InvalidValue: naming the option and what it may be.
+    """
+    for must_be, (fits, names) in limits.items():
+        values = {name: attrgetter(name)(settings) for name in names.split()}
+        values = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
+        check_settings(values, fits, must_be)
+
+
+def check_widths(widths: Mapping[str, Sequence[int]]) -> None:
+    """Refuses layers without units, by the names of their options.
+
+    Raises:
+        InvalidValue: naming the option.
+    """
+    for name, layers in widths.items():
+        if not isinstance(layers, tuple) or not layers:
+            raise InvalidValue(f"{name} must be at least 1, for one layer or more, not {layers!r}")
+        for width in layers:
+            check_settings({name: width}, lambda value: value >= 1, "at least 1")
+            if not isinstance(width, int):
+                raise InvalidValue(f"{name} must be a whole number, not {width}")
+
+
+LIMITS: Limits = {
     "at least 1": (
         lambda value: value >= 1,
         "steps episodes_per_cycle cycles_per_epoch evaluation_episodes final_evaluation_episodes "
@@ -273,8 +337,10 @@ LIMITS: dict[str, tuple[Callable[[float], bool], str]] = {
     "at least 0": (
         lambda value: 0.0 <= value < math.inf,
         "exploration.noise learner.action_l2 learner.target_noise learner.target_noise_clip "
-        "learner.pessimism burn_in.minimum_steps",
+        "learner.pessimism burn_in.minimum_steps burn_in.threshold",
     ),
+    "between 0 and 1024": (lambda value: 0 <= value <= MOST_THREADS, "num_threads"),
+    "finite": (math.isfinite, "learner.target_entropy"),
     "between 0 and 1": (
         lambda value: 0.0 <= value <= 1.0,
         "learner.polyak replay.hindsight exploration.random exploration.expert "

@@ -1,4 +1,4 @@
-"""Settings that go together: learners by name, and the presets ``paper`` and ``fast``."""
+"""Settings that go together: learners by name, and presets ``paper``, ``fast`` and ``frugal``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rpl.config import (
     Config,
     ExplorationConfig,
     LearnerConfig,
+    ReplayConfig,
     ResidualConfig,
 )
 from rpl.errors import InvalidValue
@@ -31,7 +32,13 @@ def with_learner(config: Config, name: str) -> Config:
     """
     if name not in LEARNERS:
         raise InvalidValue(f"there is no learner '{name}'; choose one of {', '.join(LEARNERS)}")
-    return replace(config, learner=replace(config.learner, algorithm=name, **LEARNERS[name]))
+    changes = LEARNERS[name]
+    if config.learner.gate:  # which has critics enough, and asks them together
+        changes = {key: value for key, value in changes.items() if key not in OF_CRITICS}
+    return replace(config, learner=replace(config.learner, algorithm=name, **changes))
+
+
+OF_CRITICS = ("critics", "aggregate")
 
 
 PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
@@ -41,11 +48,10 @@ PAPER = Config(learner=LearnerConfig(batch_size=19 * 256))
 PAPER_HOOK = Config(episodes_per_cycle=4, exploration=ExplorationConfig(noise=0.1))
 
 
-FAST = Config(
+WITHOUT_GATE = Config(
     steps=400_000,
     episodes_per_cycle=8,
-    learner=replace(
-        LearnerConfig(),
+    learner=LearnerConfig(
         actor_learning_rate=1e-4,
         learning_rate_halving=10_000,
         polyak=0.8,
@@ -56,6 +62,43 @@ FAST = Config(
     burn_in=BurnInConfig(rule="steps", minimum_steps=40_000),
     residual=ResidualConfig(scale=0.5, clip_controller=True),
 )
+"""``fast`` for methods that learn no residual."""
+
+FAST = replace(
+    WITHOUT_GATE,
+    cycles_per_epoch=25,
+    learner=replace(
+        WITHOUT_GATE.learner,
+        updates_per_cycle=80,
+        gate=True,
+        critics=4,
+        critic_hidden=(128, 128, 128),
+        layer_norm=True,
+        aggregate="bound",
+        pessimism=2.0,
+        act_by_target=True,
+        start_at_mean=True,
+    ),
+    replay=ReplayConfig(n_step=2, ask_controller=True),
+    exploration=ExplorationConfig(noise=0.1, random=0.1, ladder=True),
+    burn_in=BurnInConfig(rule="steps", minimum_steps=10_000, quiet_share=0.0, polyak=0.2),
+    residual=ResidualConfig(
+        scale=1.0, clip_controller=True, observe_controller=True, critic_input="sum"
+    ),
+)
+"""The residual acts where critics are sure that it is better than the controller."""
+
+FRUGAL_UPDATES = 3
+"""How many times as many gradient steps ``frugal`` takes for each environment step."""
+
+
+def frugal(config: Config) -> Config:
+    """FAST where environment steps are dear, as on a robot, and seconds are not."""
+    learner = config.learner
+    return replace(
+        config,
+        learner=replace(learner, updates_per_cycle=FRUGAL_UPDATES * learner.updates_per_cycle),
+    )
 
 
 FAST_HORIZON = 50
@@ -63,7 +106,9 @@ FAST_HORIZON = 50
 
 
 DENSE_SUM = 3
-"""How many times as many rewards are summed where they are dense."""
+"""Rewards that are summed where they are dense, in episodes of FAST_HORIZON steps."""
+DENSE_PESSIMISM = 1.0
+"""Standard deviations of the bound where rewards are dense."""
 
 
 def paced(config: Config, horizon: int) -> Config:
@@ -82,18 +127,24 @@ def paced(config: Config, horizon: int) -> Config:
     )
 
 
-def for_dense_rewards(config: Config) -> Config:
-    """FAST where rewards are not -1 and 0: values arrive three times as soon.
+def for_dense_rewards(config: Config, sooner: float) -> Config:
+    """FAST where rewards are not -1 and 0: values arrive sooner, and a gate is less strict.
 
     Every step's reward says how good it was, so that the actions of older policies in a longer
-    sum mislead less than where all depends on reaching the goal.
+    sum mislead less than where all depends on reaching the goal, and a mistake costs little.
+
+    Args:
+        config: paced.
+        sooner: how many times as many rewards are summed.
     """
+    learner = config.learner
+    if learner.gate:
+        learner = replace(learner, pessimism=DENSE_PESSIMISM)
     return replace(
         config,
-        replay=replace(config.replay, n_step=DENSE_SUM * config.replay.n_step),
-        burn_in=replace(
-            config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / DENSE_SUM)
-        ),
+        learner=learner,
+        replay=replace(config.replay, n_step=round(sooner * config.replay.n_step)),
+        burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / sooner)),
     )
 
 
@@ -107,21 +158,28 @@ class Preset:
     """Where a task has a configuration of its own."""
     paced: bool = False
     """Fit it to the length of a task's episodes, and to rewards that are dense."""
+    without_residual: Config | None = None
+    """For methods that learn no residual; None is the same."""
+
+    def of(self, residual: bool) -> Preset:
+        """The preset of methods that learn a residual, or of those that learn none."""
+        return self if residual else replace(self, config=self.without_residual or self.config)
 
     def on(self, task: str, horizon: int, sparse: bool) -> Config:
         """The configuration on a task of the catalog."""
         config = self.on_tasks.get(task, self.config)
         if not self.paced:
             return config
-        config = paced(config, horizon)
-        return config if sparse else for_dense_rewards(config)
+        fitted = paced(config, horizon)
+        return fitted if sparse else for_dense_rewards(fitted, DENSE_SUM / config.replay.n_step)
 
 
 ONE_WORKER = ("hook", "noisy-hook", "complex-hook", "mbrl-pusher")
 
 PRESETS = {
     "paper": Preset(PAPER, on_tasks=dict.fromkeys(ONE_WORKER, PAPER_HOOK)),
-    "fast": Preset(FAST, "lean", paced=True),
+    "fast": Preset(FAST, "lean", paced=True, without_residual=WITHOUT_GATE),
+    "frugal": Preset(frugal(FAST), "lean", paced=True, without_residual=WITHOUT_GATE),
 }
 """By name; another preset is another row."""
 PUBLISHED = "paper"

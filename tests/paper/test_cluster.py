@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import ipaddress
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -68,3 +72,23 @@ def test_no_cluster_earns_a_sentence():
         RunError, match=r"no Ray cluster answers at 127\.0\.0\.1:1: Connection refused"
     ):
         RayTasks("127.0.0.1:1")
+
+
+LISTENING = """
+import os, psutil
+from rpl.paper.cluster import RayTasks
+tasks = RayTasks("local")
+mine = {p.pid for p in [psutil.Process(), *psutil.Process().children(recursive=True)]}
+open_ = [c for c in psutil.net_connections("inet") if c.status == "LISTEN" and c.pid in mine]
+found = {c.laddr.ip for c in open_}
+tasks.stop()
+print(sorted(found))
+"""
+
+
+def test_ray_on_this_machine_is_reached_from_this_machine_alone():
+    pytest.importorskip("ray", reason="the extra [cluster] is not installed")
+    done = subprocess.run([sys.executable, "-c", LISTENING], capture_output=True, text=True)
+    found = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert found
+    assert all(ipaddress.ip_address(a.removeprefix("::ffff:")).is_loopback for a in found), found

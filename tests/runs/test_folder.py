@@ -10,21 +10,14 @@ import jax
 import numpy as np
 import pytest
 
-from rpl import learner
 from rpl.config import ExplorationConfig, LearnerConfig, ReplayConfig
-from rpl.errors import RunError, UsageError
+from rpl.errors import CannotWrite, RunError, UsageError
 from rpl.presets import FAST
 from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import read_config, write_durably
 from rpl.runs.folder import RunFolder
 from rpl.training.progress import Progress
-
-RECORD = {"task": "push", "config": {"steps": 10, "seed": 0}, "command": "rpl train push"}
-
-
-def small_learner(seed=0):
-    config = LearnerConfig(hidden=(4,))
-    return learner.create(jax.random.key(seed), {"observation": 3, "desired_goal": 2}, 1, config)
+from small import RECORD, small_learner
 
 
 def begin(folder):
@@ -213,7 +206,7 @@ def test_half_written_checkpoint_is_never_loaded(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", die)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(CannotWrite, match=r"last.eqx: No space left.*free some space"):
         run.save(small_learner(1), Progress(cycle=2), best=False)
     run.close()
     assert load_checkpoint(tmp_path, small_learner(), Progress)[1].cycle == 1

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import equinox as eqx
-import jax
 import numpy as np
 import pytest
 
 from rpl import learner
 from rpl.cli.main import run
-from rpl.config import LearnerConfig
 from rpl.errors import RunError
 from rpl.registry.resolve import resolve
 from rpl.runs.checkpoint import load_checkpoint
@@ -20,14 +18,9 @@ from rpl.runs.files import FORMAT, read_config
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import record_of, recorded_spec
 from rpl.training.progress import Progress
+from small import small_learner
 
 RESULTS = Path(__file__).parents[2] / "results"
-
-
-def small_learner():
-    return learner.create(
-        jax.random.key(0), {"observation": 3, "desired_goal": 2}, 1, LearnerConfig(hidden=(4,))
-    )
 
 
 def begin(folder: Path, record: dict) -> None:

@@ -41,6 +41,14 @@ def _check_episode(
     except Exception as error:
         findings.error("compute-reward-raises", needs_more_than_goals("compute_reward", error))
         return
+    if not np.isfinite(by_hand).all():
+        findings.error(
+            "compute-reward-not-finite",
+            f"compute_reward says {by_hand[~np.isfinite(by_hand)][0]} for the goals of step "
+            f"{np.argmin(np.isfinite(by_hand)) + 1}: return finite rewards, or train with "
+            "--replay.hindsight 0",
+        )
+        return
     paid = np.asarray(episode.rewards, float)
     wrong = np.flatnonzero(np.abs(by_hand - paid) > TOLERANCE * np.maximum(1.0, np.abs(paid)))
     if wrong.size:

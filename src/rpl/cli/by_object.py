@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.rollout.evaluate import Outcome
 from rpl.runs.load import Subject
 from rpl.tasks.fetch.options import HookOptions, Split
 from rpl.tasks.needed import needed
+from rpl.training.console import say
 
 if TYPE_CHECKING:
     from rpl.tasks.fetch.objects import RigidObject
@@ -103,7 +105,7 @@ def print_categories(splits: dict[str, dict[str, Any]], console: Console) -> Non
             for name in acting
         ]
         new = any(counts and not counts["trained"] for counts in found)
-        table.add_row(f"{category} *" if new else category, *cells)
+        table.add_row(Text(f"{category} *" if new else category), *cells)
     console.print(table)
     if any(not c["trained"] for report in splits.values() for c in report["categories"].values()):
-        console.print("* a kind that training never shows")
+        say(console, "* a kind that training never shows")

@@ -17,19 +17,20 @@ from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     option_words,
     options_for,
     require_suffix,
 )
 from rpl.controllers.cached import Cache, CacheError, from_episodes
-from rpl.errors import check_settings
 from rpl.registry.resolve import default_options
 from rpl.replay.episodes import Episodes, join
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
 from rpl.runs.load import Subject
 from rpl.runs.provenance import provenance
+from rpl.training.console import say
 
 # Its episodes are training episodes of a seed that runs do not have: never those of evaluations.
 CACHE_SEED = 2_000_000
@@ -62,8 +63,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_caching(options: Any, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
     require_suffix(options.out, "OUT", ".npz")
-    counts = {"--states": options.states, "--episodes": options.episodes}
-    check_settings(counts, lambda count: count >= 1, "at least 1")
+    check_counts(states=options.states, episodes=options.episodes)
     subject = load_for(options, 1)
     episodes = options.episodes or math.ceil(options.states / subject.problem.horizon)
     subject = load_for(options, min(episodes, LARGEST_ROUND))
@@ -74,15 +74,13 @@ def run_caching(options: Any, command: list[str]) -> int:
             acted = join([acted, acted_episodes(subject, episodes, more, options.seed)])
             episodes += more
     cache = make_cache(subject, acted, options.states, options.seed, shlex.join(command))
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     cache.save(options.out)
     variations = option_words("task", options.task, default_options(subject.name))
-    Console().print(
+    say(
+        Console(),
         f"wrote {options.out}: {len(cache)} states (episodes: {len(acted)}, mean return "
         f"{acted.returns.mean():.1f}); act from it with\n"
         f"  rpl eval {subject.name} --controller {options.out}{variations}",
-        soft_wrap=True,
-        highlight=False,
     )
     return 0
 

@@ -22,6 +22,7 @@ from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.environments import environment_maker, observed
 from rpl.registry.names import EnvironmentOptions, controller_source
 from rpl.tasks.wrappers import SingleTask
+from rpl.training.console import say
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def print_findings(options: CheckOptions, findings: list[Finding], console: Cons
                 print_finding(finding, console)
     count = sum(finding.severity == "error" for finding in findings)
     if count:
-        console.print(f"{count} thing{'s' * (count > 1)} must be fixed before training")
+        say(console, f"{count} thing{'s' * (count > 1)} must be fixed before training")
         return
     sentence = "the environment can be trained on; check a controller with --controller"
     if options.controller:
@@ -142,4 +143,4 @@ def print_findings(options: CheckOptions, findings: list[Finding], console: Cons
         ):
             words += option_words(group, getattr(options, group), defaults)
         sentence = f"it can be trained on: rpl train {words}"
-    console.print(sentence, highlight=False, soft_wrap=True)
+    say(console, sentence)

@@ -11,6 +11,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.by_object import (
     category_counts,
@@ -25,16 +26,18 @@ from rpl.cli.options import (
     PICTURES,
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     options_for,
     require_suffix,
 )
 from rpl.controllers.contract import Policy
-from rpl.errors import UsageError, check_settings
+from rpl.errors import UsageError
 from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
+from rpl.training.console import say
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -71,9 +74,7 @@ def run_evaluation(options: Any) -> int:
     require_suffix(options.picture, "--picture", *PICTURES)
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
-    if episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {episodes}")
-    check_settings({"--num-envs": options.num_envs}, lambda count: count >= 1, "at least 1")
+    check_counts(episodes=episodes, num_envs=options.num_envs)
     num_envs = min(episodes, options.num_envs or LARGEST_ROUND)
     exactly = options.num_envs is not None
 
@@ -173,7 +174,7 @@ def print_report(report: dict[str, Any], console: Console) -> None:
 
 def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None:
     """Controller, policy and their difference as a table."""
-    table = Table(title=f"{report['task']}: {title}")
+    table = Table(title=Text(f"{report['task']}: {title}"))
     # Where success says little, it is not shown.
     by_success = report["judged_by"] == "success"
     columns = ("success", "95 % interval") if by_success else ()
@@ -190,7 +191,7 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
         success = (f"{numbers['success_rate']:{sign}.3f}", f"[{low:{sign}.3f}, {high:{sign}.3f}]")
         earned = f"[{return_low:{sign}.2f}, {return_high:{sign}.2f}]"
         cells = (*(success if by_success else ()), f"{numbers['mean_return']:{sign}.2f}", earned)
-        table.add_row(name, *(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(*map(Text, (name, *cells)))
     console.print(table)
     print_remarks(report, console)
 
@@ -198,19 +199,18 @@ def print_outcomes(report: dict[str, Any], title: str, console: Console) -> None
 def print_remarks(report: dict[str, Any], console: Console) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
-        console.print(
+        say(
+            console,
             f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}",
-            soft_wrap=True,
         )
     if report["remark"]:
-        console.print(report["remark"], soft_wrap=True)
+        say(console, report["remark"])
     diverged = {report[name]["diverged"] for name in ("controller", "policy") if report[name]}
     if diverged != {0}:
-        console.print(
+        say(
+            console,
             f"up to {max(diverged)} of the episodes had an observation or a reward that was not "
             "finite: each counts as a failure, with the least return of the others or -1 a step",
-            soft_wrap=True,
-            highlight=False,
         )
     starts = report["controller"]["starts"]
     if starts is not None and starts < report["episodes"]:
@@ -221,12 +221,11 @@ def print_remarks(report: dict[str, Any], console: Console) -> None:
             soft_wrap=True,
         )
     if report["largest_deviation"]:
-        console.print(
+        say(
+            console,
             f"the residual acted in {report['acted_share']:.1%} of the steps; largest deviation "
             "from the controller, in halves of the action range: "
             + ", ".join(f"{far:.3f}" for far in report["largest_deviation"]),
-            highlight=False,
-            soft_wrap=True,
         )
 
 

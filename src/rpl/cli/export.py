@@ -9,6 +9,8 @@ import tyro
 from rich.console import Console
 
 from rpl.cli.options import require_suffix
+from rpl.errors import whole_file
+from rpl.training.console import say
 
 
 def export(
@@ -28,13 +30,10 @@ def export(
     from rpl.deploy.export import export as write
 
     policy = load(run, checkpoint)
-    difference = write(policy, out)
+    with whole_file(out) as beside:
+        difference = write(policy, beside)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
-    Console().print(
-        f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner",
-        soft_wrap=True,
-        highlight=False,
-    )
+    say(Console(), f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.remark:
-        Console(stderr=True).print(policy.remark, soft_wrap=True)
+        say(Console(stderr=True), policy.remark)
     return 0

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import tyro
 from rich.console import Console
 
-from rpl.errors import Failure, UsageError, frames_of_user_code
+from rpl.errors import Failure, UsageError, described, frames_of_user_code
+from rpl.training.console import say
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
@@ -59,6 +60,7 @@ def run(arguments: list[str]) -> int:
         print(importlib.import_module("rpl").__version__)
         return 0
     try:
+        check_command(arguments)
         result = tyro.extras.subcommand_cli_from_dict(
             commands(arguments),
             args=arguments or ["--help"],
@@ -69,17 +71,35 @@ def run(arguments: list[str]) -> int:
         return _complain(str(error), 2)
     except KeyboardInterrupt:
         return _complain("interrupted", 1)
+    except SystemExit as error:
+        frames = frames_of_user_code(error)
+        if not frames:
+            raise  # tyro's, which has said why
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}"
+        return _complain(f"{place} ended the program with exit code {error.code}", 1)
     except Failure as error:
         return _complain(str(error), 1)
     except Exception as error:
-        place = _place_in_user_code(error)
-        if not place and not isinstance(error, OSError):
+        by_user = isinstance(error, SyntaxError) or frames_of_user_code(error)
+        if not by_user and not isinstance(error, OSError):
             raise
-        message = str(error) or type(error).__name__
-        if place:
-            message = "".join(traceback.format_exception_only(error)).strip()
-        return _complain(f"{message}{place}", 1)
+        said = described(error) if by_user else str(error) or type(error).__name__
+        return _complain(said, 1)
     return result or 0
+
+
+def check_command(arguments: list[str]) -> None:
+    """Refuses a word that is no subcommand.
+
+    Raises:
+        UsageError: with the subcommands there are.
+    """
+    word = arguments[0] if arguments else "-"
+    if not word.startswith("-") and word not in COMMANDS:
+        close = difflib.get_close_matches(word, COMMANDS, n=1)
+        meant = f"did you mean {close[0]}? Else " if close else ""
+        known = ", ".join(COMMANDS)
+        raise UsageError(f"there is no command '{word}'; {meant}choose one of {known}")
 
 
 def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
@@ -96,14 +116,7 @@ def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
     return found(arguments) if attribute == "command_for" else found
 
 
-def _place_in_user_code(error: Exception) -> str:
-    """The lines of somebody's own code that the error came through; empty if there are none."""
-    if isinstance(error, SyntaxError):
-        return "\n"  # its message has them
-    frames = frames_of_user_code(error)
-    return "\n" + "".join(traceback.format_list(frames)).rstrip() if frames else ""
-
-
 def _complain(sentence: str, code: int) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"rpl: {sentence}", markup=False, highlight=False)
+    with contextlib.suppress(OSError):  # where nobody can be told, the exit code is left
+        say(Console(stderr=True), f"rpl: {sentence}")
     return code

@@ -9,10 +9,12 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rpl.cli.options import PICTURES, require_suffix
 from rpl.tasks.fetch.options import LIBRARY
 from rpl.tasks.needed import needed
+from rpl.training.console import say
 
 if TYPE_CHECKING:
     from rpl.tasks.fetch.objects import RigidObject
@@ -33,13 +35,12 @@ def objects(
     console = Console()
     console.print(objects_table(chosen))
     held_out = sum(rigid.held_out for rigid in chosen)
-    console.print(f"{len(chosen) - held_out} objects for training, {held_out} held out")
+    say(console, f"{len(chosen) - held_out} objects for training, {held_out} held out")
     if picture is not None:
         from rpl.viz.objects import draw_objects  # matplotlib is slow to import
 
-        picture.parent.mkdir(parents=True, exist_ok=True)
         draw_objects(chosen, picture)
-        console.print(f"wrote {picture}", soft_wrap=True)
+        say(console, f"wrote {picture}")
     return 0
 
 
@@ -53,7 +54,7 @@ def objects_table(chosen: tuple[RigidObject, ...]) -> Table:
         kind = [rigid for rigid in chosen if rigid.category == category]
         held_out = sum(rigid.held_out for rigid in kind)
         table.add_row(
-            category,
+            Text(category),
             str(len(kind) - held_out),
             str(held_out),
             _range([100 * rigid.mesh.size.max() for rigid in kind], ".1f"),

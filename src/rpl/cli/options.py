@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 
 from rpl.config import Settings
-from rpl.errors import UsageError
+from rpl.errors import UsageError, check_settings
 from rpl.registry.catalog import CONTROLLERS, TASKS
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
@@ -27,6 +27,7 @@ PICTURES = (".png", ".pdf", ".svg")
 HELP = {"-h", "--help"}
 # Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
 UNSEEN_SEED = 1_000_000
+MOST_EPISODES = 1_000_000
 ControllerName = Annotated[
     str | None,
     tyro.conf.arg(
@@ -59,6 +60,17 @@ def require_suffix(path: Path | None, option: str, *suffixes: str) -> None:
     """
     if path is not None and path.suffix.lower() not in suffixes:
         raise UsageError(f"{option} '{path}' must end in {' or '.join(suffixes)}")
+
+
+def check_counts(**counts: int | None) -> None:
+    """Refuses numbers of episodes and the like that are none, or that nobody can wait for.
+
+    Raises:
+        InvalidValue: naming the option.
+    """
+    values = {f"--{name}": count for name, count in counts.items()}
+    check_settings(values, lambda count: count >= 1, "at least 1")
+    check_settings(values, lambda count: count <= MOST_EPISODES, f"at most {MOST_EPISODES:,}")
 
 
 def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callable[..., int]:

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from rpl.cli.options import PICTURES, require_suffix
 from rpl.errors import UsageError
+from rpl.training.console import say
 
 
 def plot(
@@ -28,5 +29,5 @@ def plot(
     if not runs:
         raise UsageError("name at least one run folder: rpl plot runs/*")
     learning_curves(list(runs), out)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(Console(), f"wrote {out}")
     return 0

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from rpl.cli.contrast import contrasting
 from rpl.cli.evaluate import LARGEST_ROUND
-from rpl.cli.options import UNSEEN_SEED, require_suffix
+from rpl.cli.options import UNSEEN_SEED, check_counts, require_suffix
 from rpl.cli.watch import recordings_of, strip_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.training.console import say
 
 
 def report(
@@ -40,6 +41,7 @@ def report(
         raise UsageError("name at least one run folder: rpl report runs/*")
     if films < 0:
         raise UsageError("--films must not be negative")
+    check_counts(films=films or None)
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:
@@ -48,7 +50,7 @@ def report(
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    Console().print(f"wrote {out}", soft_wrap=True)
+    say(Console(), f"wrote {out}")
     return 0
 
 

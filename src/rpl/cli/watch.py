@@ -15,6 +15,7 @@ from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
+    check_counts,
     load_for,
     options_for,
     require_suffix,
@@ -25,6 +26,7 @@ from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
+from rpl.training.console import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +53,7 @@ def run_watch(options: Any) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
-    if options.episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, not {options.episodes}")
+    check_counts(episodes=options.episodes)
     seeds, remark = chosen(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
@@ -62,10 +63,10 @@ def run_watch(options: Any) -> int:
 
     if options.video is not None:
         write_film(options.video, recordings_of(subject, seeds), remark)
-        console.print(f"wrote {options.video}", soft_wrap=True)
+        say(console, f"wrote {options.video}")
     if options.strip is not None:
         write_strip(options.strip, strip_of(subject, seeds[0]), remark=remark)
-        console.print(f"wrote {options.strip}", soft_wrap=True)
+        say(console, f"wrote {options.strip}")
     return 0
 
 

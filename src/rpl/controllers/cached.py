@@ -5,7 +5,9 @@ It turns a slow policy, such as a planner, into a fast controller.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rpl.errors import Failure
+from rpl.errors import Failure, whole_file
 from rpl.observations import DESIRED_GOAL, OBSERVATION
 from rpl.replay.episodes import Episodes
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 Observation = np.ndarray | Mapping[str, np.ndarray]
 PACKAGED = Path(__file__).parent / "data" / "pets_pusher.npz"
 PARTS = ("observation", "desired_goal", "action")
+LARGEST = 2**31  # bytes
 
 
 class CacheError(Failure, ValueError):
@@ -46,6 +49,10 @@ class Cache:
 
     def __post_init__(self) -> None:
         parts = {name: getattr(self, name) for name in PARTS}
+        if any(part.dtype.kind not in "fiu" for part in parts.values()):
+            raise CacheError("a cache must hold numbers")
+        if not isinstance(self.provenance, dict):
+            raise CacheError("a cache's provenance is a JSON object")
         if any(part.ndim != 2 or len(part) != len(self.action) for part in parts.values()):
             shapes = ", ".join(f"{name} {part.shape}" for name, part in parts.items())
             raise CacheError(f"arrays must be (n, dim) with the same n, not {shapes}")
@@ -62,13 +69,26 @@ class Cache:
         """(n, observation_dim + goal_dim), among which the nearest is looked for."""
         return np.concatenate([self.observation, self.desired_goal], axis=1)
 
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of all that it holds."""
+        parts = {name: np.ascontiguousarray(getattr(self, name)) for name in PARTS}
+        about = {name: (part.dtype.str, part.shape) for name, part in parts.items()}
+        said = json.dumps([about, self.provenance], sort_keys=True).encode()
+        return hashlib.sha256(b"".join([said, *(p.tobytes() for p in parts.values())])).hexdigest()
+
     def save(self, path: Path) -> None:
-        """Writes an ``.npz`` file of arrays, with the provenance as a JSON text."""
-        with open(path, "wb") as file:
+        """Writes an ``.npz`` file of arrays, with the provenance as a JSON text, and a checksum.
+
+        Raises:
+            CannotWrite: if it cannot be; an older file stays.
+        """
+        with whole_file(path) as beside, open(beside, "wb") as file:
             np.savez_compressed(
                 file,
                 **{name: getattr(self, name) for name in PARTS},
                 provenance=np.array(json.dumps(self.provenance)),
+                checksum=np.array(self.checksum),
             )
 
     @staticmethod
@@ -76,16 +96,32 @@ class Cache:
         """Reads a file that ``save`` wrote; nothing in it is executed.
 
         Raises:
-            CacheError: if there is no such file.
+            CacheError: if there is no such file, or it is not what was saved.
         """
+        if not path.exists():
+            raise CacheError(f"there is no cache {path}; `rpl cache` makes one")
         try:
-            with np.load(path, allow_pickle=False) as file:
-                parts = {name: file[name] for name in PARTS}
-                return Cache(**parts, provenance=json.loads(str(file["provenance"])))
-        except FileNotFoundError as error:
-            raise CacheError(f"there is no cache {path}; `rpl cache` makes one") from error
-        except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
-            raise CacheError(f"{path} is not a cache: {error}") from error
+            return _read(path)
+        except Exception as error:  # there is nothing that bytes cannot do to a reader of archives
+            reason = str(error) or type(error).__name__
+            raise CacheError(f"{path} is not a cache, or damaged: {reason}") from error
+
+
+def _read(path: Path) -> Cache:
+    """The cache in a file, whatever goes wrong."""
+    if not path.is_file():
+        raise CacheError("it is no file")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST:
+        raise CacheError(f"it would take {size / 1e9:.0f} GB of memory")
+    with np.load(path, allow_pickle=False) as file:
+        parts = {name: file[name] for name in PARTS}
+        cache = Cache(**parts, provenance=json.loads(str(file["provenance"])))
+        # Those of earlier versions have none; the archive itself sums each array too.
+        if "checksum" in file and str(file["checksum"]) != cache.checksum:
+            raise CacheError("its checksum is another")
+    return cache
 
 
 def from_episodes(
@@ -174,7 +210,9 @@ class CachedPolicy:
     def charged_steps(self) -> int:
         """Environment steps that were spent on the cache."""
         charged: Any = self.neighbours.cache.provenance.get("charged_steps", 0)
-        return int(charged)
+        if not isinstance(charged, int):
+            raise CacheError(f"{self.path} is damaged: its charged_steps are {charged!r}")
+        return charged
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (num_envs, action_dim), those of the nearest states."""

@@ -59,12 +59,23 @@ def action_of(returned: Any) -> np.ndarray:
 
     Of a pair such as ``(action, state)`` it is the first, of a mapping the part ``action``. A
     tuple of numbers is an action.
+
+    Raises:
+        ControllerError: if it is no real numbers.
     """
     if isinstance(returned, Mapping) and "action" in returned:
         returned = returned["action"]
     if isinstance(returned, tuple) and _begins_with_action(returned):
         returned = returned[0]
-    return np.array(as_array(returned), np.float64)
+    returned = as_array(returned)
+    try:
+        action = np.array(returned)
+        if action.dtype.kind in "fiubO":
+            return action.astype(np.float64)
+        kind = f"numbers of type {action.dtype}" if action.dtype.kind == "c" else "no numbers"
+    except (TypeError, ValueError):
+        kind = "no array of numbers"
+    raise ControllerError(f"the controller returned {kind} ({returned!r}): return real numbers")
 
 
 def as_array(returned: Any) -> Any:

@@ -16,6 +16,7 @@ from rpl.controllers.planning import (
     axis_moves,
     require_simulator_state,
 )
+from rpl.errors import above_0, check_settings
 from rpl.tasks.fetch.options import SUBSTEPS, Physics
 from rpl.tasks.layout import Layout
 
@@ -67,6 +68,19 @@ class DiscreteMPCPush:
     """Physics steps the model takes per environment step; fewer are coarser and faster."""
     behind_block: float = 0.05
     """Metres from the block's centre to where the search wants the gripper."""
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be searched with.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        counts = {"--controller.expansions": self.expansions}
+        check_settings(counts, lambda count: 1 <= count <= 10_000, "between 1 and 10000")
+        steps = {"--controller.substeps": self.substeps}
+        check_settings(steps, lambda count: 1 <= count <= 1000, "between 1 and 1000")
+        sizes = {"--controller.move": self.move, "--controller.behind-block": self.behind_block}
+        check_settings(sizes, above_0, "above 0")
 
     @cached_property
     def simulations(self) -> FetchTask:

@@ -20,6 +20,7 @@ from rpl.controllers.gripper import (
     read,
     squared,
 )
+from rpl.errors import above_0, check_settings
 from rpl.tasks.layout import Layout
 
 GRASP_DEPTH = 0.05  # metres by which the gripper grasps below the place to grasp
@@ -54,6 +55,11 @@ class ReactiveHook:
     """Action per metre when moving freely."""
     pull: float = 0.4
     """Size of the action that pulls the object."""
+
+    def __post_init__(self) -> None:
+        """Refuses gains with which nothing can be reached."""
+        gains = {"--controller.gain": self.gain, "--controller.pull": self.pull}
+        check_settings(gains, above_0, "above 0")
 
     def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Actions (num_envs, 4) for observations of num_envs simulations; not clipped."""

@@ -20,6 +20,7 @@ from rpl.controllers.gripper import (
     read,
     squared,
 )
+from rpl.errors import above_0, check_settings
 from rpl.tasks.layout import Layout
 
 GRASP_HEIGHT = -0.02  # metres, gripper above block when grasping
@@ -41,6 +42,11 @@ class ReactivePickAndPlace:
     """Action per metre when moving without the block."""
     carrying_gain: float = 100.0
     """Action per metre when carrying the block: 10 is tuned, 100 miscalibrated."""
+
+    def __post_init__(self) -> None:
+        """Refuses gains with which nothing can be reached."""
+        gains = {"--controller.gain": self.gain, "--controller.carrying-gain": self.carrying_gain}
+        check_settings(gains, above_0, "above 0")
 
     def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Actions (num_envs, 4) for observations of num_envs simulations; not clipped."""

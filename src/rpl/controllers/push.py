@@ -18,6 +18,7 @@ from rpl.controllers.gripper import (
     read,
     squared,
 )
+from rpl.errors import above_0, check_settings
 from rpl.tasks.layout import Layout
 
 BEHIND_BLOCK = 0.075  # metres between the block's centre and the push point
@@ -41,6 +42,11 @@ class ReactivePush:
     """Action per metre when moving freely."""
     push_gain: float = 5.0
     """Action per metre when pushing."""
+
+    def __post_init__(self) -> None:
+        """Refuses gains with which nothing can be reached."""
+        gains = {"--controller.gain": self.gain, "--controller.push-gain": self.push_gain}
+        check_settings(gains, above_0, "above 0")
 
     def __call__(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Actions (num_envs, 4) for observations of num_envs simulations; not clipped."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rpl import learner
+from rpl.errors import Failure
 from rpl.learner import LearnerState
 from rpl.observations import (
     BASE_ACTION,
@@ -20,6 +21,35 @@ from rpl.observations import (
 from rpl.problem import Problem
 from rpl.rollout.policies import GreedyPolicy, WholePolicy
 from rpl.tasks.gym.task import GymnasiumTask
+
+
+def check_finite(what: str, values: Observation) -> None:
+    """Refuses numbers on which nobody should act; those that no float32 can hold are such too.
+
+    Raises:
+        NotFinite: naming the first.
+    """
+    parts = values if isinstance(values, Mapping) else {what: values}
+    for name, part in parts.items():
+        with np.errstate(over="ignore"):
+            bad = np.argwhere(~np.isfinite(np.asarray(part, np.float32)))
+        if len(bad):
+            place = "".join(f"[{i}]" for i in bad[0])
+            named = what if name == what else f"{what}'s {name}"
+            value = np.asarray(part)[tuple(bad[0])]
+            raise NotFinite(
+                f"the {named} is not finite, {place} is {value}: stop, or act otherwise"
+            )
+
+
+def checked_finite(what: str, values: np.ndarray) -> np.ndarray:
+    """The same numbers; see ``check_finite``."""
+    check_finite(what, values)
+    return values
+
+
+class NotFinite(Failure, ValueError):
+    """A number that nobody should act on."""
 
 
 class Policy:
@@ -87,7 +117,9 @@ class Policy:
         """Actions, (n, action_dim) for n observations or (action_dim,) for one.
 
         Raises:
-            ValueError: if an observation is not as wide as those of the task.
+            ValueError: if an observation is not as wide as those of the task, or if it, the
+                controller's action or the action is not finite. What a robot does then is for
+                whoever calls to decide.
         """
         if is_single(observation, self._space):
             return self(batch_of_one(observation))[0]
@@ -95,7 +127,8 @@ class Policy:
             observation = np.asarray(observation)
         observation = self._shown(observation)
         self._check_widths(observation)
-        return self._from_unit(self._whole(observation))
+        check_finite("observation", observation)
+        return checked_finite("action", self._from_unit(self._whole(observation)))
 
     def _check_widths(self, observation: Observation) -> None:
         plain = not isinstance(observation, Mapping)
@@ -130,11 +163,14 @@ class Policy:
                 where the policy observes them.
 
         Raises:
-            ValueError: if they are missing.
+            ValueError: if they are missing, or a number is not finite.
         """
         if self.observes_base and base_action is None:
             raise ValueError("this policy observes the controller's action: give it too")
-        return self._greedy.learned(observation, base_action)
+        check_finite("observation", observation)
+        if base_action is not None:
+            check_finite("controller's action", base_action)
+        return checked_finite("residual", self._greedy.learned(observation, base_action))
 
     def advantage(self, observation: Observation, base_action: np.ndarray) -> np.ndarray:
         """What the critics are sure of, (n,) in discounted reward, for n observations.
@@ -152,7 +188,13 @@ class Policy:
         return np.array(learner.advantage(self.state, shown))
 
     def combine(self, base_action: np.ndarray, learned: np.ndarray) -> np.ndarray:
-        """Actions from the controller's, in the environment's units, and the residual's."""
+        """Actions from the controller's, in the environment's units, and the residual's.
+
+        Raises:
+            ValueError: if a number is not finite.
+        """
+        check_finite("controller's action", base_action)
+        check_finite("residual", learned)
         return self._from_unit(self._greedy.executed(learned, self.to_unit(base_action)))
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rpl.errors import RunError
+from rpl.errors import RunError, UnreadableFile
 from rpl.paper.folders import KEPT, Run
 from rpl.paper.matrix import Cell
 from rpl.registry.catalog import METHODS
@@ -101,7 +101,11 @@ def _differences(record: Record, expected: Record, defaults: Record, cell: Cell)
 
 
 def _metrics_complaints(path: Path, cell: Cell) -> Iterator[str]:
-    rows = read_rows(path)
+    try:
+        rows = read_rows(path)
+    except UnreadableFile as error:
+        yield str(error)
+        return
     columns = COLUMNS if METHODS[cell.method].plans else LEARNERS_COLUMNS
     missing = [name for name in columns if not rows or name not in rows[0]]
     if missing:

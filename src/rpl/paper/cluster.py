@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -44,11 +45,15 @@ class RayTasks:
     who asked either way.
 
     Args:
-        address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here.
+        address: of a cluster, as ``ray.init`` takes it; ``local`` starts one here, which only
+            this machine reaches.
         threads: cores of a job.
     """
 
     def __init__(self, address: str, threads: int = 1) -> None:
+        if address == "local":
+            # Despite its name: without it Ray listens on every interface, not on loopback alone.
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         self._ray = import_ray()
         self.threads = threads
         _knock(address)

@@ -26,6 +26,7 @@ from rpl.registry.resolve import RunSpec
 from rpl.runs.files import Record
 from rpl.runs.record import default_record as record_defaults
 from rpl.runs.record import record_of
+from rpl.training.console import say
 
 ABLATION_CELLS = tuple(cell for ablation in ABLATIONS for cell in ablation.cells)
 
@@ -145,16 +146,16 @@ def show_status(options: PaperStatusOptions) -> int:
     standings = [places.standing(run) for run in runs]
     console = Console()
     console.print(standings_table(standings, console.is_terminal))
-    console.print(time_left(standings))
+    say(console, time_left(standings))
     return 0
 
 
 def _say_left_out(console: Console, places: Places, outdated: list[Run]) -> None:
     for run in outdated:
-        console.print(
+        say(
+            console,
             f"left out {places.runs / run.folder}: it was made under other settings; "
             "delete it to have it made again",
-            soft_wrap=True,
         )
 
 
@@ -179,7 +180,7 @@ def make_missing(options: PaperRunOptions) -> int:
     console = Console()
     _say_left_out(console, places, outdated)
     done = len(runs) - len(left) - len(outdated)
-    console.print(f"{done} of {len(runs)} runs are done")
+    say(console, f"{done} of {len(runs)} runs are done")
     if not left:
         return 0
     executor = _executor(options)
@@ -213,9 +214,9 @@ def draw(options: PaperPlotOptions) -> int:
     rows = {run: options.results / run.folder for run in runs_of((*MATRIX, *ABLATION_CELLS))}
     wrong = {row for run, row in rows.items() if row.exists() and not is_as_asked(row, run)}
     for row in sorted(wrong):
-        console.print(f"left out {row}: rpl paper check says why", soft_wrap=True)
+        say(console, f"left out {row}: rpl paper check says why")
     for path in write_all(options.results, options.docs, options.readme, wrong):
-        console.print(f"wrote {path}", soft_wrap=True)
+        say(console, f"wrote {path}")
     return 0
 
 
@@ -228,10 +229,10 @@ def check(options: PaperCheckOptions) -> int:
         options.results, (*MATRIX, *ABLATION_CELLS), expected_record, default_record
     )
     for complaint in complaints:
-        console.print(complaint, markup=False, highlight=False)
+        say(console, complaint)
     if complaints:
         raise RunError(f"{len(complaints)} things are wrong with the rows of {options.results}")
-    console.print(f"all {count} rows are as the matrix says")
+    say(console, f"all {count} rows are as the matrix says")
     return 0
 
 

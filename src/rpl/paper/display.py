@@ -12,6 +12,7 @@ from rich.text import Text
 from rpl.paper.folders import Places, Run, Standing, seconds_left, speeds
 from rpl.paper.matrix import Cell
 from rpl.paper.queue import every
+from rpl.training.console import say
 from rpl.viz.run_data import format_steps
 
 SECONDS_BETWEEN_LINES = 60.0
@@ -113,7 +114,7 @@ class QueueDisplay:
         self._print(f"{run.folder} {how}")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, text)
 
     def on_tick(self, waiting: Sequence[Run]) -> None:
         """Shows where the runs stand, once in a while."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rpl.errors import UnreadableFile
+from rpl.errors import UnreadableFile, whole_file
 from rpl.paper.ablations import Ablation
 from rpl.paper.matrix import Cell
 from rpl.paper.results import FIGURE_TASKS, Results, cell_of
 from rpl.paper.statistics import quantity_of
+from rpl.runs.files import read_rows
 from rpl.viz.curves import (
     CONTROLLER_COLOUR,
     METHODS,
@@ -170,8 +170,10 @@ def _finish(axes: Axes, title: str, quantity: str) -> None:
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Writes a figure as PNG and SVG, the same bytes for the same figure."""
     with matplotlib.rc_context({"svg.hashsalt": "rpl", "svg.fonttype": "none"}):
-        figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-        figure.savefig(stem.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        with whole_file(stem.with_suffix(".svg")) as beside:
+            figure.savefig(beside, metadata={"Date": None, "Creator": None})
+        with whole_file(stem.with_suffix(".png")) as beside:
+            figure.savefig(beside, dpi=130, metadata={"Software": None})
     return [stem.with_suffix(".png"), stem.with_suffix(".svg")]
 
 
@@ -203,9 +205,11 @@ def plot_cache_sizes(path: Path) -> Figure:
 
 def read_cache_sizes(path: Path) -> tuple[np.ndarray, ...]:
     """The columns, (sizes,) each, in the order of the sizes."""
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_rows(path)
     if not rows or not set(COLUMNS) <= rows[0].keys():
         raise UnreadableFile(f"{path} is not a table of cache sizes: it lacks {', '.join(COLUMNS)}")
-    rows.sort(key=lambda row: float(row["states"]))
-    return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)
+    try:
+        rows.sort(key=lambda row: float(row["states"]))
+        return tuple(np.array([float(row[name]) for row in rows]) for name in COLUMNS)
+    except ValueError as error:
+        raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error

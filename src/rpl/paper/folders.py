@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from rpl.errors import whole_file
 from rpl.paper.matrix import Cell
-from rpl.runs.files import read_rows
+from rpl.runs.files import last_number, read_rows
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
 KEPT = ("config.json", "metrics.csv")
@@ -93,9 +94,9 @@ class Places:
     def keep(self, run: Run) -> None:
         """Copies the small files of a finished run to the results."""
         target = self.results / run.folder
-        target.mkdir(parents=True, exist_ok=True)
         for name in KEPT:
-            (target / name).write_bytes((self.runs / run.folder / name).read_bytes())
+            with whole_file(target / name) as beside:
+                beside.write_bytes((self.runs / run.folder / name).read_bytes())
 
     def keep_finished(self, runs: Iterable[Run]) -> None:
         """Copies what finished runs have not been copied yet."""
@@ -115,11 +116,16 @@ def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[R
 
 
 def read_progress(metrics: Path) -> tuple[int, float | None]:
-    """Environment steps and steps a second of the last whole row; (0, None) without one."""
+    """Environment steps and steps a second of the last whole row; (0, None) without one.
+
+    Raises:
+        UnreadableFile: if the file is not a run's.
+    """
     rows = read_rows(metrics)
     if not rows:
         return 0, None
-    steps, seconds = int(float(rows[-1]["environment_steps"])), float(rows[-1]["wall_seconds"])
+    steps = int(last_number(metrics, "environment_steps", rows))
+    seconds = last_number(metrics, "wall_seconds", rows)
     return steps, steps / seconds if seconds > 0 and steps > 0 else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from pathlib import Path
 
-from rpl.errors import UnreadableFile
+from rpl.errors import UnreadableFile, whole_file
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.figures import draw_all
 from rpl.paper.pages import ablation_overview, ablation_tables, first_claim, second_claim
@@ -35,7 +35,8 @@ def write_all(
     results = Results(results_folder, left_out)
     written = draw_all(results, docs / PICTURES, ABLATIONS)
     summary = results_folder / "summary.csv"
-    summary.write_text(summary_csv(results))
+    with whole_file(summary) as beside:
+        beside.write_text(summary_csv(results))
     pages = {docs / name: texts for name, texts in _sections(results).items()}
     if readme.exists():
         pages[readme] = {"results": readme_table(results)}
@@ -74,5 +75,5 @@ def rewrite_sections(page: Path, texts: Mapping[str, str]) -> None:
         if not (found and closed):
             raise UnreadableFile(f"{page} has no section between {begin} and {end}: put them in")
         content = f"{before}{begin}\n\n{texts[name]}\n{end}{after}"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(content)
+    with whole_file(page) as beside:
+        beside.write_text(content)

@@ -18,13 +18,14 @@ import numpy as np
 import optax
 from jax import Array
 
+from rpl.config import PlainValues
 from rpl.errors import InvalidValue
 
 FEWEST_ROWS = 1024  # data are padded to this or a larger power of two
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(PlainValues):
     """The ensemble and its training; the defaults are the published ones for the pusher."""
 
     networks: int = 5

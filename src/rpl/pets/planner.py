@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from rpl.config import PlainValues
 from rpl.errors import InvalidValue
 from rpl.pets.dynamics import Ensemble
 
@@ -31,7 +32,7 @@ UNKNOWN_COST = 1e6  # of a particle whose cost is not a number
 
 
 @dataclass(frozen=True)
-class PlannerConfig:
+class PlannerConfig(PlainValues):
     """The planner; the defaults are the published ones for the pusher."""
 
     horizon: int = 25
@@ -205,6 +206,24 @@ def plan(
     return cross_entropy(key, price, mean, config)
 
 
+def check_planner(config: PlannerConfig, networks: int, option: str = "the planner") -> None:
+    """Refuses a planner that could not choose among its sequences, or not share its particles.
+
+    Raises:
+        InvalidValue: naming the settings.
+    """
+    if config.particles % networks:
+        raise InvalidValue(
+            f"{option}'s {config.particles} particles cannot be shared evenly among {networks} "
+            f"networks: choose a multiple"
+        )
+    if config.elites > config.population:
+        raise InvalidValue(
+            f"{option}'s elites ({config.elites}) must be at most the population "
+            f"({config.population})"
+        )
+
+
 class PETS:
     """Model-predictive control with a learned model; actions in [-1, 1].
 
@@ -233,15 +252,7 @@ class PETS:
         config: PlannerConfig = SMALL,
         seed: int = 0,
     ) -> None:
-        networks = len(ensemble.weights[0])
-        if config.particles % networks:
-            raise InvalidValue(
-                f"{config.particles} particles cannot be shared evenly among {networks} networks"
-            )
-        if config.elites > config.population:
-            raise InvalidValue(
-                f"elites ({config.elites}) must be at most the population ({config.population})"
-            )
+        check_planner(config, len(ensemble.weights[0]))
         self.ensemble = ensemble
         self.cost = cost
         self.config = config

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -252,8 +253,15 @@ def find(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
     if name not in entries:
         custom = ", or name your own: module:name or a file" if kind == "controller" else ""
         known = ", ".join(entries) + custom
-        raise UnknownName(f"there is no {kind} '{name}'; choose one of {known}")
+        meant = did_you_mean(name, entries)
+        raise UnknownName(f"there is no {kind} '{name}'; {meant}choose one of {known}")
     return entries[name]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The beginning of a sentence that proposes the name most like it; empty without one."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}? Else " if close else ""
 
 
 def check_task(name: str) -> None:
@@ -264,17 +272,18 @@ def check_task(name: str) -> None:
     """
     if name not in TASKS and not is_user_task(name):
         raise UnknownName(
-            f"there is no task '{name}'; choose one of {', '.join(TASKS)}, or name your own: a "
-            "Gymnasium id, or module:function that makes one"
+            f"there is no task '{name}'; {did_you_mean(name, TASKS)}choose one of "
+            f"{', '.join(TASKS)}, or name your own: a Gymnasium id, or module:function that makes "
+            "one"
         )
 
 
-def preset_for(name: str, task: str | None) -> Preset:
-    """The preset of a name, as it is on a task.
+def preset_for(name: str, task: str | None, residual: bool = True) -> Preset:
+    """The preset of a name, as it is on a task, for methods that learn a residual or none.
 
-    ``paper`` is what was published for the task, ``fast`` is paced for its episodes.
+    ``paper`` is what was published for the task, the others are paced for its episodes.
     """
-    preset = find("preset", PRESETS, name)
+    preset = find("preset", PRESETS, name).of(residual)
     if task not in TASKS:
         return preset
     entry = TASKS[task]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import sysconfig
 import traceback
@@ -23,6 +24,7 @@ from rpl.registry.names import (
     import_module,
     is_registered,
     load_object,
+    name_of,
 )
 from rpl.tasks.gym.observe import Observe
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
@@ -62,11 +64,20 @@ def _registered(name: str) -> str:
         if not is_registered(environment):
             gymnasium.spec(environment)
     except gymnasium.error.UnregisteredEnv as error:
-        raise NotFound(
-            f"Gymnasium knows no environment '{environment}'; put the module that registers it "
-            f"in front, as in gymnasium_robotics:{environment}"
-        ) from error
+        hint = _did_you_mean(environment) or (
+            f"put the module that registers it in front, as in gymnasium_robotics:{environment}"
+        )
+        raise NotFound(f"Gymnasium knows no environment '{environment}'; {hint}") from error
     return name
+
+
+def _did_you_mean(name: str) -> str | None:
+    """Another version of the environment, or one whose name is like it."""
+    wanted = name.rpartition("-v")[0]
+    known = list(gymnasium.registry)
+    versions = [id_ for id_ in known if id_.rpartition("-v")[0] == wanted]
+    close = versions or difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    return f"did you mean {' or '.join(close)}?" if close else None
 
 
 @dataclass(frozen=True)
@@ -104,12 +115,28 @@ class _MakeByFactory:
         keywords = dict(self.keywords)
         if self.render_mode is not None and _takes(self.factory, "render_mode"):
             keywords["render_mode"] = self.render_mode
+        _check_callable(self.factory, keywords)
         env = self.factory(**keywords)
         if not isinstance(env, gymnasium.Env):
             raise NotFound(
                 f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
             )
         return env
+
+
+def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
+    """Refuses a factory that asks for more than it will get."""
+    try:
+        signature = inspect.signature(factory)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(**keywords)
+    except TypeError as error:
+        raise NotFound(
+            f"{name_of(factory)} cannot be called without arguments ({error}): give them defaults, "
+            "or name a function that calls it with them"
+        ) from error
 
 
 def _takes(factory: Callable[..., Any], name: str) -> bool:

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import importlib
 import importlib.util
+import math
 import re
 import sys
 from collections.abc import Mapping
@@ -16,15 +17,17 @@ from typing import Any, Literal, get_args
 
 import gymnasium
 
+from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
-from rpl.errors import InvalidValue, UsageError, check_settings
+from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE, MODEL = ".npz", ".zip"
+MOST_PROCESSES = 1024
 Judge = Literal["auto", "success", "return"]
 JUDGES = get_args(Judge)
 SuccessWhen = Literal["last", "any"]
@@ -37,7 +40,7 @@ class NotFound(UsageError):
 
 
 @dataclass(frozen=True)
-class EnvironmentOptions:
+class EnvironmentOptions(PlainValues):
     """How one's own environment becomes a task; ``--task.*`` on the command line."""
 
     max_episode_steps: int | None = None
@@ -74,8 +77,13 @@ class EnvironmentOptions:
             raise InvalidValue(
                 f"judged_by is '{self.judged_by}': choose one of {', '.join(JUDGES)}"
             )
-        counts = {"processes": self.processes, "max_episode_steps": self.max_episode_steps}
+        super().__post_init__()
+        counts = {"max_episode_steps": self.max_episode_steps}
         check_settings(counts, lambda count: count >= 1, "at least 1")
+        many = {"processes": self.processes}
+        check_settings(many, lambda count: 1 <= count <= MOST_PROCESSES, "between 1 and 1024")
+        for bound in self.reward_bounds or ():
+            check_settings({"reward_bounds": bound}, math.isfinite, "finite")
         if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
@@ -153,9 +161,32 @@ def load_object(name: str) -> Any:
         raise NotFound(f"{module_name} has no '{path}'") from error
 
 
-def import_module(name: str) -> Any:
+def code_behind(name: str) -> Path | None:
+    """The file whose code runs where a name is followed, without running any of it.
+
+    None of a name that leads to no module, to an installed one or to one that runs already.
+    """
+    module, colon, _ = name.partition(":")
+    top = module.partition(".")[0]
+    if not colon or not can_be_found(name) or top in sys.modules:
+        return None
+    _look_here()
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+    file = next((Path(place) for place in places if place), None)
+    return None if file is None or is_installed(file) else file
+
+
+def _look_here() -> None:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+
+
+def import_module(name: str) -> Any:
+    _look_here()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -162,7 +162,7 @@ def default_config(task: TaskSpec, row: Method, preset: str) -> Config | PETSCon
     if row.plans:
         return PLANNERS[preset]
     published = preset_for(PUBLISHED, task.name).config
-    config = row.configure(preset_for(preset, task.name).config, published)
+    config = row.configure(preset_for(preset, task.name, row.residual).config, published)
     if not isinstance(task.options, EnvironmentOptions):
         return config
     horizon = horizon_of(task.source, task.options)

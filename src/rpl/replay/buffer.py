@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-from rpl.errors import Failure
 from rpl.observations import (
     ACHIEVED_GOAL,
     BASE_ACTION,
@@ -15,133 +13,18 @@ from rpl.observations import (
     OBSERVATION,
     Arrays,
     Observation,
-    Seen,
 )
-from rpl.replay.arrays import array_in
 from rpl.replay.batch import Batch, Drawn, mapped
 from rpl.replay.ends import Ends, ending_where_paid, most_before_the_last
-from rpl.replay.episodes import Episodes
 from rpl.replay.hindsight import GoalRules
+from rpl.replay.ring import Ring
 
 Ask = Callable[[Observation], np.ndarray]
 """What the base policy would do, (n, action_dim), for observations made of what is stored."""
-LEAST_ROWS = 2  # of an episode: before and after its only step
 
 
-class ReplayLost(Failure):
-    """The replay's arrays are not those that a checkpoint belongs to."""
-
-
-class Replay:
-    """The newest episodes there is room for, in memory or as memory-mapped ``.npy`` files.
-
-    Episodes lie end to end in a ring of rows, one for each observation, so that short ones
-    take little room. The ring has more rows than it shows, ``slack``. What is stored after a
-    checkpoint overwrites only rows that the checkpoint no longer shows, as long as it fits into
-    ``slack``: a killed run therefore finds its replay as the checkpoint left it.
-
-    Args:
-        capacity: episodes of full length that are shown to the learner, or as many rows.
-        horizon: T, the most steps an episode has.
-        seen: what the learner is shown.
-        action_size: width of an action.
-        base_size: width of a base action; 0 without a base policy.
-        slack: hidden room, in episodes of full length: at least for what is stored between two
-            checkpoints.
-        folder: where the arrays live; None keeps them in memory.
-    """
-
-    def __init__(
-        self,
-        capacity: int,
-        horizon: int,
-        seen: Seen,
-        action_size: int,
-        base_size: int = 0,
-        slack: int = 0,
-        folder: Path | None = None,
-    ) -> None:
-        self._most_rows_shown = capacity * (horizon + 1)
-        self._rows = rows = (capacity + slack) * (horizon + 1)
-        self._slots = slots = rows // LEAST_ROWS
-        self._stored = self._shown = 0
-        # Under names of ours: a user's may be those of other arrays, or lead out of the folder.
-        ours = (OBSERVATION, BASE_ACTION, DESIRED_GOAL)
-        self._parts = {
-            name: name if name in ours else f"part{i}" for i, name in enumerate(seen.sizes)
-        }
-        shapes = {
-            **{self._parts[name]: (rows, size) for name, size in seen.sizes.items()},
-            ACHIEVED_GOAL: (rows, seen.goal_size),
-            BASE_ACTION: (rows, base_size),
-            "action": (rows, action_size),
-            "reward": (rows,),
-            "start": (slots,),
-            "length": (slots,),
-            "terminated": (slots,),
-        }
-        dtypes = {"start": np.int64, "length": np.int32, "terminated": np.bool_}
-        self._arrays = {
-            name: array_in(folder, name, shape, np.dtype(dtypes.get(name, np.float32)))
-            for name, shape in shapes.items()
-        }
-
-    def __len__(self) -> int:
-        """Episodes shown."""
-        return self._shown
-
-    @property
-    def stored(self) -> int:
-        """Episodes ever stored; with the arrays, all of the replay's state."""
-        return self._stored
-
-    def restore(self, stored: int) -> None:
-        """Shows the newest of the first ``stored`` episodes, as a checkpoint left them.
-
-        Raises:
-            ReplayLost: if the arrays do not hold them.
-        """
-        self._show(stored)
-        newest = (stored - 1 - np.arange(self._shown)) % self._slots
-        if (self._arrays["length"][newest] < 1).any():
-            raise ReplayLost(f"the replay does not hold the {stored} episodes it is to continue")
-
-    def _show(self, stored: int) -> None:
-        self._stored = stored
-        newest_first = (stored - 1 - np.arange(min(stored, self._slots))) % self._slots
-        rows = np.cumsum(self._arrays["length"][newest_first] + 1)
-        self._shown = int(np.searchsorted(rows, self._most_rows_shown, side="right"))
-
-    def store(self, episodes: Episodes) -> None:
-        """Adds episodes; the oldest make room."""
-        at = self._arrays
-        slots = (self._stored + np.arange(len(episodes))) % self._slots
-        rows = episodes.length + 1
-        start = (self._next_row() + np.cumsum(rows) - rows) % self._rows
-        at["start"][slots], at["length"][slots] = start, episodes.length
-        at["terminated"][slots] = episodes.terminated
-        t = np.arange(episodes.action.shape[1] + 1)
-        row = (start[:, None] + t) % self._rows
-        seen, taken = t <= episodes.length[:, None], episodes.taken
-        states = {self._parts[name]: part for name, part in episodes.observation.items()}
-        states |= {ACHIEVED_GOAL: episodes.achieved_goal, BASE_ACTION: episodes.base_action}
-        for name, part in states.items():
-            at[name][row[seen]] = part[seen]
-        for name, steps in (("action", episodes.action), ("reward", episodes.reward)):
-            at[name][row[:, :-1][taken]] = steps[taken]
-        self._show(self._stored + len(episodes))
-
-    def _next_row(self) -> int:
-        if self._stored == 0:
-            return 0
-        newest = (self._stored - 1) % self._slots
-        return int(self._arrays["start"][newest] + self._arrays["length"][newest]) + 1
-
-    def flush(self) -> None:
-        """Writes memory-mapped arrays to disk."""
-        for array in self._arrays.values():
-            if isinstance(array, np.memmap):
-                array.flush()
+class Replay(Ring):
+    """A ring of episodes to draw transitions from; see ``Ring`` for how it is made."""
 
     def sample(
         self,
@@ -237,7 +120,7 @@ class Replay:
         taken = np.minimum(n_step, at["length"][episode] - drawn.t)
         reward = np.zeros(len(episode), np.float32)
         terminated = np.zeros(len(episode), np.float32)
-        for k in range(n_step):
+        for k in range(min(n_step, int(taken.max(initial=0)))):
             going = np.flatnonzero(k < taken)
             now = drawn.after(k, going)
             reward[going] += np.float32(discount**k) * self._rewards(now, rules)
@@ -284,7 +167,8 @@ class Replay:
         goal = at[DESIRED_GOAL][self._row(ended, last)]
         achieved, info = self._outcome(Drawn(ended, last, goal, np.zeros(len(ended), bool)))
         ends = Ends(at["reward"][self._row(ended, last)], achieved, goal, info)
-        most = most_before_the_last(at["reward"], at["start"][slots], at["length"][slots])
+        start, length = at["start"][slots], at["length"][slots]
+        most = most_before_the_last(at["reward"], start, length, self._rows)
         return ending_where_paid(rules, most, ends)
 
     def _outcome(self, now: Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -295,10 +179,6 @@ class Replay:
             "observation": at[OBSERVATION][after],
             "action": at["action"][row],
         }
-
-    def _row(self, episode: np.ndarray, t: np.ndarray) -> np.ndarray:
-        """Where the steps of episodes in these slots lie."""
-        return (self._arrays["start"][episode] + t) % self._rows
 
     def _draw_steps(
         self, count: int, generator: np.random.Generator, newest: int | None

@@ -46,16 +46,19 @@ def ending_where_paid(rules: GoalRules, most_before: float, ends: Ends) -> GoalR
     return rules._replace(compute_terminated=ends_here)
 
 
-def most_before_the_last(reward: np.ndarray, start: np.ndarray, length: np.ndarray) -> float:
+def most_before_the_last(
+    reward: np.ndarray, start: np.ndarray, length: np.ndarray, rows_in_all: int
+) -> float:
     """The most that a step paid which was not its episode's last; -inf without any.
 
     Args:
-        reward: (rows,), a ring in which episodes lie end to end, each with a row more than steps.
+        reward: a ring in which episodes lie end to end, each with a row more than steps.
         start: (n,) where the episodes begin, the newest first.
         length: (n,) their steps.
+        rows_in_all: of the ring, of which not all need be there yet.
     """
-    going = np.ones(len(reward), bool)
+    going = np.ones(rows_in_all, bool)
     for beyond in (length - 1, length):
-        going[(start + beyond) % len(reward)] = False
-    rows = (start[-1] + np.arange((length + 1).sum())) % len(reward)
+        going[(start + beyond) % rows_in_all] = False
+    rows = (start[-1] + np.arange((length + 1).sum())) % rows_in_all
     return float(reward[rows[going[rows]]].max(initial=-np.inf))

@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
-import json
 import os
-import shutil
+import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import equinox as eqx
-
 from rpl.config import Config, Settings
-from rpl.errors import RunError, UsageError
-from rpl.runs.checkpoint import Position, State, has_checkpoint, load_checkpoint, steps_of
+from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
+from rpl.runs.checkpoint import (
+    Position,
+    State,
+    Stored,
+    has_checkpoint,
+    load_checkpoint,
+    packed,
+    read_stored,
+    rows_are_kept,
+    steps_of,
+)
+from rpl.runs.entries import delete_entries, refuse_foreign
+from rpl.runs.events import Events
 from rpl.runs.files import (
-    FORMAT,
+    MARK,
+    WHEN_FULL,
     Record,
     locked,
     read_config,
+    record_steps,
+    settings_crc,
     steps_taken,
     write_config,
     write_durably,
 )
 from rpl.runs.settings import differences
 
-OWN_ENTRIES = ("config.json", "metrics.csv", "checkpoint", "replay", "events")
-"""What a run leaves in its folder; nothing else there is ever deleted."""
 PROVENANCE = (
-    "format",
-    "command",
-    "versions",
-    "commit",
-    "machine",
+    *("format", *MARK),
+    *("command", "versions", "commit", "machine"),
 )  # may differ in a run that goes on
 
 
@@ -71,31 +81,36 @@ class RunFolder:
             raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
         self.path = path
         self.resumed = False
-        self._events = None
+        self._events: Events | None = None
         self._resumed_at: int | None = None
+        refuse_foreign(path)  # before anything is made in it
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = locked(path)
             try:
-                if (path / "config.json").exists():
-                    self._take_over(record, resume, overwrite, defaults or {})
-                if self.resumed:
-                    self._lengthen(record)
-                else:
-                    write_config(path, record)
-                (path / "checkpoint").mkdir(exist_ok=True)
+                self._begin(record, resume, overwrite, defaults or {})
             except BaseException:
                 self._lock.close()
                 raise
         except OSError as error:
-            raise RunError(f"cannot write to {path}: {error.strerror or error}") from error
+            raise CannotWrite(path, error, WHEN_FULL) from error
+
+    def _begin(self, record: Record, resume: bool, overwrite: bool, defaults: Record) -> None:
+        """Takes up what the folder holds, or begins anew."""
+        refuse_foreign(self.path)  # once more, now that nobody else can
+        if (self.path / "config.json").exists():
+            self._take_over(record, resume, overwrite, defaults)
+        if self.resumed:
+            self._lengthen(record)
+        else:  # the record last, so that a kill leaves a folder that is still ours
+            delete_entries(self.path)
+            write_config(self.path, record)
+        (self.path / "checkpoint").mkdir(exist_ok=True)
 
     def _take_over(self, record: Record, resume: bool, overwrite: bool, defaults: Record) -> None:
-        recorded = self._recorded()
         if overwrite or (not resume and self._is_at_its_start()):
-            for entry in map(self.path.joinpath, OWN_ENTRIES):
-                shutil.rmtree(entry) if entry.is_dir() else entry.unlink(missing_ok=True)
             return
+        recorded = read_config(self.path)
         if not resume:
             raise RunError(
                 f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
@@ -117,30 +132,26 @@ class RunFolder:
                 "and with the old values as options where the preset has changed; choose "
                 "another folder with --out, or begin again with --overwrite"
             )
-        self.resumed = has_checkpoint(self.path)
-        if not self.resumed:  # killed before its first checkpoint: it begins again
-            (self.path / "metrics.csv").unlink(missing_ok=True)
+        self.resumed = has_checkpoint(self.path)  # else killed before its first: it begins again
 
     def _lengthen(self, record: Record) -> None:
         """Records how far a run now goes, where that is further than before."""
         recorded = read_config(self.path)
         before, now = (of.get("config", {}).get("steps", 0) for of in (recorded, record))
         if now > before:
-            recorded["config"]["steps"], recorded["command"] = now, record["command"]
-            write_config(self.path, recorded)
-
-    def _recorded(self) -> Record:
-        """What the folder's run records; of somebody else's folder nothing is touched."""
-        try:
-            return read_config(self.path)
-        except RunError as error:
-            raise RunError(f"{error}: choose another folder with --out") from error
+            record_steps(self.path, now, record["command"])
 
     def _is_at_its_start(self) -> bool:
         """Whether what the folder holds failed before it had learned anything."""
-        if steps_taken(self.path / "metrics.csv"):
-            return False
-        return not has_checkpoint(self.path) or not steps_of(self.path / "checkpoint/last.eqx")
+        last = self.path / "checkpoint" / "last.eqx"
+        if has_checkpoint(self.path):
+            return not steps_of(last)
+        return not steps_taken(self.path / "metrics.csv")
+
+    @property
+    def resumed_format(self) -> int:
+        """The format of the checkpoint that is gone on with."""
+        return read_stored(self.path / "checkpoint" / "last.eqx").format
 
     @property
     def replay_folder(self) -> Path:
@@ -148,7 +159,11 @@ class RunFolder:
         return self.path / "replay"
 
     def append(self, row: dict[str, Any]) -> None:
-        """Adds a row to ``metrics.csv`` and to the TensorBoard events."""
+        """Adds a row to ``metrics.csv`` and to the TensorBoard events.
+
+        Raises:
+            CannotWrite: if there is no room.
+        """
         path = self.path / "metrics.csv"
         text = io.StringIO()
         # A run that an older version began keeps the columns that it has.
@@ -156,30 +171,34 @@ class RunFolder:
         if not path.exists():
             writer.writeheader()
         writer.writerow(row)
-        with open(path, "a", newline="") as file:
+        with _writing(path), open(path, "a", newline="", encoding="utf-8") as file:
             file.write(text.getvalue())
             file.flush()
             os.fsync(file.fileno())
-        self._append_events(row)
-
-    def _append_events(self, row: dict[str, Any]) -> None:
-        from tensorboardX import SummaryWriter
-
-        if self._events is None:
-            self._events = SummaryWriter(str(self.path / "events"), purge_step=self._resumed_at)
-        for name, value in row.items():
-            if value is not None and name != "environment_steps":
-                self._events.add_scalar(name, value, row["environment_steps"])
-        self._events.flush()
+        sync_folder(self.path)
+        events = self.path / "events"
+        with _writing(events):
+            self._events = self._events or Events(events, self._resumed_at)
+            self._events.append(row, time.time())
 
     def save(self, state: object, progress: Settings, best: bool) -> None:
-        """Writes the last checkpoint, and the best one if told so; each appears whole or not."""
-        buffer = io.BytesIO()
-        stood = {"format": FORMAT} | dataclasses.asdict(progress)
-        buffer.write(json.dumps(stood).encode() + b"\n")
-        eqx.tree_serialise_leaves(buffer, state)
+        """Writes the last checkpoint, and the best one if told so; each appears whole or not.
+
+        The last one says whether it is the best too: it is one step from the old two to the new.
+
+        Raises:
+            CannotWrite: if there is no room.
+        """
+        rows_crc = zlib.crc32(_bytes_of(self.path / "metrics.csv"))
+        data = packed(
+            state,
+            progress,
+            is_best=best,
+            rows_crc=rows_crc,
+            settings_crc=settings_crc(self.path),
+        )
         for name in ("last", "best") if best else ("last",):
-            write_durably(self.path / "checkpoint" / f"{name}.eqx", buffer.getvalue())
+            write_durably(self.path / "checkpoint" / f"{name}.eqx", data)
 
     def restore(self, like: State, kind: type[Position]) -> tuple[State, Position]:
         """The last checkpoint; rows of ``metrics.csv`` written after it are taken back.
@@ -187,29 +206,55 @@ class RunFolder:
         Args:
             like: a learner of the same shapes.
             kind: the dataclass of the run's progress.
+
+        Raises:
+            RunError: if the checkpoint or the rows before it are not as the run left them.
         """
         state, progress = load_checkpoint(self.path, like, kind)
+        last = self.path / "checkpoint" / "last.eqx"
+        if read_stored(last).is_best:  # killed, maybe, before it was written as such
+            write_durably(last.with_name("best.eqx"), last.read_bytes())
         self._resumed_at = progress.environment_steps + 1  # events from here on are taken back
-        _keep_rows(self.path / "metrics.csv", progress.rows)
+        self._keep_rows(read_stored(last))
         return state, progress
+
+    def _keep_rows(self, stored: Stored) -> None:
+        """Takes back the rows that were written after a checkpoint."""
+        path = self.path / "metrics.csv"
+        written = _bytes_of(path)
+        kept = rows_are_kept(written, stored)
+        if kept is None:
+            raise RunError(
+                f"{path} does not hold the {stored.progress['rows']} rows that the run has "
+                "written: bring it back, or begin again with --overwrite"
+            )
+        if kept != written:
+            write_durably(path, kept) if kept else path.unlink()
 
     def close(self) -> None:
         """Closes the events and lets go of the lock."""
         if self._events is not None:
-            self._events.close()
+            with contextlib.suppress(OSError):  # on a full disk that was said already
+                self._events.close()
         self._lock.close()
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Says in a sentence where something could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(path, error, WHEN_FULL) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
 
 
 def _columns(path: Path) -> list[str]:
     """The columns of a metrics.csv; none without the file."""
     if not path.exists():
         return []
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return next(csv.reader(file), [])
-
-
-def _keep_rows(path: Path, rows: int) -> None:
-    if path.exists():
-        lines = path.read_bytes().splitlines(keepends=True)
-        if len(lines) > rows + 1:
-            write_durably(path, b"".join(lines[: rows + 1]))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from rich.console import Console
 
 from rpl.config import Config, Settings
 from rpl.controllers import contract
@@ -22,7 +25,7 @@ from rpl.pets.train import (
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, can_be_found, is_user_task
+from rpl.registry.names import EnvironmentOptions, can_be_found, code_behind, is_user_task
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -36,6 +39,7 @@ from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
 from rpl.tasks.gym.task import MakeEnv
+from rpl.training.console import say
 from rpl.training.progress import Progress
 from rpl.training.verdict import WITHHELD, deploys_residual
 
@@ -141,11 +145,28 @@ def named_spec(request: Request) -> RunSpec:
             task_options=request.task_options,
             controller_options=request.controller_options,
         )
-    spec = recorded_spec(read_config(folder))
+    spec = recorded_spec(read_config(folder), folder / "config.json")
     if request.task_options is not None:
         spec = replace(spec, task=replace(spec.task, options=request.task_options))
     controller = _controller_of(folder, spec, request)
+    say_what_runs(folder, spec.task.name, None if request.controller else spec.controller.name)
     return replace(spec, controller=controller)
+
+
+def say_what_runs(folder: Path, *names: str | None) -> None:
+    """Says on standard error, once, whose code a run's names lead to, before any of it runs."""
+    for name in names:
+        if name is not None and (file := code_behind(name)):
+            _say_once(folder, name, file)
+
+
+@functools.cache
+def _say_once(folder: Path, name: str, file: Path) -> None:
+    say(
+        Console(stderr=True),
+        f"note: {folder} names {name}, and so runs the code of {file}: "
+        "open no run of people whom you do not trust",
+    )
 
 
 def _controller_of(folder: Path, spec: RunSpec, request: Request) -> ControllerSpec:
@@ -256,7 +277,7 @@ def load_policy(
 ) -> Policy:
     """A run's policy to call; see ``rpl.load``."""
     record = read_config(folder)
-    spec = recorded_spec(record)
+    spec = recorded_spec(record, folder / "config.json")
     if spec.row.plans:
         raise RunError(
             f"{folder} is a run of a planner, which needs its task's state: make a controller of "
@@ -270,6 +291,11 @@ def load_policy(
             )
         if given is not None and spec.task.entry is not None:
             raise RunError(f"{folder} learned on the task {spec.task.name}: load it by its folder")
+    say_what_runs(
+        folder,
+        None if make_env is not None else spec.task.name,
+        None if controller is not None else spec.controller.name,
+    )
     acting = spec.controller if controller is None else ControllerSpec(controller)
     # Nothing is judged here, so no episode needs to be run to find out by what.
     task = _for_playing(replace(spec.task, source=make_env or spec.task.source), record)

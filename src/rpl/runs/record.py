@@ -7,9 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rpl.config import Config
+from rpl.errors import RunError
 from rpl.pets.train import PETSConfig
 from rpl.problem import Problem
-from rpl.registry.catalog import METHODS, find
+from rpl.registry.catalog import METHODS, check_task, find
+from rpl.registry.names import can_be_found
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -62,19 +64,35 @@ def default_record(spec: RunSpec) -> Record:
     }
 
 
-def recorded_spec(record: Record) -> RunSpec:
-    """The settings that a run records."""
+def recorded_spec(record: Record, file: Path = Path("config.json")) -> RunSpec:
+    """The settings that a run records.
+
+    Args:
+        record: from ``rpl.runs.files.read_config``.
+        file: where it stands, for what is said of it.
+
+    Raises:
+        RunError: if it lacks one, or has one that cannot be.
+    """
+    if missing := [name for name in ("method", "controller") if name not in record]:
+        raise RunError(f"{file} is damaged: it does not say its {' and '.join(missing)}")
+    if can_be_found(record["task"]):
+        check_task(record["task"])
     row = find("method", METHODS, record["method"])
     config = PETSConfig() if row.plans else Config()
     settings = settings_of(record["controller"])
-    if settings is not None:
-        settings = read_back(settings, record.get("controller_options", {}))
-    options = read_back(default_options(record["task"]), record.get("task_options", {}))
+    try:
+        if settings is not None:
+            settings = read_back(settings, record.get("controller_options", {}))
+        options = read_back(default_options(record["task"]), record.get("task_options", {}))
+        config = read_back(config, record.get("config", {}))
+    except ValueError as error:
+        raise RunError(f"{file} is damaged: {error}") from error
     return RunSpec(
         TaskSpec(record["task"], options),
         record["method"],
         ControllerSpec(record["controller"], settings),
-        read_back(config, record.get("config", {})),
+        config,
         record.get("preset"),
     )
 

@@ -16,16 +16,21 @@ from rpl.pets.train import PETSConfig, PETSProgress, create_state, train_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
-from rpl.replay.buffer import Replay, ReplayLost
-from rpl.runs.checkpoint import format_of, load_checkpoint
+from rpl.replay.arrays import ReplayLost
+from rpl.replay.buffer import Replay
+from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
+from rpl.runs.needs import check_fits
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
+from rpl.training.console import say
 from rpl.training.display import Display
 from rpl.training.interruption import Interruption
 from rpl.training.loop import train
 from rpl.training.progress import Progress
 from rpl.training.verdict import in_words, judge_best
+
+CHECKSUMS = 2  # the format from which a replay has them
 
 
 class Training(Protocol):
@@ -70,7 +75,7 @@ class LearnerTraining:
         self.facts = facts_of(self.problem, self.config)
 
     def open(self, run: RunFolder) -> None:
-        if run.resumed and format_of(run.path / "checkpoint/last.eqx") == 0:
+        if run.resumed and run.resumed_format == 0:
             raise RunError(
                 f"{run.path} was begun by an earlier version, whose replay kept residuals where "
                 "this one keeps actions: finish it with that version, or begin again with "
@@ -82,11 +87,11 @@ class LearnerTraining:
             return
         self.state, self.progress = run.restore(self.state, Progress)
         try:
-            self.replay.restore(self.progress.stored_episodes)
+            self.replay.restore(self.progress.stored_episodes, run.resumed_format >= CHECKSUMS)
         except ReplayLost as error:
             raise RunError(
                 f"{run.replay_folder} is not the replay of this run, without which it cannot go "
-                "on: bring the folder back, or begin again with --overwrite"
+                f"on ({error}): bring the folder back, or begin again with --overwrite"
             ) from error
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
@@ -198,13 +203,15 @@ def run_session(
     Raises:
         RunError: if the folder cannot be used as asked.
     """
-    training, folder = training_of(spec), out or default_folder(spec)
+    folder = out or default_folder(spec)
+    check_fits(spec, folder)
+    training = training_of(spec)
     record, defaults = record_of(spec, command) | training.facts, default_record(spec)
     run = RunFolder(folder, record, resume, overwrite, defaults)
     try:
         training.open(run)
         if training.finished:
-            console.print(f"{folder} is finished at {training.steps:,} steps")
+            say(console, f"{folder} is finished at {training.steps:,} steps")
             return folder, 0
         with Interruption(training.unit, console) as interrupted:
             training.train(run, console, interrupted)
@@ -217,11 +224,11 @@ def _say_end(training: Training, folder: Path, console: Console, again: str) -> 
     """Says where the run is, or how to go on with one that was stopped; returns the exit code."""
     if not training.finished:
         stopped = f"stopped at {training.standing} and saved; continue with: {again}"
-        console.print(stopped, soft_wrap=True, markup=False)
+        say(console, stopped)
         return 1
     if training.last_words:
-        console.print(training.last_words, soft_wrap=True)
-    console.print(f"done: {folder}", soft_wrap=True)
+        say(console, training.last_words)
+    say(console, f"done: {folder}")
     return 0
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
+
+from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
 from rpl.config import Settings
+from rpl.errors import InvalidValue
 
 Options = TypeVar("Options", bound=Settings)
 
@@ -43,25 +46,49 @@ def as_record(options: Settings | None) -> dict[str, object]:
     }
 
 
-def read_back(defaults: Options, record: Mapping[str, object]) -> Options:
+def read_back(defaults: Options, record: Mapping[str, object], *, strict: bool = False) -> Options:
     """Options, nested or not, as ``config.json`` records them.
 
     Args:
         defaults: says what the settings are, and the values of those that the record lacks; what
             has been retired since is left out.
         record: from JSON.
+        strict: refuse names that are no settings.
+
+    Raises:
+        InvalidValue: if a value is of another type than its setting, or cannot be.
     """
-    values = {}
-    for field in dataclasses.fields(defaults):
-        if field.name not in record:
-            continue
-        value, default = record[field.name], getattr(defaults, field.name)
-        if isinstance(value, Mapping):
-            value = read_back(default, value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[field.name] = value
+    hints, values = get_type_hints(type(defaults), include_extras=True), {}
+    names = {field.name for field in dataclasses.fields(defaults)}
+    if strict and (unknown := record.keys() - names):
+        raise InvalidValue(f"there is no setting {', '.join(sorted(unknown))}")
+    for name in names & record.keys():
+        default = getattr(defaults, name)
+        if dataclasses.is_dataclass(default) and isinstance(record[name], Mapping):
+            values[name] = read_back(cast(Options, default), cast(Any, record[name]), strict=strict)
+        else:
+            values[name] = _of_type(name, _as_python(record[name]), hints[name])
     return dataclasses.replace(defaults, **values)
+
+
+def _as_python(value: object) -> object:
+    """JSON's lists as tuples."""
+    if isinstance(value, Mapping):
+        return {name: _as_python(part) for name, part in value.items()}
+    return tuple(map(_as_python, value)) if isinstance(value, list) else value
+
+
+def _of_type(name: str, value: object, hint: Any) -> object:
+    """The value, if a setting of this type can have it."""
+    # To Python a truth value is a number too; to whoever reads a record it is none.
+    wrong = isinstance(value, bool) and "bool" not in str(hint)
+    try:
+        check_type(value, hint, collection_check_strategy=CollectionCheckStrategy.ALL_ITEMS)
+    except TypeCheckError:
+        wrong = True
+    if wrong and hint is not Any:
+        raise InvalidValue(f"{name} is {value!r}, which is not of its type")
+    return value
 
 
 def differences(

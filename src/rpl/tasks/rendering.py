@@ -11,6 +11,7 @@ import mujoco
 import numpy as np
 
 from rpl.errors import Failure
+from rpl.tasks import drawing_backend
 
 FRAME_SIZE = (480, 480)  # height and width, pixels
 # What differs between the scenes of one task; a window is opened once, on the first.
@@ -116,6 +117,11 @@ class SceneRenderer:
 def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
     model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
     model.vis.global_.offheight = max(model.vis.global_.offheight, height)
+    if drawing_backend.UNKNOWN_BACKEND is not None:
+        raise RenderingError(
+            f"MUJOCO_GL is '{drawing_backend.UNKNOWN_BACKEND}', which MuJoCo does not know or "
+            "finds no library for: choose egl, osmesa or glfw, or unset it"
+        )
     try:
         return mujoco.Renderer(model, height, width)
     except Exception as error:

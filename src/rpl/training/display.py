@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from rpl.problem import JudgedBy
+from rpl.training.console import say
 from rpl.training.progress import Progress as RunProgress
 
 SECONDS_BETWEEN_LINES = 15.0
@@ -119,7 +120,7 @@ class Display:
 
     def on_note(self, sentence: str) -> None:
         """Prints it."""
-        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        say(self._console, sentence)
 
     def _redraw(self) -> None:
         table = Table.grid(padding=(0, 2))

@@ -13,7 +13,7 @@ from rich.console import Console
 
 
 class Interruption:
-    """Turns SIGINT and SIGTERM into a question the loop asks; a second one ends at once.
+    """Turns SIGINT, SIGTERM and SIGHUP into a question the loop asks; a second one ends at once.
 
     The same question is asked once nobody reads what ``console`` prints, as where the run was
     piped into a command that has ended: the run then saves and leaves instead of breaking off.
@@ -36,8 +36,9 @@ class Interruption:
         self._console.on_broken_pipe = self._nobody_reads  # type: ignore[method-assign]
         if threading.current_thread() is not threading.main_thread():
             return self  # only there may signals be caught
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._ask)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                self._previous[number] = signal.signal(number, self._ask)
         return self
 
     def _ask(self, number: int, frame: Any) -> None:

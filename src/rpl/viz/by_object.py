@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from rpl.errors import whole_file
+from rpl.viz.curves import PLAIN_TEXT
 
 WHO = {"controller": ("controller", "#999999"), "policy": ("policy", "#0072B2")}
 PANEL_WIDTH, ROW_HEIGHT, MARGIN = 4.6, 0.2, 1.3  # inches
@@ -20,6 +24,11 @@ def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
         splits: what ``rpl eval --json`` has under ``splits``.
         path: the picture to write; the suffix decides the format.
     """
+    with rc_context(PLAIN_TEXT), whole_file(path) as beside:
+        _figure_of(splits).savefig(beside)
+
+
+def _figure_of(splits: dict[str, dict[str, Any]]) -> Figure:
     rows = max(len(report["categories"]) for report in splits.values())
     size = (PANEL_WIDTH * len(splits), ROW_HEIGHT * rows + MARGIN)
     figure = Figure(figsize=size, layout="constrained", dpi=150)
@@ -29,8 +38,7 @@ def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
         axis.set_title(f"{split} objects", fontsize=11, pad=22)
     if any(not c["trained"] for report in splits.values() for c in report["categories"].values()):
         figure.supxlabel("* a kind that training never shows", fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    return figure
 
 
 def _bars(axis: Axes, report: dict[str, Any]) -> None:

@@ -7,12 +7,15 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from rpl.errors import whole_file
 from rpl.viz.run_data import LAST_TRIALS, PLANNER, RunData, format_steps, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
@@ -28,6 +31,8 @@ PANEL_SIZE = (4.6, 3.6)  # inches
 MOST_COLUMNS = 5  # of a legend
 INCHES_OF_A_LETTER, INCHES_OF_A_LINE = 0.08, 0.6  # in a legend, with the gap beside the line
 PLANNER_COLOUR = "#CC79A7"
+PLAIN_TEXT = {"text.parse_math": False}
+"""Names of tasks and folders may have dollars in them, between which there is no formula."""
 
 
 def learning_curves(folders: Sequence[Path], out: Path) -> None:
@@ -46,9 +51,20 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     Raises:
         ValueError: if there is no folder, one is not a run, or the suffix is unknown.
     """
+    with whole_file(out) as beside:
+        draw_curves(folders, beside)
+
+
+def draw_curves(folders: Sequence[Path], out: Path | TextIO, format: str | None = None) -> None:
+    """The same, to an open file too; see ``learning_curves``."""
     runs = [read_run(folder) for folder in folders]
     if not runs:
         raise ValueError("no run folders were given: name at least one")
+    with rc_context(PLAIN_TEXT):
+        _figure_of(runs).savefig(out, dpi=160, format=format)
+
+
+def _figure_of(runs: Sequence[RunData]) -> Figure:
     by_task: dict[str, list[RunData]] = {}
     for run in runs:
         by_task.setdefault(run.task, []).append(run)
@@ -58,8 +74,7 @@ def learning_curves(folders: Sequence[Path], out: Path) -> None:
     for axes, (task, task_runs) in zip(panels, by_task.items(), strict=True):
         draw_task(axes, task, task_runs)
     _draw_legend(figure, panels)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=160)
+    return figure
 
 
 def draw_task(axes: Axes, task: str, runs: list[RunData]) -> None:

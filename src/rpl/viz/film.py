@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from gymnasium.vector import VectorEnv
 from PIL import Image, ImageDraw, ImageFont
 
 from rpl.controllers.contract import Policy
+from rpl.errors import whole_file
 
 Colour = tuple[int, int, int]
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
@@ -140,13 +142,25 @@ def write_film(
     """
     if not episodes or not all(episodes):
         raise ValueError("a film needs at least one recording in each episode")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
+    with whole_file(path) as beside, warnings.catch_warnings():
         # The encoder is a process of its own; JAX, where it is loaded, warns of every fork.
         warnings.filterwarnings("ignore", message="os.fork")
         pictures: Any = _pictures(episodes, remark)  # written as they are drawn
         fps = episodes[0][0].fps
-        imageio.imwrite(path, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
+        imageio.imwrite(beside, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
+        _check_whole(beside)
+
+
+def _check_whole(path: Path) -> None:
+    """The encoder does not say that it had no room: a film that it broke off has no index.
+
+    Raises:
+        OSError: if that is so.
+    """
+    try:
+        imageio.immeta(path, plugin="FFMPEG")
+    except Exception as error:
+        raise OSError(errno.ENOSPC, "the film was broken off, the disk may be full") from error
 
 
 def _pictures(episodes: Sequence[Sequence[Recording]], remark: str | None) -> Iterator[np.ndarray]:
@@ -238,5 +252,5 @@ def write_strip(
         row.paste(frames, (0, BAR))
         _write(row, 0, recording.label, recording.verdict, 22)
         rows.append(np.asarray(row))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(with_remark(np.concatenate(rows), remark)).save(path)
+    with whole_file(path) as beside:
+        Image.fromarray(with_remark(np.concatenate(rows), remark)).save(beside)

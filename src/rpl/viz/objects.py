@@ -10,9 +10,12 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from rpl.errors import whole_file
 from rpl.tasks.fetch.objects import RigidObject, add_mesh
+from rpl.viz.curves import PLAIN_TEXT
 
 TRAINING_COLOUR, HELD_OUT_COLOUR = (0.85, 0.6, 0.3, 1.0), (0.3, 0.5, 0.8, 1.0)
 
@@ -25,6 +28,11 @@ def draw_objects(objects: Sequence[RigidObject], path: Path, columns: int = 16) 
         path: the picture to write; the suffix decides the format.
         columns: objects side by side.
     """
+    with rc_context(PLAIN_TEXT), whole_file(path) as beside:
+        _sheet(objects, columns).savefig(beside)
+
+
+def _sheet(objects: Sequence[RigidObject], columns: int) -> Figure:
     pixels, gap = 128, 20
     rows = -(-len(objects) // columns)
     sheet = np.full((rows * (pixels + gap), columns * pixels, 3), 255, np.uint8)
@@ -38,7 +46,7 @@ def draw_objects(objects: Sequence[RigidObject], path: Path, columns: int = 16) 
             left + pixels / 2, top + pixels + 4, rigid.name, fontsize=6, ha="center", va="top"
         )
     axes.imshow(sheet)
-    figure.savefig(path)
+    return figure
 
 
 def _tiles(objects: Sequence[RigidObject], pixels: int) -> Iterator[np.ndarray]:

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from rpl.errors import whole_file
 from rpl.runs.files import read_config
 from rpl.runs.settings import flat
-from rpl.viz.curves import RunData, judged_quantity, learning_curves, read_run
+from rpl.viz.curves import RunData, draw_curves, judged_quantity, read_run
 from rpl.viz.run_data import LEVEL, Record, format_steps
 
 STYLE = """
@@ -66,21 +67,21 @@ def write_report(
         *map(_settings, runs, records),
     ]
     title = escape(", ".join(dict.fromkeys(run.task for run in runs)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
+    page = (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>rpl: {title}</title>'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{STYLE}</style></head>\n<body><h1>Residual policy learning: {title}</h1>\n"
         + "\n".join(parts)
         + "\n</body></html>\n"
     )
+    with whole_file(path) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 def _curves(folders: Sequence[Path]) -> str:
-    with TemporaryDirectory() as temporary:
-        drawing = Path(temporary) / "curves.svg"
-        learning_curves(folders, drawing)
-        svg = drawing.read_text()
+    drawing = StringIO()
+    draw_curves(folders, drawing, format="svg")
+    svg = drawing.getvalue()
     return svg[svg.index("<svg") :]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +11,8 @@ import numpy as np
 
 from rpl.config import Config
 from rpl.errors import UnreadableFile
-from rpl.runs.files import migrated, read_rows
+from rpl.runs.checkpoint import check_against_checkpoint
+from rpl.runs.files import read_config, read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
 
 Record = Mapping[str, Any]
@@ -22,6 +22,7 @@ LEVEL = 0.9
 PLANNER = "pets"
 LAST_TRIALS = 10  # whose mean is a planner's level
 COLUMNS = {"environment_steps", "burning_in", "policy_return", "controller_return"}
+SUCCESSES = ("policy_success", "controller_success")  # blank where a task knows none
 TRIAL_COLUMNS = {"environment_steps", "policy_return"}
 SETTINGS = ("learner", "preset", "controller", "task_options", "controller_options", "config")
 # What is learned does not depend on how often it is looked at, or by how many threads.
@@ -97,22 +98,29 @@ def read_run(folder: Path) -> RunData:
         raise UnreadableFile(f"{folder} is not a run: it has no config.json")
     if not metrics.is_file():
         raise UnreadableFile(f"{folder} has no evaluation yet: train for longer first")
-    try:
-        config = migrated(json.loads(config_file.read_text()), config_file)
-        task, method, seed = config["task"], config["method"], int(config["seed"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UnreadableFile(f"{config_file} does not describe a run: {error!r}") from error
+    record = read_config(folder)
+    if missing := [name for name in ("method", "seed") if name not in record]:
+        raise UnreadableFile(f"{config_file} does not describe a run: it has no {missing[0]}")
+    check_against_checkpoint(folder)
+    method = record["method"]
     return RunData(
         folder,
-        task,
+        record["task"],
         method,
-        config.get("controller", "controller") or "doing nothing",
-        seed,
+        record.get("controller", "controller") or "doing nothing",
+        record["seed"],
         _read_columns(metrics, TRIAL_COLUMNS if method == PLANNER else COLUMNS),
-        config.get("charged_steps", 0),
-        config.get("judged_by"),
-        _settings(config),
+        record.get("charged_steps", 0),
+        _judged_by(record, config_file),
+        _settings(record),
     )
+
+
+def _judged_by(record: Record, file: Path) -> str | None:
+    judged_by = record.get("judged_by")
+    if judged_by not in (None, "success", "return"):
+        raise UnreadableFile(f"{file} is damaged: its 'judged_by' is {judged_by!r}")
+    return judged_by
 
 
 def _settings(record: Record) -> dict[str, object]:
@@ -129,9 +137,16 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
     if missing := needed - rows[0].keys():
         raise UnreadableFile(f"{path} lacks the columns {', '.join(sorted(missing))}")
     try:
-        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
+        read = {name: np.array([float(row[name] or "nan") for row in rows]) for name in rows[0]}
     except (TypeError, ValueError) as error:
         raise UnreadableFile(f"{path} has a field that is not a number: {error}") from error
+    steps = read["environment_steps"]
+    if not (np.isfinite(steps).all() and (np.diff(steps, prepend=0.0) >= 0.0).all()):
+        raise UnreadableFile(f"{path} is damaged: its environment_steps do not rise")
+    if any(np.isinf(column).any() for column in read.values()):
+        raise UnreadableFile(f"{path} is damaged: it has a number that is infinite")
+    unknown = np.full(len(steps), np.nan)
+    return {name: unknown for name in SUCCESSES if name not in read} | read
 
 
 def format_steps(steps: float, position: object = None) -> str:

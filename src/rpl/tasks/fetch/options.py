@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from rpl.errors import at_least_0, check_settings
+
 Physics = Literal["exact", "lean"]
 Split = Literal["training", "held-out", "all"]
 LIBRARY = "library"  # of objects, in the package
+MOST_FRAMES = 100
 SUBSTEPS = 20  # physics steps of an environment step
 
 
@@ -23,6 +26,15 @@ class FetchOptions:
     """Keep the fingers closed; the fourth action component then has no effect."""
     target_in_the_air: bool = False
     """Draw half of the goals above the table."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no physics has.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        for value in self.friction or ():
+            check_settings({"--task.friction": value}, at_least_0, "at least 0")
 
 
 PUSH = FetchOptions()
@@ -49,6 +61,16 @@ class HookOptions:
     """Strew boxes over the table, others in every episode."""
     frames: int = 1
     """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be.
+
+        Raises:
+            InvalidValue: naming the option.
+        """
+        check_settings({"--task.noise": self.noise}, at_least_0, "at least 0")
+        frames = {"--task.frames": self.frames}
+        check_settings(frames, lambda count: 1 <= count <= MOST_FRAMES, "between 1 and 100")
 
 
 HOOK = HookOptions()

@@ -1,42 +1,167 @@
-"""Environments in processes of their own, also of scripts that forgot how processes begin."""
+"""Environments in processes of their own: what goes wrong in one is said in this one."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
-from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.errors import Failure, described
 
-GUARD = (
-    "the processes for the environments ended as they began. Each of them runs the script again "
-    "that starts them: put what it does, but not its functions and classes, under the line "
-    "if __name__ == '__main__':"
-)
+NO_GUARD = 87  # exit code of a process that would start processes before it has begun
+Make = Callable[[], gymnasium.Env]
+
+
+class EnvironmentFailed(Failure):
+    """What an environment raised in a process of its own, with the line of its code."""
 
 
 def leave_if_spawned() -> None:
-    """Ends a process, silently, that runs somebody's whole script only to find its functions.
-
-    Its parent says what is wrong, and how to mend it.
-    """
-    # Python's own mark of a process that has not begun its work yet.
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        sys.exit(1)
+    """Ends a process that runs a script without a main guard: its parent says what to do."""
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        sys.exit(NO_GUARD)
 
 
-def in_processes(makers: Sequence[Callable[[], gymnasium.Env]]) -> AsyncVectorEnv:
-    """A vector environment with a process for each maker.
+class Processes:
+    """``num_envs`` environments, each in a process of its own, without autoreset.
+
+    Args:
+        make: makes one.
+        num_envs: how many.
+        first: one that was made here, whose spaces theirs are.
 
     Raises:
-        UnsuitableEnvironment: if the processes ended before they began.
+        Failure: if the processes cannot be begun.
     """
-    leave_if_spawned()
+
+    def __init__(self, make: Make, num_envs: int, first: gymnasium.Env) -> None:
+        leave_if_spawned()
+        spaces = first.observation_space, first.action_space
+        # In two steps, so that its processes can be asked how they ended though it was never made.
+        self._envs: Any = AsyncVectorEnv.__new__(AsyncVectorEnv)
+        with self._in_words():
+            # Spawned, since JAX's threads do not survive a fork.
+            self._envs.__init__(
+                [_Reporting(make, *spaces)] * num_envs,
+                autoreset_mode=AutoresetMode.DISABLED,
+                context="spawn",
+            )
+
+    def reset(self, **keywords: Any) -> Any:
+        """As a vector environment's.
+
+        Raises:
+            Failure: if an environment raises something, or its process ends.
+        """
+        with self._in_words():
+            return self._envs.reset(**keywords)
+
+    def step(self, actions: Any) -> Any:
+        """As a vector environment's; raises as ``reset`` does."""
+        with self._in_words():
+            return self._envs.step(actions)
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if not self._envs.closed:
+            self._envs.close()
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        level = gymnasium.logger.min_level
+        gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # it would print tracebacks
+        try:
+            yield
+        except (EOFError, ConnectionError):
+            why = self._why_one_ended()
+            self._abandon()
+            raise EnvironmentFailed(why) from None
+        except Exception:
+            self._abandon()
+            raise
+        finally:
+            gymnasium.logger.min_level = level
+
+    def _abandon(self) -> None:
+        """Ends all processes, without waiting for what they were asked."""
+        for process in getattr(self._envs, "processes", ()):
+            process.terminate()
+        self._envs.closed = True
+
+    def _why_one_ended(self) -> str:
+        codes = [
+            process.exitcode
+            for process in getattr(self._envs, "processes", ())
+            if not _joined(process)
+        ]
+        ended = [code for code in codes if code is not None]
+        if NO_GUARD in ended:
+            return (
+                "each process of --task.processes imports the script that starts them: put what "
+                "the script does below `if __name__ == '__main__':`"
+            )
+        how = f"with exit code {ended[0]}" if ended else "for a reason it did not say"
+        if ended and ended[0] < 0:
+            how = f"by {signal.Signals(-ended[0]).name}"
+        return (
+            f"the process of an environment ended {how}: --task.processes 1 keeps environments "
+            "in one process, which shows where, and `rpl check` tells more"
+        )
+
+
+def _joined(process: Any) -> bool:
+    """Waits a moment for a process to end; whether it goes on."""
+    process.join(timeout=1.0)
+    return process.is_alive()
+
+
+class _Reporting:
+    """Makes an environment that raises nothing but sentences."""
+
+    def __init__(self, make: Make, *spaces: gymnasium.Space) -> None:
+        self._make, self._spaces = make, spaces
+
+    def __call__(self) -> gymnasium.Env:
+        try:
+            return _Sentences(self._make())
+        except Exception as error:
+            return _Unmade(described(error), *self._spaces)
+
+
+class _Sentences(gymnasium.Wrapper):
+    """An environment whose errors say where they arose: no traceback comes with them."""
+
+    def reset(self, **keywords: Any) -> Any:
+        with _as_sentences():
+            return self.env.reset(**keywords)
+
+    def step(self, action: Any) -> Any:
+        with _as_sentences():
+            return self.env.step(action)
+
+
+@contextlib.contextmanager
+def _as_sentences() -> Iterator[None]:
     try:
-        # Spawned, since JAX's threads do not survive a fork.
-        return AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED, context="spawn")
-    except (EOFError, ConnectionError):
-        raise UnsuitableEnvironment(GUARD) from None
+        yield
+    except Exception as error:
+        raise EnvironmentFailed(described(error)) from error
+
+
+class _Unmade(gymnasium.Env):
+    """Stands for an environment that could not be made, and says why as soon as it is asked."""
+
+    def __init__(self, why: str, observation: gymnasium.Space, action: gymnasium.Space) -> None:
+        self._why, self.observation_space, self.action_space = why, observation, action
+
+    def reset(self, **keywords: Any) -> Any:
+        raise EnvironmentFailed(self._why)
+
+    def step(self, action: Any) -> Any:
+        raise EnvironmentFailed(self._why)

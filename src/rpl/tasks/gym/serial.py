@@ -9,11 +9,10 @@ import gymnasium
 import numpy as np
 from gymnasium.vector.utils import concatenate, create_empty_array
 
-from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.gym.contract import Step
 from rpl.tasks.interface import Info
 
 Observation = Any
-Step = tuple[Observation, float, bool, bool, dict[str, Any]]
 
 
 class StandStill(gymnasium.Wrapper):
@@ -28,13 +27,7 @@ class StandStill(gymnasium.Wrapper):
     ) -> tuple[Observation, dict[str, Any]]:
         """Starts an episode."""
         self._last = None
-        # An empty dict is not None to every environment.
-        returned = self.env.reset(seed=seed, options=options or None)
-        if not (isinstance(returned, tuple) and len(returned) == 2):
-            raise UnsuitableEnvironment(
-                f"reset() returned {type(returned).__name__}: it must return (observation, info)"
-            )
-        return returned
+        return self.env.reset(seed=seed, options=options)
 
     def step(self, action: np.ndarray) -> Step:
         """One step, or what the last step returned with a reward of 0."""

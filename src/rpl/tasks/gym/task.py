@@ -14,8 +14,9 @@ from gymnasium.wrappers import TimeLimit
 from PIL import Image
 
 from rpl.observations import reset_mask
+from rpl.tasks.gym.contract import Checked
 from rpl.tasks.gym.observe import Choice, Observe, needs_choice
-from rpl.tasks.gym.processes import in_processes
+from rpl.tasks.gym.processes import Processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
     check_names,
@@ -92,9 +93,9 @@ class GymnasiumTask(VectorEnv):
         """Whether any environment has reported success or failure so far."""
         self.envs: list[gymnasium.Env] = [first]
         """The environments; with a process for each, one that is never stepped."""
-        self._all: VectorEnv | Serial
+        self._all: Processes | Serial
         if parallel:
-            self._all = in_processes([make] * num_envs)
+            self._all = Processes(make, num_envs, first)
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
             self._all = Serial(self.envs)
@@ -195,7 +196,7 @@ class GymnasiumTask(VectorEnv):
 
     def close_extras(self, **kwargs: object) -> None:
         """Closes the environments."""
-        if isinstance(self._all, VectorEnv):
+        if isinstance(self._all, Processes):
             self._all.close()
         for env in self.envs:
             env.close()
@@ -205,4 +206,4 @@ def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env
     env = make_env()
     if max_episode_steps is not None:
         env = TimeLimit(env, max_episode_steps)
-    return StandStill(env)
+    return StandStill(Checked(env))

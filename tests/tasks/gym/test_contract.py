@@ -1,0 +1,116 @@
+"""What an environment returns against its contract is said while it runs, in any process."""
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import toys
+from rpl.errors import Failure
+from rpl.registry.environments import environment_maker
+from rpl.registry.names import NotFound
+from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.gym.task import GymnasiumTask
+
+STEP = "it must return (observation, reward, terminated, truncated, info)"
+SAID = {
+    "four": f"step() returned 4 values: {STEP}",
+    "list": "step() returned",
+    "nothing": "step() returned NoneType",
+    "longer": "an observation of float32 of shape (3,): its space says numbers of shape (2,)",
+    "shorter": "an observation of float32 of shape (1,)",
+    "number": "an observation of float: its space says numbers of shape (2,)",
+    "matrix": "an observation of float64 of shape (2, 2)",
+    "ragged": "an observation of list",
+    "dict": "an observation of dict",
+    "none": "an observation of NoneType",
+    "reward array": "a reward of float64 of shape (1,): it must be one number",
+    "reward text": "a reward of str",
+    "reward none": "a reward of NoneType",
+    "reward complex": "a reward of complex",
+    "flag text": "terminated as str: it must be a bool",
+    "flag none": "truncated as NoneType",
+    "info none": "info as NoneType: it must be a dict",
+}
+
+
+def play(task: GymnasiumTask, steps: int = 4) -> None:
+    try:
+        task.reset(seed=0)
+        for _ in range(steps):
+            task.step(np.zeros((task.num_envs, 1)))
+    finally:
+        task.close()
+
+
+@pytest.mark.parametrize("what", toys.BREAKS)
+def test_a_broken_step_is_said_with_its_line_and_what_to_do(what) -> None:
+    with pytest.raises(UnsuitableEnvironment) as caught:
+        play(GymnasiumTask(partial(toys.Breaking, what), 2))
+    said = str(caught.value)
+    assert SAID[what] in said
+    assert f"({toys.__file__}, line " in said
+    assert said.endswith("`rpl check` tells more")
+    assert "\n" not in said
+
+
+def test_goal_parts_are_checked_each() -> None:
+    class Reach(toys.Reach):
+        def step(self, action):
+            observation, *rest = super().step(action)
+            return observation | {"desired_goal": np.zeros(3)}, *rest
+
+    task = GymnasiumTask(Reach, 1)
+    task.reset(seed=0)
+    with pytest.raises(
+        UnsuitableEnvironment, match=r"whose desired_goal is float64 of shape \(3,\)"
+    ):
+        task.step(np.zeros((1, 2)))
+
+
+def test_a_reset_without_seed_and_one_with_another_observation_are_said() -> None:
+    with pytest.raises(UnsuitableEnvironment, match=r"reset\(\) cannot be called with seed.*toys"):
+        play(GymnasiumTask(toys.Unseeded, 1))
+    with pytest.raises(UnsuitableEnvironment, match=r"reset\(\) returned float32 of shape \(2,\)"):
+        play(GymnasiumTask(toys.OldReset, 1))
+
+
+def test_a_factory_that_asks_for_more_is_said() -> None:
+    with pytest.raises(NotFound, match=r"needs_a_size cannot be called without .*'size'"):
+        environment_maker("toys:needs_a_size")()
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (toys.Raising, "KeyError: 'the joint is gone'\n  File .*toys.py"),
+        (partial(toys.Breaking, "four"), r"step\(\) returned 4 values"),
+        (toys.Lost, r"process of an environment ended with exit code 3: --task.processes 1"),
+    ],
+    ids=["raises", "breaks", "dies"],
+)
+def test_in_processes_of_their_own_they_are_said_too(make, sentence, capfd) -> None:
+    with pytest.raises(Failure, match=sentence):
+        play(GymnasiumTask(make, 2, parallel=True))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_script_without_a_main_guard_is_said(tmp_path) -> None:
+    script = (
+        "from rpl.tasks.gym.task import GymnasiumTask\nimport toys\n"
+        "GymnasiumTask(toys.Slide, 2, parallel=True)\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": ":".join([str(Path(toys.__file__).parent), *sys.path])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "put what the script does below `if __name__ == '__main__':`" in done.stderr
+    assert done.stderr.count("Error") <= 5, "that of the children is not printed too"
