@@ -55,6 +55,7 @@ build: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
 	$(PYTHON) -m venv --clear build/wheel-venv
 	build/wheel-venv/bin/pip install --quiet --constraint constraints.txt dist/*.whl
+	cd build && wheel-venv/bin/rpl check Pendulum-v1
 	cd build && wheel-venv/bin/rpl tasks
 
 $(VENV)/bin/python:
@@ -62,7 +63,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[paper]'
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rpl.check import check
-from rpl.registry.names import environment_maker
+from rpl.registry.environments import environment_maker
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = {

@@ -45,6 +45,44 @@ def test_listing_the_tasks_loads_no_learner() -> None:
     assert "noisy-hook" in done.stdout
 
 
+BLOCKED = """
+import sys
+for name in ("mujoco", "mujoco.batch", "gymnasium_robotics"):
+    sys.modules[name] = None
+import rpl
+from rpl.cli.main import run
+from small import USER_RUN
+
+def done(*words, code=0):
+    assert run(list(words)) == code, words
+
+user = "toys:Slide", "--controller", "toys:Summing"
+done("tasks")
+done("check", *user)
+done("train", *user, "--out", "run", *USER_RUN, "--replay.capacity", "500")
+done("eval", "run", "--episodes", "2")
+done("watch", "run", "--episodes", "1", "--video", "film.mp4")
+done("export", "run", "policy.onnx")
+done("plot", "run", "--out", "curve.png")
+done("report", "run", "--films", "0")
+assert rpl.load("run")([0.5, 0.0]).shape == (1,)
+done("train", "push", "--steps", "100", code=1)
+done("objects", code=1)
+run(["--help"])
+"""
+
+
+def test_everything_about_user_environments_works_without_mujoco(workplace) -> None:
+    places = [*map(str, (ROOT.parent, Path(__file__).parent)), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places)}
+    words = [sys.executable, "-c", BLOCKED]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "improve a controller with deep RL" in done.stdout  # of --help, which ends the process
+    sentence = "rpl: the paper's tasks need mujoco >= 3.17 and gymnasium-robotics, and there is"
+    assert done.stderr.count(sentence) == 2
+
+
 @pytest.mark.parametrize(
     ("contract", "file", "line"),
     [

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import rpl
+from rpl.controllers.adapt import adapt
+from rpl.registry.names import controller_source
+from rpl.tasks.gym.task import GymnasiumTask
 
 sb3 = pytest.importorskip("stable_baselines3", reason="pip install -e '.[sb3]'")
 torch = pytest.importorskip("torch")
@@ -117,3 +120,71 @@ def parameters(model) -> list[np.ndarray]:
 
 def changed(before, after) -> bool:
     return any(np.any(a != b) for a, b in zip(before, after, strict=True))
+
+
+class Linear(torch.nn.Module):
+    """Pendulum: a torque from the angular velocity, with a layer that acts otherwise in training.
+
+    Keeps how often it was asked since reset().
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 1, bias=False)
+        self.layer.weight.data = torch.tensor([[0.0, 0.0, -0.3]])
+        self.dropout = torch.nn.Dropout()
+        if kind != "forward":
+            setattr(self, kind, self.answer)
+            self.forward = None
+
+    def answer(self, observation):
+        assert observation.dtype == torch.float32
+        return self.dropout(self.layer(observation))
+
+    forward = answer
+
+
+@pytest.mark.parametrize("kind", ["forward", "get_action", "select_action", "act_inference"])
+def test_a_network_of_torch_is_a_controller(kind) -> None:
+    task = GymnasiumTask(lambda: gymnasium.make("Pendulum-v1"), 3)
+    observation, _ = task.reset(seed=0)
+    action = task.from_unit(adapt(Linear(kind), task)(observation))
+    np.testing.assert_allclose(action, -0.3 * observation[:, 2:], rtol=1e-5)
+
+
+class Remembering(Linear):
+    """The same with a queue of what it saw, as diffusion policies have, for batches of one."""
+
+    def reset(self):
+        self.queue = []
+
+    def forward(self, observation):
+        assert observation.shape == (1, 3)
+        self.queue.append(observation)
+        return self.answer(sum(self.queue))
+
+
+def test_a_network_with_a_queue_has_one_for_each_environment_and_its_weights_once() -> None:
+    task = GymnasiumTask(lambda: gymnasium.make("Pendulum-v1"), 3)
+    network = Remembering("forward")
+    controller = adapt(network, task)
+    first, _ = task.reset(seed=0)
+    controller.reset(np.ones(3, bool))
+    controller(first)
+    action = task.from_unit(controller(first))
+    np.testing.assert_allclose(action, np.clip(-0.6 * first[:, 2:], -2, 2), rtol=1e-5)
+    copies = controller.controller.controllers
+    weights = {id(c._controller._act.network.layer.weight) for c in copies}
+    assert weights == {id(network.layer.weight)}
+
+
+@pytest.mark.parametrize("name", ["PPO", "A2C", "SAC", "TD3"])
+def test_a_model_acts_as_its_file_does_and_as_its_mean(name, tmp_path) -> None:
+    task = GymnasiumTask(lambda: gymnasium.make("Pendulum-v1"), 3)
+    model = getattr(sb3, name)("MlpPolicy", gymnasium.make("Pendulum-v1"), device="cpu", seed=1)
+    model.save(tmp_path / "model.zip")
+    observation, _ = task.reset(seed=0)
+    expected, _ = model.predict(observation, deterministic=True)
+    for source in (model, model.policy, model.predict, controller_source(tmp_path / "model.zip")):
+        action = task.from_unit(adapt(source, task)(observation))
+        np.testing.assert_allclose(action, expected, rtol=1e-5, atol=1e-6)

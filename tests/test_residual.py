@@ -6,10 +6,11 @@ import gymnasium
 import jax
 import numpy as np
 import pytest
-from gymnasium.wrappers import RescaleAction
+from gymnasium.wrappers import RescaleAction, TransformAction
 from hypothesis import given
 from hypothesis import strategies as st
 
+import toys
 from rpl import ControllerError, Residual, ResidualWrapper, learner, per_env
 from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
@@ -18,6 +19,43 @@ from rpl.presets import LEARNERS
 from rpl.residual import deviation
 from rpl.tasks import PUSH
 from toys import Batched
+
+
+class StepCounter:
+    """Says a hundredth of how often each environment's episode has asked it."""
+
+    def reset(self, mask):
+        self.steps = np.zeros(len(mask)) if not hasattr(self, "steps") else self.steps
+        self.steps[mask] = 0
+
+    def __call__(self, observation):
+        self.steps = self.steps + 1
+        return 0.01 * (self.steps[:, None] - 1)
+
+
+@pytest.mark.parametrize("observing", [False, True])
+@pytest.mark.parametrize("mode", ["NEXT_STEP", "SAME_STEP"])
+def test_a_memory_is_reset_where_the_environment_resets_itself(mode, observing) -> None:
+    def make(limit):
+        slide = toys.Slide(limit)
+        exact = TransformAction(slide, np.float32, slide.action_space)
+        return lambda: RescaleAction(exact, np.float32(-1), np.float32(1))
+
+    envs = gymnasium.vector.SyncVectorEnv(
+        [make(3), make(5)], autoreset_mode=gymnasium.vector.AutoresetMode[mode]
+    )
+    task = Residual(envs, StepCounter(), observe_controller=observing)
+    observation, _ = task.reset(seed=0)
+    over = np.zeros(2, bool)
+    for _ in range(20):
+        step = observation[:, 1]
+        if observing:
+            np.testing.assert_allclose(observation[~over, 2], 0.01 * step[~over], atol=1e-6)
+        observation, _, terminated, truncated, info = task.step(np.zeros((2, 1)))
+        # What is said as an episode is over is executed by nobody.
+        said = info["controller_action"][:, 0]
+        np.testing.assert_allclose(said[~over], 0.01 * step[~over], atol=1e-6)
+        over = (terminated | truncated) & (mode == "NEXT_STEP")
 
 
 class Echo(Batched):

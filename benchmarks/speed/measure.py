@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rpl.tasks.fetch.arm import Physics
+from rpl.tasks.fetch.options import Physics
 
 ROOT = Path(__file__).parents[2]
 REPEATS = 3

@@ -20,7 +20,7 @@ from benchmarks.speed.peers import CORES, EPISODES_PER_CYCLE, TIMED_CYCLES, WARM
 from rpl.config import Config
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS, TASKS
-from rpl.tasks.fetch.arm import Physics
+from rpl.tasks.fetch.options import Physics
 
 TRAINING_BAR = 4.0
 

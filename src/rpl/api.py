@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 
+from rpl.check.first_lines import say_first
 from rpl.config import Config
 from rpl.deploy.policy import Policy
 from rpl.errors import InvalidValue
@@ -16,6 +17,7 @@ from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
 from rpl.runs.record import default_folder
 from rpl.runs.session import run_session
+from rpl.tasks.gym.processes import leave_if_spawned
 from rpl.tasks.gym.task import MakeEnv
 
 
@@ -59,6 +61,7 @@ def improve(
         RunError: if the folder holds a run, and neither ``resume`` nor ``overwrite`` is asked.
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
+    leave_if_spawned()
     if out is not None and not str(out).strip():
         raise InvalidValue("out is empty: name a folder, or leave it out")
     spec = resolve(
@@ -74,11 +77,14 @@ def improve(
     if scale is not None:
         config = replace(config, residual=replace(config.residual, scale=scale))
     spec = replace(spec, config=config)
+    console = Console(quiet=quiet)
+    if not (resume or quiet):
+        say_first(spec, console)
     names = spec.task.name, spec.controller.name
     folder, _ = run_session(
         spec,
         "rpl.improve({!r}, {!r}, steps={})".format(*names, steps),
-        Console(quiet=quiet),
+        console,
         out=None if out is None else Path(out),
         resume=resume,
         overwrite=overwrite,

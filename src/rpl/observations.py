@@ -1,8 +1,8 @@
-"""Observations in batches, arrays or mappings of arrays alike."""
+"""Observations in batches: arrays, or mappings and tuples of them, nested as they like."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,36 +11,77 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 Observation = Any
-"""What a task observes, of one environment or of a batch: an array, or a mapping of arrays."""
+"""What a task observes, of one environment or of a batch: an array, or mappings and tuples of
+arrays."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
 ACHIEVED_GOAL = "achieved_goal"
 SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
+WHOLE = "whole"  # for controllers: all that an environment observes, where learners see a choice
 GOAL_PARTS = (OBSERVATION, ACHIEVED_GOAL, DESIRED_GOAL)
 """What an observation of a task with goals has; it may have more."""
 
 
+def map_parts(function: Callable[..., Any], *observations: Observation) -> Observation:
+    """Applies a function to every array of an observation, or to those of several alike."""
+    first = observations[0]
+    if isinstance(first, Mapping):
+        return {name: map_parts(function, *(o[name] for o in observations)) for name in first}
+    if isinstance(first, tuple):
+        return tuple(map_parts(function, *parts) for parts in zip(*observations, strict=True))
+    return function(*observations)
+
+
+def arrays_of(observation: Observation) -> list[Any]:
+    """The arrays of an observation, in the order of its parts."""
+    found: list[Any] = []
+    map_parts(found.append, observation)
+    return found
+
+
 def rows(observation: Observation) -> list[Observation]:
     """The observations of a batch, one by one."""
-    if not isinstance(observation, Mapping):
+    if isinstance(observation, np.ndarray):
         return list(observation)
-    count = len(next(iter(observation.values())))
-    return [{name: part[i] for name, part in observation.items()} for i in range(count)]
+    return [row_of(observation, i) for i in range(size_of(observation))]
+
+
+def row_of(observation: Observation, i: int) -> Observation:
+    """One observation of a batch."""
+    return map_parts(lambda part: part[i], observation)
 
 
 def batch_of_one(observation: Observation) -> Observation:
     """One observation as a batch."""
-    if isinstance(observation, Mapping):
-        return {name: np.asarray(part)[None] for name, part in observation.items()}
-    return np.asarray(observation)[None]
+    return map_parts(lambda part: np.asarray(part)[None], observation)
+
+
+def is_single(observation: Observation, space: gymnasium.Space) -> bool:
+    """Whether it is one observation of a space, and not a batch of them."""
+    while isinstance(observation, (Mapping, tuple)):
+        inner: Any = space
+        names = observation if isinstance(observation, Mapping) else range(len(observation))
+        known = [name for name in names if name in inner.spaces or isinstance(name, int)]
+        if not known:
+            return False
+        observation, space = observation[known[0]], inner.spaces[known[0]]
+    return np.ndim(observation) == len(space.shape or ())
+
+
+def whole_of(observation: Observation) -> Observation:
+    """What a controller is shown of a task's observations: all that the environment observes."""
+    chosen = isinstance(observation, Mapping) and WHOLE in observation
+    return observation[WHOLE] if chosen else observation
 
 
 def read_only(observation: Observation) -> Observation:
     """Views of an observation's arrays that refuse to be written into."""
-    if isinstance(observation, Mapping):
-        return {name: read_only(part) for name, part in observation.items()}
-    view = np.asarray(observation).view()
-    view.flags.writeable = False
-    return view
+
+    def locked(part: Any) -> np.ndarray:
+        view = np.asarray(part).view()
+        view.flags.writeable = False
+        return view
+
+    return map_parts(locked, observation)
 
 
 def reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndarray:
@@ -61,7 +102,8 @@ class Seen:
 
     A plain observation is the one part ``observation``; of a task with goals the desired goal
     comes last. Every other vector of numbers is shown too, but the achieved goal, which says
-    nothing that the observation does not, and the simulator's state, which planners ask for.
+    nothing that the observation does not, the simulator's state, which planners ask for, and the
+    whole observation of an environment, which controllers get where learners see a choice of it.
     """
 
     sizes: Mapping[str, int]
@@ -76,7 +118,7 @@ class Seen:
             base_action_size: numbers of the base action, where the learner sees it; else 0.
         """
         parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {OBSERVATION: space}
-        others = [name for name in parts if name not in (*GOAL_PARTS, SIMULATOR_STATE)]
+        others = [name for name in parts if name not in (*GOAL_PARTS, SIMULATOR_STATE, WHOLE)]
         shown = {
             name: width_of(parts[name])
             for name in (OBSERVATION, *others)
@@ -121,12 +163,13 @@ def width_of(space: gymnasium.Space) -> int:
 
 def size_of(observation: Observation) -> int:
     """How many observations a batch holds."""
-    parts = observation.values() if isinstance(observation, Mapping) else [observation]
-    return len(next(iter(parts)))
+    return len(arrays_of(observation)[0])
 
 
 def rows_finite(observation: Observation) -> np.ndarray:
     """Which observations of a batch hold finite numbers only, (n,) bool."""
-    parts = observation.values() if isinstance(observation, Mapping) else [observation]
-    flat = [np.isfinite(part).reshape(len(part), -1) for part in parts]
-    return np.all(np.concatenate(flat, axis=1), axis=1)
+    finite = np.ones(size_of(observation), bool)
+    for part in map(np.asarray, arrays_of(observation)):
+        if part.dtype.kind in "fc":
+            finite &= np.isfinite(part).reshape(len(part), -1).all(axis=1)
+    return finite

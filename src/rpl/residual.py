@@ -14,7 +14,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
 from rpl.controllers.contract import Controller, ControllerPolicy
@@ -166,7 +166,7 @@ class Residual(VectorWrapper):
 
     ``info`` gains ``controller_action``, ``residual`` and ``executed_action``, each
     (num_envs, action_dim), and ``clipped``, (num_envs,), the share of components that the
-    bounds cut off.
+    bounds cut off. Where the environment resets itself, the controller's memory is reset too.
 
     Args:
         task: a vector environment with actions in [-1, 1].
@@ -192,6 +192,9 @@ class Residual(VectorWrapper):
         space = task.single_action_space
         self._core = _Core(space, controller, scale, clip_controller, observe_controller)
         self.controller, self.scale = controller, self._core.scale
+        # Without a word about it Gymnasium's own vector environments reset in the next step.
+        self._autoreset = task.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
+        self._over = np.zeros(task.num_envs, bool)
         if observe_controller:
             shown = space_with_base_action(task.single_observation_space, space)
             self.single_observation_space = shown
@@ -218,6 +221,7 @@ class Residual(VectorWrapper):
         # Gymnasium's annotation forgets the list of seeds that its vector environments take.
         observation, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
         self._core.base.reset(mask)
+        self._over &= ~mask
         return self._core.see(observation), info
 
     def step(
@@ -227,6 +231,10 @@ class Residual(VectorWrapper):
         done = self._core.execute(actions, (self.num_envs, *self._core.shape))
         observation, *outcome, info = self.env.step(done["executed_action"])
         reward, terminated, truncated = outcome
+        begun, self._over = self._over, np.asarray(terminated) | np.asarray(truncated)
+        if self._autoreset != AutoresetMode.DISABLED:
+            begun = self._over if self._autoreset == AutoresetMode.SAME_STEP else begun
+            self._core.base.reset(begun)
         return self._core.see(observation), reward, terminated, truncated, info | done
 
 

@@ -2,7 +2,9 @@
 
 import json
 import re
+import sys
 import time
+import types
 
 import gymnasium
 import numpy as np
@@ -276,6 +278,24 @@ def random(observation):
     return np.random.uniform(-1, 1, 1)  # noqa: NPY002
 
 
+def own_generator():
+    generator = np.random.default_rng(0)
+    return lambda observation: [generator.normal() - observation[0]]
+
+
+class Sampling:
+    """Draws from an action space of its own, and says where episodes begin."""
+
+    def __init__(self):
+        self.space = Box(-1.0, 1.0, (1,))
+
+    def reset(self):
+        """Goes on drawing."""
+
+    def __call__(self, observation):
+        return self.space.sample()
+
+
 class ForgetsNothing:
     def __init__(self):
         self.sum = 0.0
@@ -326,7 +346,17 @@ def slow(observation):
         (lambda o: np.zeros(3), "error", "contract", r"to be answered with shape \(1,\)"),
         (not_a_number, "error", "contract", r"returned \[nan\] for environment"),
         (counting(), "error", "memory-without-reset", "first at step 0: give it reset"),
-        (random, "error", "memory-without-reset", "fixed seed"),
+        (random, "warning", "random", "--residual.observe-controller"),
+        (own_generator(), "warning", "random", "--residual.critic-input sum"),
+        (Sampling(), "warning", "random", "two answers for one observation"),
+        (
+            lambda o: [0.01 * np.tanh(o[0])],
+            "warning",
+            "small-share",
+            r"residual.scale 0\.00\d$",
+        ),
+        (lambda o: [3.0 if o[0] < 0 else -1.0], "warning", "two-valued", "--residual.scale 2$"),
+        (lambda o: [3.0], "warning", "two-valued", "component 0 of its action only ever takes 1"),
         (ForgetsNothing, "error", "reset-forgets-too-little", "clear all of its memory"),
         (Centred, "error", "number-of-environments", "in one environment alone"),
         (FirstDiffers, "error", "number-of-environments", "in one environment alone"),
@@ -360,20 +390,136 @@ def test_a_controller_that_mixes_environments_is_found() -> None:
     assert "mixes-environments" in errors(Slide, Neighbour)
 
 
+class Wears(Slide):
+    """Remembers how often it was reset."""
+
+    episodes = 0
+
+    def reset(self, **keywords):
+        self.episodes += 1
+        return super().reset(**keywords)
+
+    def step(self, action):
+        self.x += 0.1 * self.episodes
+        return super().step(action)
+
+
 def test_an_environment_that_differs_is_not_held_against_its_controller() -> None:
-    class Wears(Slide):
-        episodes = 0
+    found, _ = check_controller(Wears, toys.one)
+    assert [f.name for f in found] == ["time"]
+    found, _ = check_controller(Wears, toys.with_env)  # which sees what it does not observe
+    assert [(f.severity, f.name) for f in found if f.severity != "note"] == [
+        ("warning", "environment-differs")
+    ]
 
-        def reset(self, **keywords):
-            self.episodes += 1
-            return super().reset(**keywords)
 
-        def step(self, action):
-            self.x += 0.1 * self.episodes
-            return super().step(action)
+def network(observation):
+    """Products of one row and of three differ in the last bit, and Pendulum is chaotic."""
+    generator = np.random.default_rng(1)
+    layers = [generator.standard_normal(s).astype(np.float32) for s in ((3, 256), (256, 256))]
+    out = generator.standard_normal((256, 1)).astype(np.float32)
+    x = np.atleast_2d(observation).astype(np.float32)
+    y = 2 * np.tanh(0.05 * np.tanh(np.tanh(x @ layers[0]) @ layers[1] / 16) @ out)
+    return y[0] if np.ndim(observation) == 1 else y
 
-    (finding,) = [f for f in check_controller(Wears, toys.one) if f.severity != "note"]
-    assert (finding.severity, finding.name) == ("warning", "environment-differs")
+
+def test_the_last_bit_of_a_network_is_no_fault() -> None:
+    assert errors(lambda: gymnasium.make("Pendulum-v1"), network) == {}
+
+
+class ByTheClock(Slide):
+    def step(self, action):
+        observation, reward, *_ = super().step(action)
+        return observation, reward, self.t >= 5, False, {}
+
+
+class EndsAtGoal(Reach):
+    """Ends at the goal, and nobody can ask it whether."""
+
+    compute_terminated = property()
+
+    def step(self, action):
+        self.place, self.t = self.place + action, self.t + 1
+        reward = float(self.compute_reward(self.place, self.goal, {}))
+        return self._observe(), reward, reward == 0.0, self.t >= 6, {"success": reward == 0.0}
+
+
+class Crashes(EndsAtGoal):
+    """Ends where something else goes wrong."""
+
+    def step(self, action):
+        observation, reward, _, *rest = super().step(action)
+        return observation, reward, bool(abs(self.place[0]) > 3.0), *rest
+
+
+class In(Slide):
+    """Slide in another unit."""
+
+    offset, unit, dtype = 0.0, 1.0, np.float64
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = Box(-np.inf, np.inf, (1,), self.dtype)
+
+    def _observe(self):
+        return np.array([self.offset + self.unit * self.x], self.dtype)
+
+
+class Millimetres(In):
+    unit = 1000.0
+
+
+class Kilometres(In):
+    unit = 1e-5
+
+
+class Counts(In):
+    offset, unit = 1e8, 100.0
+
+
+class Wide(In):
+    def __init__(self):
+        super().__init__()
+        self.observation_space = Box(-np.inf, np.inf, (2000,), np.float64)
+
+    def _observe(self):
+        return np.full(2000, self.x)
+
+
+@pytest.mark.parametrize(
+    ("make_env", "controller", "name", "says"),
+    [
+        (ByTheClock, toys.one, "clock-terminates", "terminated after 5 steps"),
+        (EndsAtGoal, toys.to_goal, "ends-at-goal", r"more than -1, .*add compute_terminated"),
+        (Millimetres, None, "large-observations", "normalised by their mean and spread"),
+        (Kilometres, None, "small-observations", "scale the observation to a unit"),
+        (Counts, None, "float32-precision", "subtract an offset"),
+        (Wide, None, "wide-observation", "2,000 numbers.* takes 8 GB"),
+    ],
+)
+def test_what_misleads_a_learner_is_said(make_env, controller, name, says) -> None:
+    found = {f.name: f.sentence for f in check(make_env, controller) if f.severity != "error"}
+    assert re.search(says, found[name])
+    right = {f.name for f in check(Reach if controller is toys.to_goal else Slide, controller)}
+    assert name not in right
+
+
+def test_a_crash_is_not_taken_for_the_goal() -> None:
+    assert "ends-at-goal" not in {f.name for f in check(Crashes, toys.to_goal)}
+
+
+def test_options_of_the_training_change_the_verdict(capfd) -> None:
+    words = ["check", "Otherwise:Pays", "--controller", "toys:to_goal", "--json"]
+    module = sys.modules["Otherwise"] = types.ModuleType("Otherwise")
+    module.Pays = PaysOtherwise
+    assert run(words) == 1
+    assert "reward-differs" in capfd.readouterr().out
+    assert run([*words, "--replay.hindsight", "0"]) == 0
+    capfd.readouterr()
+    assert run([*words[:-1], "--replay.hindsight", "0", "--residual.scale", "0.1", "0.2"]) == 0
+    proposed = "rpl train Otherwise:Pays --controller toys:to_goal --replay.hindsight 0.0"
+    assert f"{proposed} --residual.scale 0.1 0.2" in capfd.readouterr().out
+    del sys.modules["Otherwise"]
 
 
 def test_the_command_prints_json_and_fails_where_something_must_be_fixed(capfd) -> None:

@@ -41,7 +41,7 @@ def test_a_module_that_cannot_be_read_says_its_line(capfd) -> None:
 
 def test_an_error_of_this_package_is_not_hidden(monkeypatch) -> None:
     monkeypatch.setattr("rpl.cli.evaluate.load_for", len)
-    with pytest.raises(TypeError, match="takes exactly one argument"):
+    with pytest.raises(TypeError, match="takes no keyword arguments"):
         run(["eval", "toys:Slide", "--controller", "toys:one"])
 
 

@@ -25,14 +25,13 @@ from rpl.presets import FAST, LEARNERS, PAPER, with_learner
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS
 from rpl.registry.custom import goal_rules, user_problem
+from rpl.registry.environments import environment_maker, user_task
 from rpl.registry.names import (
     EnvironmentOptions,
     can_be_found,
     custom_controller,
-    environment_maker,
     load_object,
     name_of,
-    user_task,
 )
 from rpl.registry.resolve import config_for_horizon
 from rpl.rollout.collect import collect
@@ -642,9 +641,9 @@ def test_a_controller_with_a_memory_is_asked_once_a_step_in_training(residual, t
             return np.zeros((len(observation), 1))
 
     config = user_config()
-    problem = user_problem(Slide, Counting(), config, EnvironmentOptions(metric="return"), residual)
+    counting = Counting()
+    problem = user_problem(Slide, counting, config, EnvironmentOptions(metric="return"), residual)
     state = new_learner(config, problem)
-    counting = problem.exploring_controller.controller
     for share in (0.1, 1.0):
         exploration = ExplorationConfig(noise=0.1, random=0.0, expert=share)
         policy = ExploringPolicy(state, problem, exploration, np.random.default_rng(0), 4)

@@ -6,8 +6,10 @@ import pytest
 import toys
 from acting import Adding, Scripted
 from rpl import ControllerError
-from rpl.controllers.adapt import Guarded, PerEnvironment, adapt
+from rpl.controllers.adapt import adapt
 from rpl.controllers.contract import ControllerPolicy
+from rpl.controllers.guard import Guarded
+from rpl.controllers.per_environment import PerEnvironment
 from rpl.residual import Residual
 from rpl.rollout.collect import collect
 from rpl.tasks.gym.task import GymnasiumTask

@@ -128,6 +128,55 @@ def test_a_task_that_ends_at_its_goal_ends_at_a_relabelled_one(lengths, n, seed)
             assert batch.reward[i] == pytest.approx(by_hand, rel=1e-5)
 
 
+def to_goal(pays: float, ends: bool, crash: float = 0.0) -> Replay:
+    """Walks along a line to its goal, at 3, as far as it gets: paid ``pays`` there, else 0."""
+    replay = Replay(50, HORIZON, Seen({"observation": 1, "desired_goal": 1}), 1)
+    steps = np.arange(HORIZON + 1.0)
+    for i in range(8):
+        arrives = i % 2 == 0
+        place = np.minimum(steps, 3.0 if arrives else 2.0)[None, :, None]
+        length = 3 if arrives and ends else HORIZON
+        reward = np.where(place[0, 1:, 0] == 3.0, pays, 0.0)
+        over = arrives and ends
+        if crash and not arrives:
+            length, over = 2, True
+            reward[1] += crash
+        replay.store(
+            Episodes(
+                observation={"observation": place, "desired_goal": np.full_like(place, 3.0)},
+                achieved_goal=place,
+                base_action=np.zeros((1, HORIZON + 1, 0)),
+                action=np.zeros((1, HORIZON, 1)),
+                reward=reward[None],
+                length=np.array([length], np.int32),
+                terminated=np.array([over]),
+                success=np.array([arrives]),
+                index=np.array([i]),
+            )
+        )
+    return replay
+
+
+@pytest.mark.parametrize(
+    ("pays", "ends", "crash", "understood"),
+    [
+        (1.0, True, 0.0, True),
+        (1.0, False, 0.0, False),
+        (1.0, True, -5.0, True),
+        (1.0, False, -5.0, 0),
+    ],
+)
+def test_a_goal_that_ends_episodes_ends_relabelled_ones_too(pays, ends, crash, understood) -> None:
+    rules = GoalRules(lambda achieved, desired, info: pays * (achieved == desired)[:, 0])
+    batch = to_goal(pays, ends, crash).sample((2000,), np.random.default_rng(0), 1.0, rules)
+    reached = batch.reward == pays
+    # Whoever crashed crashes on the way to any goal.
+    assert batch.terminated[reached].all() == understood
+    assert crash or batch.terminated[~reached].sum() == 0
+    own = to_goal(pays, ends, crash).sample((2000,), np.random.default_rng(0), 0.0, rules)
+    assert own.terminated.any() == (ends or crash != 0.0)
+
+
 def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -> None:
     replay = make_replay(3)
     replay.store(make_episodes(0, [5, 6, 2]))

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import toys
 from acting import Adding, Scripted
+from rpl.controllers.adapt import adapt
 from rpl.controllers.contract import ControllerPolicy
 from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds, training_seeds
+from rpl.tasks.gym.task import GymnasiumTask
 
 
 def outcome(success, returns=None) -> Outcome:
@@ -54,6 +57,7 @@ def test_the_return_interval_surrounds_the_mean_as_wide_as_it_should() -> None:
         "mean_return": result.mean_return,
         "return_interval": result.return_interval,
         "diverged": 0,
+        "starts": None,
     }
 
 
@@ -212,3 +216,17 @@ class Slides(gymnasium.vector.VectorEnv):
     def step(self, actions):
         ended = self.seeds == 1
         return self.seeds[:, None], np.zeros(self.num_envs), ended, np.zeros_like(ended), {}
+
+
+def test_distinct_starts_are_counted() -> None:
+    class TwoStarts(toys.Slide):
+        def reset(self, *, seed=None, options=None):
+            return super().reset(seed=seed % 4 // 2)
+
+    def starts(make_env, count=12):
+        task = GymnasiumTask(make_env, 3)
+        seeds = evaluation_seeds(0, count)
+        return evaluate(task, ControllerPolicy(adapt(toys.one, task), 1), seeds, 8).starts
+
+    assert starts(toys.Slide) == 12
+    assert starts(TwoStarts) == 2

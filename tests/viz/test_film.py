@@ -100,6 +100,46 @@ def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:
     assert not films[0].success  # doing nothing leaves the object where it was
 
 
+class Quick(Still):
+    """Lives faster than anybody can see."""
+
+    metadata = {**FetchTask.metadata, "render_fps": 100}  # noqa: RUF012
+
+
+@pytest.mark.parametrize(
+    ("horizon", "stride", "fps", "speed"), [(50, 4, 25.0, 1.0), (2000, 7, 100 / 7, 1.0)]
+)
+def test_no_more_is_drawn_than_is_shown(horizon, stride, fps, speed) -> None:
+    task = Quick(1, num_threads=1, max_episode_steps=50)
+    film = record(task, Scripted(lambda *_: np.zeros((1, 4))), 0, horizon, "x", size=(8, 8))
+    assert film.steps == [*range(0, 50, stride), 50]
+    assert [int(frame[0, 0, 0]) for frame in film.frames] == film.steps
+    assert (film.fps, film.speed) == pytest.approx((fps, speed))
+
+
+def test_a_long_episode_is_shown_faster_and_says_so() -> None:
+    task = Still(1, num_threads=1, max_episode_steps=20)
+    film = record(task, Scripted(lambda *_: np.zeros((1, 4))), 0, 3000, "x", size=(64, 400))
+    lived = task.metadata["render_fps"]
+    assert film.steps == [0, 10, 20]
+    assert film.fps == 12.0
+    assert film.speed == pytest.approx(12.0 * 10 / lived)
+
+
+def test_what_the_episodes_stand_for_is_in_the_picture(tmp_path) -> None:
+    episode = recording("controller", 0), recording("residual policy", 1)
+    remark = "of 100 episodes the policy earns more in 60, less in 30"
+    write_film(tmp_path / "film.mp4", [episode], remark)
+    with imageio.get_reader(tmp_path / "film.mp4") as reader:
+        assert reader.get_meta_data()["size"] == (2 * 120 + GAP, 60 + 2 * BAR)
+        below = np.asarray(reader.get_data(0))[60 + BAR :]
+    assert below.max() > 150 > 60 > np.median(below)
+    write_strip(tmp_path / "strip.png", episode, 3, remark)
+    strip = np.asarray(Image.open(tmp_path / "strip.png"))
+    assert strip.shape[0] == 2 * (60 + BAR) + BAR
+    assert strip[-BAR:].max() > 150
+
+
 def test_the_goal_reached_at_the_last_step_counts_as_success() -> None:
     task = Still(1, num_threads=1, max_episode_steps=2)
     task.success_distance = 10.0

@@ -9,59 +9,81 @@ import gymnasium
 import numpy as np
 from gymnasium.wrappers import TimeLimit
 
+from rpl.check.ends import Ending, ending_of
 from rpl.check.episode import Episode, run_episode, same
-from rpl.check.finding import Findings
+from rpl.check.finding import Findings, Training
 from rpl.check.goals import check_goals
+from rpl.check.observations import check_values, check_what_is_shown
+from rpl.tasks.gym.observe import has_goals, needs_choice
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
-    check_observation_space,
+    check_names,
     checked_action_space,
     episode_limit,
 )
-from rpl.tasks.gym.task import MakeEnv, Observation
+from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 MOST_STEPS = 2000  # of one episode: enough to see an end where there is one
 LARGE_REWARD = 50.0
+OTHER_SEEDS = (3, 4)  # of episodes that show how they end, and what they pay
 
 
 def check_environment(
-    env: gymnasium.Env, make_env: MakeEnv, max_episode_steps: int | None
-) -> tuple[Findings, bool]:
+    env: gymnasium.Env, make_env: MakeEnv, training: Training
+) -> tuple[Findings, bool, list[Ending]]:
     """Plays episodes with random actions.
 
     Args:
         env: an environment made by ``make_env``.
         make_env: makes another.
-        max_episode_steps: of an environment that does not say it.
+        training: what it is to be trained with.
 
     Returns:
-        What was found, and whether a controller can be checked in it.
+        What was found, whether a controller can be checked in it, and how episodes ended.
     """
-    findings = Findings("environment")
-    if max_episode_steps is not None:
-        env = TimeLimit(env, max_episode_steps)
+    findings, endings = Findings("environment"), list[Ending]()
+    if training.max_episode_steps is not None:
+        env = TimeLimit(env, training.max_episode_steps)
     try:
         checked_action_space(env)
-        check_observation_space(env.observation_space)
+        _check_observation_space(env, training)
         limit = min(episode_limit(env), MOST_STEPS)
         with _raising("while it runs"):
-            episode = run_episode(env, 0, _random_actions(env, limit))
+            episode = run_episode(env, 0, _random_actions(env, limit), training.seconds)
         _check_values(findings, env, episode)
         if any(finding.severity == "error" for finding in findings):
-            return findings, False
+            return findings, False, endings
         with _raising("in a second episode or a second copy"):
             _check_repetition(findings, env, make_env, episode, limit)
+            others = [_another(env, seed, limit, training) for seed in OTHER_SEEDS]
     except UnsuitableEnvironment as error:
         findings.error("unsuitable", str(error))
-        return findings, False
+        return findings, False, endings
     except _Raised as error:
         findings.error("raises", str(error))
-        return findings, False
+        return findings, False, endings
+    episodes = [episode, *others]
+    endings += [ending_of(one) for one in episodes if one.rewards]
+    seen = [one.observations for one in episodes]
+    check_what_is_shown(findings, env.observation_space, training.observe, seen)
     _check_ends(findings, episode, limit)
     _check_rewards(findings, episode)
-    if isinstance(env.observation_space, gymnasium.spaces.Dict):
-        check_goals(findings, env, episode)
-    return findings, True
+    if has_goals(env.observation_space) and training.hindsight > 0.0:
+        check_goals(findings, env, episodes)
+    return findings, True, endings
+
+
+def _another(env: gymnasium.Env, seed: int, limit: int, training: Training) -> Episode:
+    return run_episode(env, seed, _random_actions(env, limit, seed), training.seconds)
+
+
+def _check_observation_space(env: gymnasium.Env, training: Training) -> None:
+    """Refuses what a task would, and where it is a choice makes one to see whether it can."""
+    space = env.observation_space
+    if needs_choice(space, training.observe):
+        GymnasiumTask(lambda: env, 1, observe=training.observe)
+    elif isinstance(space, gymnasium.spaces.Dict):
+        check_names(space)
 
 
 class _Raised(Exception):
@@ -76,20 +98,16 @@ def _raising(when: str) -> Iterator[None]:
         raise _Raised(f"it raises {type(error).__name__} {when}: {error}") from error
 
 
-def _random_actions(env: gymnasium.Env, count: int) -> np.ndarray:
+def _random_actions(env: gymnasium.Env, count: int, seed: int = 0) -> np.ndarray:
     space = checked_action_space(env)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     uniform = generator.uniform(space.low, space.high, (count, *space.shape))
     return uniform.astype(space.dtype)
 
 
 def _check_values(findings: Findings, env: gymnasium.Env, episode: Episode) -> None:
     """What it returns fits what it promises: shapes, types, numbers."""
-    space = env.observation_space
-    for t, observation in enumerate(episode.observations):
-        when = "reset" if t == 0 else f"step {t}"
-        for name, part, promised in _parts(observation, space):
-            _check_part(findings, name, part, promised, when)
+    check_values(findings, env.observation_space, episode.observations)
     for t, reward in enumerate(episode.rewards, start=1):
         if np.ndim(reward) != 0 or not np.issubdtype(np.asarray(reward).dtype, np.number):
             kind = f"{type(reward).__name__} of shape {np.shape(reward)}"
@@ -101,53 +119,6 @@ def _check_values(findings: Findings, env: gymnasium.Env, episode: Episode) -> N
         if not isinstance(flag, (bool, np.bool_)):
             kind = type(flag).__name__
             findings.error("flag-type", f"'{name}' is {flag!r} of type {kind}: return a bool")
-
-
-def _check_part(
-    findings: Findings, name: str, part: object, promised: gymnasium.Space, when: str
-) -> None:
-    what = "the observation" if not name else f"the observation's '{name}'"
-    if part is None:
-        findings.error("observation-part", f"{what} is missing at {when}: return every part")
-        return
-    array = np.asarray(part)
-    assert isinstance(promised, gymnasium.spaces.Box), "its space was checked"
-    if array.shape != promised.shape:
-        findings.error(
-            "observation-shape",
-            f"{what} has shape {array.shape} at {when}, but its space says {promised.shape}: "
-            "make them agree",
-        )
-    elif not np.issubdtype(array.dtype, np.number):
-        findings.error("observation-dtype", f"{what} holds {array.dtype}: return numbers")
-    elif not np.isfinite(array).all():
-        findings.error(
-            "observation-not-finite",
-            f"{what} has {array[~np.isfinite(array)][0]} in component "
-            f"{int(np.argmin(np.isfinite(array)))} at {when}: return finite numbers, or end the "
-            "episode before",
-        )
-    elif not (np.all(array >= promised.low) and np.all(array <= promised.high)):
-        outside = int(np.argmax((array < promised.low) | (array > promised.high)))
-        findings.warning(
-            "observation-bounds",
-            f"{what} is {array[outside]:.4g} in component {outside} at {when}, outside of its "
-            f"space's [{promised.low[outside]:.4g}, {promised.high[outside]:.4g}]: widen the space",
-        )
-    elif array.dtype != promised.dtype:
-        findings.warning(
-            "observation-dtype",
-            f"{what} is {array.dtype}, but its space says {promised.dtype}: it will be converted",
-        )
-
-
-def _parts(
-    observation: Observation, space: gymnasium.Space
-) -> list[tuple[str, object, gymnasium.Space]]:
-    if not isinstance(space, gymnasium.spaces.Dict):
-        return [("", observation, space)]
-    seen = observation if isinstance(observation, dict) else {}
-    return [(name, seen.get(name), part) for name, part in space.spaces.items()]
 
 
 def _check_repetition(
@@ -208,5 +179,6 @@ def _check_rewards(findings: Findings, episode: Episode) -> None:
         findings.warning(
             "large-rewards",
             f"the reward of step {t + 1} is {rewards[t]:.3g}: critics learn best where rewards are "
-            "about 1, so divide all of them, as with gymnasium.wrappers.TransformReward",
+            "about 1, so divide all of them, as with gymnasium.wrappers.TransformReward, and with "
+            "goals in compute_reward too",
         )

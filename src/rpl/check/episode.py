@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
+import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -31,14 +34,17 @@ class Episode:
     """A step changed the action it was given."""
 
 
-def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
-    """Plays (n, action_dim) actions until the episode or they end.
+def run_episode(
+    env: gymnasium.Env, seed: int, actions: np.ndarray, seconds: float = math.inf
+) -> Episode:
+    """Plays (n, action_dim) actions until the episode, they or the time end.
 
     Raises:
         TypeError: if reset or step return something else than Gymnasium's tuples.
     """
     observation, _ = _tuple(env.reset(seed=seed), 2, "reset() must return (observation, info)")
     episode = Episode([copy.deepcopy(observation)])
+    started = time.monotonic()
     for action in actions:
         given = action.copy()
         names = "(observation, reward, terminated, truncated, info)"
@@ -49,7 +55,8 @@ def run_episode(env: gymnasium.Env, seed: int, actions: np.ndarray) -> Episode:
         episode.observations.append(copy.deepcopy(observation))
         episode.rewards.append(copy.deepcopy(reward))
         episode.infos.append(copy.deepcopy(info))
-        if episode.terminated or episode.truncated:
+        late = time.monotonic() - started > seconds
+        if episode.terminated or episode.truncated or late:
             break
     return episode
 
@@ -79,6 +86,8 @@ def alike(a: Observation, b: Observation, rounding: float = 0.0) -> bool:
     """Whether two observations are equal, number for number, up to a share of the numbers."""
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(alike(a[k], b[k], rounding) for k in a)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(partial(alike, rounding=rounding), a, b))
     a, b = np.asarray(a), np.asarray(b)
     if not a.dtype.kind == b.dtype.kind == "f":
         return np.array_equal(a, b)

@@ -6,8 +6,26 @@ from dataclasses import dataclass
 from functools import partialmethod
 from typing import Literal
 
+from rpl.tasks.gym.observe import Observe
+
 Severity = Literal["error", "warning", "note"]
 Subject = Literal["environment", "controller"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What of a training changes the verdict on an environment and a controller."""
+
+    max_episode_steps: int | None = None
+    """Of an environment that does not say it."""
+    observe: Observe = None
+    """What the learner is shown; see ``rpl.tasks.gym.observe``."""
+    hindsight: float = 0.8
+    """Share of transitions with another goal."""
+    scale: float | tuple[float, ...] = 0.5
+    """What a residual of 1 adds, in halves of the action range."""
+    seconds: float = 5.0
+    """Most time for each pass through episodes: a planner is checked for what it manages."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gymnasium
 import numpy as np
@@ -16,11 +16,9 @@ Compute = Callable[[np.ndarray, np.ndarray, dict[str, np.ndarray]], np.ndarray]
 """compute_reward or compute_terminated of an environment: (achieved, desired, info)."""
 
 
-def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> None:
+def check_goals(findings: Findings, env: gymnasium.Env, episodes: Sequence[Episode]) -> None:
     """Compares every reward with ``compute_reward``, one by one and all at once."""
-    achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
-    desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
-    compute = _function(env, "compute_reward")
+    compute = function_of(env, "compute_reward")
     if compute is None:
         findings.error(
             "no-compute-reward",
@@ -28,6 +26,16 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
             "hindsight pays for other goals: add it, or train with --replay.hindsight 0",
         )
         return
+    for episode in episodes:
+        if episode.rewards:
+            _check_episode(findings, env, episode, compute)
+
+
+def _check_episode(
+    findings: Findings, env: gymnasium.Env, episode: Episode, compute: Compute
+) -> None:
+    achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
+    desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
     try:
         by_hand = _one_by_one(compute, achieved, desired)
     except Exception as error:
@@ -48,8 +56,8 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
         findings.error(
             "reward-differs",
             f"step {t + 1} paid {paid[t]:.6g}, but compute_reward says {by_hand[t]:.6g} for its "
-            "goals: hindsight would learn another task, so make step() call compute_reward, or "
-            "train with --replay.hindsight 0",
+            "goals: hindsight would learn another task, so make step() pay what compute_reward "
+            "says, with all that is scaled or subtracted in it, or train with --replay.hindsight 0",
         )
     try:
         together = np.asarray(compute(achieved, desired, {}))
@@ -64,7 +72,8 @@ def check_goals(findings: Findings, env: gymnasium.Env, episode: Episode) -> Non
     _check_terminations(findings, env, episode, achieved, desired)
 
 
-def _function(env: gymnasium.Env, name: str) -> Compute | None:
+def function_of(env: gymnasium.Env, name: str) -> Compute | None:
+    """A function of an environment, or of one that it wraps; None without it."""
     try:
         return env.get_wrapper_attr(name)
     except AttributeError:
@@ -83,7 +92,7 @@ def _check_terminations(
     desired: np.ndarray,
 ) -> None:
     """Nothing may follow where ``compute_terminated``, if there is one, sees an end."""
-    compute = _function(env, "compute_terminated")
+    compute = function_of(env, "compute_terminated")
     if compute is None:
         return
     try:

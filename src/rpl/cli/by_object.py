@@ -1,8 +1,9 @@
 """How well a policy does on objects it learned with, on held-out ones, and on each kind."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -12,24 +13,36 @@ from rich.text import Text
 from rpl.cli.output import say
 from rpl.rollout.evaluate import Outcome
 from rpl.runs.load import Subject
-from rpl.tasks.fetch.hook import HookOptions, HookTask
-from rpl.tasks.fetch.objects import RigidObject, Split
+from rpl.tasks.fetch.options import HookOptions, Split
+from rpl.tasks.needed import needed
 
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.objects import RigidObject
+
+OBJECTS = "rpl.tasks.fetch.objects"
 SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 
-def task_with_objects(subject: Subject) -> HookTask | None:
-    """The subject's task, if it draws objects."""
-    task = subject.problem.evaluation_task.unwrapped
-    return task if isinstance(task, HookTask) and task.options.objects is not None else None
+def task_with_objects(subject: Subject) -> Any:
+    """The subject's task, if it draws objects, else None."""
+    task: Any = subject.problem.evaluation_task.unwrapped
+    options = getattr(task, "options", None)
+    return task if isinstance(options, HookOptions) and options.objects is not None else None
 
 
 def splits_to_judge(options: HookOptions) -> tuple[Split, ...]:
     """Both splits, unless another than the training objects was asked for or none is held out."""
     if options.split != "training":
         return (options.split,)
-    held_out = any(o.held_out for o in replace(options, split="all").choose_objects())
+    objects = needed(OBJECTS).choose_objects(options.objects or "", "all")
+    held_out = any(rigid.held_out for rigid in objects)
     return SPLITS if held_out else SPLITS[:1]
+
+
+def training_categories(options: HookOptions) -> set[str]:
+    """The kinds of object that training draws."""
+    objects = needed(OBJECTS).choose_objects(options.objects or "", "training")
+    return {rigid.category for rigid in objects}
 
 
 def category_counts(

@@ -1,5 +1,7 @@
 """``rpl check``: the contract of an environment and a controller, in words."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -11,80 +13,98 @@ import tyro
 from gymnasium.wrappers import TimeLimit
 from rich.console import Console
 
-from rpl.check import Finding, check
-from rpl.cli.output import say
-from rpl.observations import batch_of_one
+from rpl.check import Finding, Training, check
+from rpl.check.first_lines import MARKS, print_finding
+from rpl.cli.options import option_words
+from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
-from rpl.registry.names import EnvironmentOptions, controller_source, environment_maker
+from rpl.registry.environments import environment_maker, observed
+from rpl.registry.names import EnvironmentOptions, controller_source
 from rpl.tasks.wrappers import SingleTask
-
-MARKS = {
-    "error": ("must be fixed", "red"),
-    "warning": ("look at", "yellow"),
-    "note": ("note", "dim"),
-}
+from rpl.training.console import say
 
 
 @dataclass(frozen=True)
-class CheckTaskOptions:
-    """What a check needs to know of the environment."""
+class ReplayOptions:
+    """What of the replay changes the verdict."""
 
-    max_episode_steps: int | None = None
-    """Truncate episodes after so many steps; default: where the environment says it ends."""
+    hindsight: float = 0.8
+    """Share of transitions with another goal; 0 asks nothing of compute_reward."""
 
-    def __post_init__(self) -> None:
-        """Refuses what ``EnvironmentOptions`` does."""
-        EnvironmentOptions(max_episode_steps=self.max_episode_steps)
+
+@dataclass(frozen=True)
+class ResidualOptions:
+    """What of the residual changes the verdict."""
+
+    scale: float | tuple[float, ...] = 0.5
+    """How far the policy may be from its controller, in halves of the action range."""
 
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What ``rpl check`` takes."""
+    """What ``rpl check`` takes: of ``rpl train`` all that changes the verdict."""
 
     environment: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK_OR_FACTORY")]
     """A Gymnasium id, module:factory, or a task of `rpl tasks`."""
     controller: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """module:controller, an ONNX file, a cache, or a controller of `rpl tasks`."""
-    task: CheckTaskOptions = field(default_factory=CheckTaskOptions)
+    task: EnvironmentOptions = field(default_factory=EnvironmentOptions)
+    replay: ReplayOptions = field(default_factory=ReplayOptions)
+    residual: ResidualOptions = field(default_factory=ResidualOptions)
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
+
+    def training(self) -> Training:
+        """What of a training the options say."""
+        return Training(
+            self.task.max_episode_steps,
+            observed(self.task.observe),
+            self.replay.hindsight,
+            self.residual.scale,
+        )
 
 
 def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
     """Checks an environment, and a controller in it, and says what to do about what is wrong."""
-    make_env, controller = named(options.environment, options.controller)
-    findings = check(make_env, controller, options.task.max_episode_steps)
+    make_env, controller = named(options)
+    findings = check(make_env, controller, options.training())
     bad = any(finding.severity == "error" for finding in findings)
     if options.json:
         print(json.dumps(report(options, findings)))
     else:
-        print_findings(options, findings)
+        print_findings(options, findings, Console())
     return 1 if bad else 0
 
 
-def named(environment: str, controller: str | None) -> tuple[Callable[[], gymnasium.Env], Any]:
+def named(options: CheckOptions) -> tuple[Callable[[], gymnasium.Env], Any]:
     """What makes the environment, and the controller in a form that the check takes."""
+    environment, controller = options.environment, options.controller
     check_task(environment)
     source, plans = None, False
     if controller is not None:
         name = controller_name(environment, controller)
         plans = name in CONTROLLERS and CONTROLLERS[name].plans
-        source = (
-            partial(_bound_to_task, name=controller)
-            if name in CONTROLLERS
-            else controller_source(name)
-        )
+        source = _BoundToTask(controller) if name in CONTROLLERS else controller_source(name)
     if environment in TASKS:
         return partial(_paper_environment, environment, plans), source
-    return environment_maker(environment), source
+    return environment_maker(environment, keywords=options.task.keywords()), source
 
 
-def _bound_to_task(env: gymnasium.Env, name: str) -> Callable[[Any], Any]:
-    """A controller of the catalog, made for an environment of the paper."""
-    single: Any = env.unwrapped
-    batched = make_controller(name, single.task)
-    return lambda observation: batched(batch_of_one(observation))[0]
+class _BoundToTask:
+    """A controller of the catalog, made for the environment it gets."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
+        single: Any = env.unwrapped
+        batched = make_controller(self._name, single.task)
+
+        def controller(observation: Observation) -> Any:
+            return batched({name: part[None] for name, part in observation.items()})[0]
+
+        return controller
 
 
 def _paper_environment(name: str, plans: bool) -> gymnasium.Env:
@@ -103,22 +123,24 @@ def report(options: CheckOptions, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def print_findings(options: CheckOptions, findings: list[Finding]) -> None:
+def print_findings(options: CheckOptions, findings: list[Finding], console: Console) -> None:
     """One line a finding, the worst first, and the verdict."""
-    for severity, (mark, style) in MARKS.items():
+    for severity in MARKS:
         for finding in findings:
             if finding.severity == severity:
-                Console().print(f"[{style}]{mark}[/] ({finding.subject}):", end=" ")
-                say(finding.sentence)
+                print_finding(finding, console)
     count = sum(finding.severity == "error" for finding in findings)
     if count:
-        say(f"{count} thing{'s' * (count > 1)} must be fixed before training")
-    else:
-        limit = options.task.max_episode_steps
-        words = [] if limit is None else [f"--task.max-episode-steps {limit}"]
-        train = ["rpl train", options.environment, f"--controller {options.controller}", *words]
-        say(
-            f"it can be trained on: {' '.join(train)}"
-            if options.controller
-            else "the environment can be trained on; check a controller with --controller"
-        )
+        say(console, f"{count} thing{'s' * (count > 1)} must be fixed before training")
+        return
+    sentence = "the environment can be trained on; check a controller with --controller"
+    if options.controller:
+        words = f"{options.environment} --controller {options.controller}"
+        for group, defaults in (
+            ("task", EnvironmentOptions()),
+            ("replay", ReplayOptions()),
+            ("residual", ResidualOptions()),
+        ):
+            words += option_words(group, getattr(options, group), defaults)
+        sentence = f"it can be trained on: rpl train {words}"
+    say(console, sentence)

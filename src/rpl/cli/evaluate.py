@@ -16,6 +16,7 @@ from rpl.cli.by_object import (
     print_categories,
     splits_to_judge,
     task_with_objects,
+    training_categories,
 )
 from rpl.cli.options import (
     PICTURES,
@@ -55,6 +56,8 @@ class EvaluateOptions(SubjectOptions):
 
     episodes: int | None = None
     """Episodes, the same for policy and controller; default: 200, or 10 for a run of PETS."""
+    num_envs: int | None = None
+    """Episodes side by side; default: all of them, up to 100, or 10 in a user's environment."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object and nothing else."""
     picture: Path | None = None
@@ -72,12 +75,14 @@ def run_evaluation(options: Any) -> int:
     require_suffix(options.picture, "--picture", *PICTURES)
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
-    check_counts(episodes=episodes)
-    num_envs = min(episodes, LARGEST_ROUND)
-    subject = load_for(options, num_envs)
+    check_counts(episodes=episodes, num_envs=options.num_envs)
+    num_envs = min(episodes, options.num_envs or LARGEST_ROUND)
+    exactly = options.num_envs is not None
 
     def with_task(task: Any) -> Subject:
-        return load_for(replace(options, task=task), num_envs)
+        return load_for(replace(options, task=task), num_envs, exactly=exactly)
+
+    subject = with_task(options.task)
 
     if options.picture is not None and task_with_objects(subject) is None:
         raise UsageError(
@@ -137,7 +142,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
     }
     if task := task_with_objects(subject):
         outcomes = {"controller": controller, "policy": policy}
-        trained = {o.category for o in replace(task.options, split="training").choose_objects()}
+        trained = training_categories(task.options)
         objects = list(map(task.episode_object, seeds))
         report["categories"] = category_counts(objects, outcomes, trained)
     return report
@@ -203,6 +208,12 @@ def print_remarks(report: dict[str, Any]) -> None:
         say(
             f"up to {diverged} of the episodes had an observation or a reward that was not "
             "finite: each counts as a failure, with the least return of the others or -1 a step"
+        )
+    starts = report["controller"]["starts"]
+    if starts is not None and starts < report["episodes"]:
+        say(
+            f"the {report['episodes']} episodes had {starts} different first observation"
+            f"{'s' * (starts != 1)}: the intervals hold for these alone"
         )
     if report["largest_deviation"]:
         far = ", ".join(f"{far:.3f}" for far in report["largest_deviation"])

@@ -1,7 +1,9 @@
 """``rpl objects``: what complex-hook's episodes draw from."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import tyro
@@ -10,8 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rpl.cli.options import PICTURES, require_suffix
-from rpl.cli.output import plain_table, say
-from rpl.tasks.fetch.objects import LIBRARY, RigidObject, choose_objects
+from rpl.tasks.fetch.options import LIBRARY
+from rpl.tasks.needed import needed
+from rpl.training.console import say
+
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.objects import RigidObject
 
 
 def objects(
@@ -25,22 +31,25 @@ def objects(
         picture: Draw all of them, held-out ones in blue, as .png, .pdf or .svg.
     """
     require_suffix(picture, "--picture", *PICTURES)
-    chosen = choose_objects(source, "all")
-    Console().print(objects_table(chosen))
+    chosen = needed("rpl.tasks.fetch.objects").choose_objects(source, "all")
+    console = Console()
+    console.print(objects_table(chosen))
     held_out = sum(rigid.held_out for rigid in chosen)
-    say(f"{len(chosen) - held_out} objects for training, {held_out} held out")
+    say(console, f"{len(chosen) - held_out} objects for training, {held_out} held out")
     if picture is not None:
         from rpl.viz.objects import draw_objects  # matplotlib is slow to import
 
         draw_objects(chosen, picture)
-        say(f"wrote {picture}")
+        say(console, f"wrote {picture}")
     return 0
 
 
 def objects_table(chosen: tuple[RigidObject, ...]) -> Table:
     """A row a category: how many there are, and what they range over."""
-    numbers = ("training", "held out", "longest side, cm", "mass, kg", "friction")
-    table = plain_table("category", numbers=numbers)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("category")
+    for column in ("training", "held out", "longest side, cm", "mass, kg", "friction"):
+        table.add_column(column, justify="right")
     for category in dict.fromkeys(rigid.category for rigid in chosen):
         kind = [rigid for rigid in chosen if rigid.category == category]
         held_out = sum(rigid.held_out for rigid in kind)

@@ -135,7 +135,7 @@ def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
         controller=union_of(*(entry.settings() for entry in CONTROLLERS.values())),
         **({"config": union_of(*configs)} if configs else {}),
     )
-    helps = bool(HELP & set(arguments))
+    helps = not arguments or bool(HELP & set(arguments))  # of all subcommands, or of this one
     try:
         said, _ = tyro.cli(
             options,
@@ -169,8 +169,13 @@ def groups_of(spec: RunSpec) -> dict[str, Any]:
     return {"task": spec.task.options, "controller": spec.controller.options or NoSettings()}
 
 
-def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Subject:
-    """The subject that parsed options name, with ``num_envs`` simulations at once."""
+def load_for(
+    options: Any, num_envs: int, render_mode: str | None = None, exactly: bool = False
+) -> Subject:
+    """The subject that parsed options name, with ``num_envs`` simulations at once.
+
+    Of a user's environment there are at most ten, unless it is to be ``exactly`` so many.
+    """
     request = Request(
         options.run_or_task,
         options.controller_name,
@@ -178,7 +183,7 @@ def load_for(options: Any, num_envs: int, render_mode: str | None = None) -> Sub
         options.controller,
         options.checkpoint,
     )
-    return load_subject(request, num_envs, render_mode)
+    return load_subject(request, num_envs, render_mode, exactly)
 
 
 def option_words(prefix: str, options: Settings, defaults: Settings) -> str:

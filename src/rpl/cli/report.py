@@ -1,17 +1,22 @@
 """``rpl report``: one page on some runs, to send to a colleague."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import tyro
+from rich.console import Console
 
+from rpl.cli.contrast import contrasting
+from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import UNSEEN_SEED, check_counts, require_suffix
-from rpl.cli.output import say
-from rpl.cli.watch import contrasting_seeds, recordings_of
+from rpl.cli.watch import recordings_of, strip_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
-from rpl.runs.load import Request, Subject, load_subject
+from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.training.console import say
 
 
 def report(
@@ -40,11 +45,12 @@ def report(
     pictures: dict[Path, Pictures | str] = {}
     for run in runs:
         try:
-            pictures[run] = Pictures(*_filmed(run, films, checkpoint))
+            film, strip = _filmed(run, films, checkpoint)
+            pictures[run] = Pictures(film, strip)
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, runs, pictures)
-    say(f"wrote {out}")
+    say(Console(), f"wrote {out}")
     return 0
 
 
@@ -60,10 +66,11 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
     def load(num_envs: int, render_mode: str | None = None) -> Subject:
         return load_subject(Request(str(run), checkpoint=checkpoint), num_envs, render_mode)
 
-    seeds = contrasting_seeds(str(run), load, UNSEEN_SEED, episodes)
-    recordings = recordings_of(load(1, "rgb_array"), seeds)
+    looked_at = episodes if is_planner(str(run)) else LARGEST_ROUND
+    seeds, remark = contrasting(load, UNSEEN_SEED, episodes, looked_at)
+    subject = load(1, "rgb_array")
     with TemporaryDirectory() as temporary:
         film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"
-        write_film(film, recordings)
-        write_strip(strip, recordings[0])
+        write_film(film, recordings_of(subject, seeds), remark)
+        write_strip(strip, strip_of(subject, seeds[0]), remark=remark)
         return film.read_bytes(), strip.read_bytes()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
+from rpl.check.first_lines import say_first
 from rpl.cli.options import (
     HELP,
     ControllerName,
@@ -71,10 +72,13 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         making = [word for word in arguments if word not in ("--resume", "--overwrite")]
         chosen = spec_of(options, spec)
         require_controller(chosen)
+        console = Console()
+        if not options.resume:
+            say_first(chosen, console)
         _, code = run_session(
             chosen,
             shlex.join(["rpl", *making]),
-            Console(),
+            console,
             out=options.out,
             resume=options.resume,
             overwrite=options.overwrite,
@@ -100,7 +104,9 @@ def named_by(arguments: list[str]) -> RunSpec:
     given: dict[str, Any] = {"controller": said.controller_name, "learner": learner}
     if is_user_task(said.task_name):
         given["task_options"] = EnvironmentOptions(
-            max_episode_steps=said.task.max_episode_steps, processes=said.task.processes
+            max_episode_steps=said.task.max_episode_steps,
+            processes=said.task.processes,
+            kwargs=said.task.kwargs,
         )
     try:
         return resolve(said.task_name, method, preset=preset, **given)

@@ -1,16 +1,17 @@
 """``rpl watch``: a viewer window, or a film without a screen."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from rpl.cli.evaluate import LARGEST_ROUND, judge
+from rpl.cli.contrast import Contrast, contrasting
+from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
     SubjectOptions,
     as_command,
@@ -19,13 +20,13 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
-from rpl.cli.output import say
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.rollout.collect import collect
 from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
+from rpl.training.console import say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,72 +54,66 @@ def run_watch(options: Any) -> int:
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
     check_counts(episodes=options.episodes)
-    seeds = evaluation_seeds(options.seed, options.episodes)
-    if options.contrast:
-        name, load = options.run_or_task, partial(load_for, options)
-        seeds = contrasting_seeds(name, load, options.seed, options.episodes)
+    seeds, remark = chosen(options)
     if options.video is None and options.strip is None:
         return _show_window(options, seeds)
-    recordings = recordings_of(load_for(options, 1, render_mode="rgb_array"), seeds)
+    console = Console()
+    subject = load_for(options, 1, render_mode="rgb_array")
     from rpl.viz.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
-        write_film(options.video, recordings)
-        say(f"wrote {options.video}")
+        write_film(options.video, recordings_of(subject, seeds), remark)
+        say(console, f"wrote {options.video}")
     if options.strip is not None:
-        write_strip(options.strip, recordings[0])
-        say(f"wrote {options.strip}")
+        write_strip(options.strip, strip_of(subject, seeds[0]), remark=remark)
+        say(console, f"wrote {options.strip}")
     return 0
 
 
-def contrasting_seeds(
-    run_or_task: str, load: Callable[[int], Subject], seed: int, count: int
-) -> list[int]:
-    """Seeds of ``count`` episodes, those first in which the policy does most better.
-
-    Better than the controller, of ``LARGEST_ROUND`` episodes; a planner, which takes its time,
-    plays ``count`` only. ``load`` gives the subject with so many simulations at once.
-    """
-    looked_at = count if is_planner(run_or_task) else max(count, LARGEST_ROUND)
-    subject = load(looked_at)
-    seeds = evaluation_seeds(seed, looked_at)
-    if subject.policy is None:
-        return seeds[:count]
-    if subject.remark:
-        say(subject.remark, error=True)
-    controller, policy = judge(subject, seeds)
-    assert policy is not None
-    by_success = subject.problem.metric == "success"
-    gain = policy.returns - controller.returns
-    if by_success:
-        gain = policy.success.astype(int) - controller.success
-    better, worse = int((gain > 0).sum()), int((gain < 0).sum())
-    say(
-        f"of {len(seeds)} episodes the policy solves {better} that the controller fails, "
-        f"and fails {worse} that the controller solves"
-        if by_success
-        else f"of {len(seeds)} episodes the policy earns more in {better}, less in {worse}",
-        error=True,
+def chosen(options: Any) -> Contrast:
+    """The episodes to show."""
+    if not options.contrast:
+        return Contrast(evaluation_seeds(options.seed, options.episodes), None)
+    looked_at = options.episodes if is_planner(options.run_or_task) else LARGEST_ROUND
+    return contrasting(
+        lambda count: load_for(options, count), options.seed, options.episodes, looked_at
     )
-    return [seeds[i] for i in np.argsort(-gain, kind="stable")[:count]]
 
 
 def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
     """For each episode the controller's recording and, if there is one, the policy's."""
-    from rpl.viz.film import record
+    shown = track(seeds, "drawing", console=Console(stderr=True))
+    return [[_record(subject, *who, seed) for who in acting(subject)] for seed in shown]
 
-    problem, task = subject.problem, subject.problem.evaluation_task
-    acting: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
+
+def strip_of(subject: Subject, seed: int) -> list[Any]:
+    """Recordings of one episode, of which nothing is drawn that a strip does not show."""
+    from rpl.viz.film import STRIP_FRAMES, evenly
+
+    problem, recordings = subject.problem, []
+    for label, policy in acting(subject):
+        played = collect(problem.evaluation_task, policy, [seed], problem.horizon)
+        steps = evenly(STRIP_FRAMES, played.steps)
+        recordings.append(_record(subject, label, policy, seed, shown=lambda t, at=steps: t in at))
+    return recordings
+
+
+def acting(subject: Subject) -> list[tuple[str, Policy]]:
+    """Who is shown: the controller and, if there is one, the policy."""
+    problem = subject.problem
+    shown: list[tuple[str, Policy]] = [(problem.baseline, problem.level())]
     if subject.policy is not None:
         label = "residual policy" if subject.method == "rpl" else f"policy ({subject.method})"
-        acting.append((label, WholePolicy(subject.policy, problem.base())))
-    return [
-        [
-            record(task, policy, seed, problem.horizon, label, metric=problem.metric)
-            for label, policy in acting
-        ]
-        for seed in track(seeds, "drawing", console=Console(stderr=True))
-    ]
+        shown.append((label, WholePolicy(subject.policy, problem.base())))
+    return shown
+
+
+def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords: Any) -> Any:
+    from rpl.viz.film import record
+
+    problem = subject.problem
+    task, metric = problem.evaluation_task, problem.metric
+    return record(task, policy, seed, problem.horizon, label, metric=metric, **keywords)
 
 
 def _show_window(options: Any, seeds: list[int]) -> int:
@@ -134,6 +129,6 @@ def _show_window(options: Any, seeds: list[int]) -> int:
         episode = collect(task, policy, [seed], problem.horizon, problem.base())
         success = "success" if episode.success.all() else "failure"
         earned = f"return {episode.returns.sum():.1f}"
-        say(success if problem.metric == "success" else earned)
+        Console().print(success if problem.metric == "success" else earned)
     task.close()
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +15,8 @@ class Controller(Protocol):
     """Anything that maps a batch of observations to a batch of actions.
 
     It is called with a dict of (num_envs, dim) arrays, or with one (num_envs, dim) array
-    for tasks without goals, must not write into them, and returns (num_envs, action_dim)
+    for tasks without goals (of an environment that observes more: all of that), must not write
+    into them, and returns (num_envs, action_dim)
     in the action space's units. One with memory also has ``reset(mask)``, called with a
     (num_envs,) bool array where episodes begin.
     """
@@ -53,14 +54,22 @@ class ControllerError(Failure, ValueError):
     """A controller broke its contract; the message says how."""
 
 
-def as_actions(returned: Any) -> np.ndarray:
-    """What a controller returned, as an array of float64.
+def action_of(returned: Any) -> np.ndarray:
+    """The action in what a controller returned, copied: it may be its own buffer.
+
+    Of a pair such as ``(action, state)`` it is the first, of a mapping the part ``action``. A
+    tuple of numbers is an action.
 
     Raises:
         ControllerError: if it is no real numbers.
     """
+    if isinstance(returned, Mapping) and "action" in returned:
+        returned = returned["action"]
+    if isinstance(returned, tuple) and _begins_with_action(returned):
+        returned = returned[0]
+    returned = as_array(returned)
     try:
-        action = np.asarray(returned)
+        action = np.array(returned)
         if action.dtype.kind in "fiubO":
             return action.astype(np.float64)
         kind = f"numbers of type {action.dtype}" if action.dtype.kind == "c" else "no numbers"
@@ -69,12 +78,27 @@ def as_actions(returned: Any) -> np.ndarray:
     raise ControllerError(f"the controller returned {kind} ({returned!r}): return real numbers")
 
 
-def per_env(function: Callable[[Any], Sequence[float] | np.ndarray]) -> Controller:
-    """Lifts a function of one environment's observation to a batched controller."""
+def as_array(returned: Any) -> Any:
+    """A tensor of PyTorch, with a gradient or on another device, as an array; else as it is."""
+    return returned.detach().cpu().numpy() if hasattr(returned, "detach") else returned
+
+
+def _begins_with_action(returned: tuple[Any, ...]) -> bool:
+    """Whether there is something beside the action: numbers alone are the action itself."""
+    if len(returned) < 2:
+        return False
+    first, second = returned[:2]
+    return np.ndim(first) > 0 or second is None or isinstance(second, Mapping)
+
+
+def per_env(function: Callable[[Any], Any]) -> Controller:
+    """Lifts a function of one environment's observation to a batched controller.
+
+    What it returns is copied, and of a pair ``(action, state)`` the action is taken.
+    """
 
     def controller(observation: Observation) -> np.ndarray:
-        actions = [as_actions(function(row)) for row in rows(observation)]
-        return np.stack([np.atleast_1d(action) for action in actions])
+        return np.stack([np.atleast_1d(action_of(function(row))) for row in rows(observation)])
 
     return controller
 
@@ -94,7 +118,7 @@ def controller_action(
         ControllerError: if the shape is wrong or a finite observation earns a non-finite
             action. Where the observation itself is not finite the action is zero.
     """
-    action = as_actions(controller(observation))
+    action = action_of(controller(observation))
     if action.shape != shape:
         raise ControllerError(
             f"the controller returned shape {action.shape}, expected {shape} (num_envs, "

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from rpl.controllers.planning import (
     simulator_state,
 )
 from rpl.errors import above_0, check_settings
-from rpl.tasks.fetch.arm import SUBSTEPS, Physics
-from rpl.tasks.fetch.simulator_state import StateTranslation
-from rpl.tasks.fetch.table import FetchTask
+from rpl.tasks.fetch.options import SUBSTEPS, Physics
 from rpl.tasks.layout import Layout
+
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.simulator_state import StateTranslation
+    from rpl.tasks.fetch.table import FetchTask
 
 ACTION_SIZE = 4
 RESOLUTION = 1e-4  # metres: distances that differ by less are equal, and the next one decides
@@ -51,8 +54,8 @@ class DiscreteMPCPush:
     simulations need, and leaves the task's alone.
     """
 
-    task: FetchTask
-    """The task to plan for, made with ``simulator_state=True``."""
+    task: Any
+    """The ``FetchTask`` to plan for, made with ``simulator_state=True``."""
     expansions: int = 10
     """Situations from which every move is tried, per action."""
     move: float = 1.0
@@ -80,6 +83,8 @@ class DiscreteMPCPush:
     @cached_property
     def simulations(self) -> FetchTask:
         """What the search runs in, built when it is first needed."""
+        from rpl.tasks.fetch.table import FetchTask  # needs MuJoCo
+
         task = self.task
         options = replace(task.options, physics=self.physics or task.options.physics)
         count = len(self.moves) * task.num_envs
@@ -100,6 +105,8 @@ class DiscreteMPCPush:
     @cached_property
     def translate(self) -> StateTranslation:
         """From the task's simulator states to the search's, which may have other physics."""
+        from rpl.tasks.fetch.simulator_state import StateTranslation  # needs MuJoCo
+
         self.simulations.reset(seed=0)
         rest = self.simulations.simulator_state()[0]
         return StateTranslation(self.task.model, self.simulations.model, rest)

@@ -13,12 +13,14 @@ import copy
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
 from rpl.errors import InvalidValue
-from rpl.tasks.goal_task import GoalTask
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
 
 Observation = Mapping[str, np.ndarray]
 
@@ -57,8 +59,8 @@ class TaskModel:
         self._task = task
         if substeps is not None and substeps < 1:
             raise InvalidValue(f"substeps must be at least 1, not {substeps}")
-        physics = task.unwrapped  # a history around it has no steps of its own
-        assert isinstance(physics, GoalTask)
+        # A history around it has no steps of its own.
+        physics = cast("GoalTask", task.unwrapped)
         if substeps is not None and substeps != physics.substeps:
             coarse = copy.copy(physics.model)
             coarse.opt.timestep *= physics.substeps / substeps

@@ -43,7 +43,8 @@ class Graph:
 
     def normalized(self, x: str, normalizer: Normalizer) -> str:
         """``rpl.learner.normalizer.Normalizer``."""
-        x = self.clip(x, normalizer.input_clip)
+        low, high = map(self.constant, normalizer.input_range)
+        x = self.add("Min", self.add("Max", x, low), high)
         x = self.add("Sub", x, self.constant(normalizer.mean))
         x = self.add("Div", x, self.constant(normalizer.std))
         return self.clip(x, normalizer.output_clip)

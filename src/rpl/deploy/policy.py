@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,14 @@ import numpy as np
 from rpl import learner
 from rpl.errors import Failure
 from rpl.learner import LearnerState
-from rpl.observations import BASE_ACTION, DESIRED_GOAL, OBSERVATION, Observation, batch_of_one
+from rpl.observations import (
+    BASE_ACTION,
+    DESIRED_GOAL,
+    OBSERVATION,
+    Observation,
+    batch_of_one,
+    is_single,
+)
 from rpl.problem import Problem
 from rpl.rollout.policies import GreedyPolicy, WholePolicy
 from rpl.tasks.gym.task import GymnasiumTask
@@ -87,6 +94,10 @@ class Policy:
         bare = problem.evaluation_task.unwrapped
         ones = np.ones(problem.action_size)
         own = bare if isinstance(bare, GymnasiumTask) else None
+        self._space = problem.evaluation_task.single_observation_space
+        self._shown: Callable[[Observation], Observation] = lambda observation: observation
+        if own is not None:
+            self._space, self._shown = own.whole_space, own.shown
         self.action_low = -ones if own is None else own.action_low
         """(action_dim,) the environment's bounds."""
         self.action_high = ones if own is None else own.action_high
@@ -110,18 +121,14 @@ class Policy:
                 controller's action or the action is not finite. What a robot does then is for
                 whoever calls to decide.
         """
-        if self._is_single(observation):
+        if is_single(observation, self._space):
             return self(batch_of_one(observation))[0]
-        if not isinstance(observation, Mapping):
+        if not isinstance(observation, (Mapping, tuple)):
             observation = np.asarray(observation)
+        observation = self._shown(observation)
         self._check_widths(observation)
         check_finite("observation", observation)
         return checked_finite("action", self._from_unit(self._whole(observation)))
-
-    @staticmethod
-    def _is_single(observation: Observation) -> bool:
-        plain = not isinstance(observation, Mapping)
-        return np.ndim(observation if plain else observation[OBSERVATION]) == 1
 
     def _check_widths(self, observation: Observation) -> None:
         plain = not isinstance(observation, Mapping)

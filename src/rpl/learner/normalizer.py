@@ -11,9 +11,11 @@ from jax.typing import ArrayLike
 class Normalizer(eqx.Module):
     """Standardises observations with statistics gathered so far.
 
-    Inputs are clipped to +-``input_clip`` before anything else, the standard deviation is
-    at least ``std_floor``, and the result is clipped to +-``output_clip`` (appendix B).
-    Before any data it passes observations through.
+    The standard deviation is at least ``std_floor``, and the result is clipped to
+    +-``output_clip`` (appendix B). Before anything else inputs are clipped, to keep what an
+    exploding simulation says from the statistics: to +-``input_clip`` as published, or, where
+    observations are in a unit in which they are larger, as many standard deviations from their
+    mean. Before any data it passes observations through.
     """
 
     count: Array
@@ -34,7 +36,10 @@ class Normalizer(eqx.Module):
         Chan's parallel form keeps float32 accurate where sums of squares would not be:
         M <- M + M_new + delta^2 * count * n / (count + n).
         """
-        data = jnp.clip(data, -self.input_clip, self.input_clip)
+        data = jnp.asarray(data)
+        first = self.count == 0
+        mean = jnp.where(first, data.mean(axis=0), self.mean)
+        data = jnp.clip(data, *self._range(mean, jnp.where(first, data.std(axis=0), self.std)))
         n = data.shape[0]
         total = self.count + n
         mean = data.mean(axis=0)
@@ -56,7 +61,16 @@ class Normalizer(eqx.Module):
         variance = self.squared_deviation / jnp.maximum(self.count, 1.0)
         return jnp.where(self.count > 0, jnp.maximum(jnp.sqrt(variance), self.std_floor), 1.0)
 
+    @property
+    def input_range(self) -> tuple[Array, Array]:
+        """(size,) each: to what inputs are clipped."""
+        return self._range(self.mean, self.std)
+
+    def _range(self, mean: Array, std: Array) -> tuple[Array, Array]:
+        clip = self.input_clip
+        return jnp.minimum(mean - clip * std, -clip), jnp.maximum(mean + clip * std, clip)
+
     def __call__(self, x: ArrayLike) -> Array:
         """Normalised rows, (..., size)."""
-        x = jnp.clip(x, -self.input_clip, self.input_clip)
+        x = jnp.clip(x, *self.input_range)
         return jnp.clip((x - self.mean) / self.std, -self.output_clip, self.output_clip)

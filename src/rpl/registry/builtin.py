@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import jax
 from gymnasium.vector import VectorEnv
@@ -24,9 +24,11 @@ from rpl.registry.custom import user_problem
 from rpl.registry.names import EnvironmentOptions, custom_controller, is_custom_controller
 from rpl.registry.resolve import RunSpec, TaskSpec, resolve
 from rpl.replay.hindsight import GoalRules
-from rpl.tasks.fetch.hook import HookOptions
-from rpl.tasks.goal_task import GoalTask
+from rpl.tasks.fetch.options import HookOptions
 from rpl.tasks.gym.task import MakeEnv
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
 
 
 def make_controller(source: object, task: VectorEnv, options: Settings | None = None) -> Controller:

@@ -7,7 +7,7 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rpl.config import BurnInConfig, Config, ExplorationConfig, Settings
 from rpl.controllers.cached import CachedPETS
@@ -19,10 +19,25 @@ from rpl.errors import UsageError
 from rpl.presets import PRESETS, PUBLISHED, Preset
 from rpl.problem import Metric
 from rpl.registry.names import EnvironmentOptions, is_custom_controller, is_user_task
-from rpl.tasks.fetch.hook import COMPLEX_HOOK, HOOK, NOISY_HOOK, HookOptions, make_hook_task
-from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
-from rpl.tasks.goal_task import GoalTask
-from rpl.tasks.pusher.task import MBRL_PUSHER, PusherOptions, PusherTask
+from rpl.tasks.fetch.options import (
+    COMPLEX_HOOK,
+    HOOK,
+    NOISY_HOOK,
+    PICK_AND_PLACE,
+    PUSH,
+    SLIPPERY_PUSH,
+    FetchOptions,
+    HookOptions,
+)
+from rpl.tasks.needed import needed
+from rpl.tasks.pusher.options import MBRL_PUSHER, PusherOptions
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
+
+FETCH_TASK = "rpl.tasks.fetch.table:FetchTask"
+HOOK_TASK = "rpl.tasks.fetch.hook:make_hook_task"
+PUSHER_TASK = "rpl.tasks.pusher.task:PusherTask"
 
 TaskOptions = FetchOptions | HookOptions | PusherOptions | EnvironmentOptions
 Entry = TypeVar("Entry")
@@ -39,8 +54,8 @@ class TaskEntry:
     summary: str
     options: TaskOptions
     """The task's variations; ``--task.*`` on the command line."""
-    make: Callable[..., GoalTask]
-    """make(num_envs, options, **keywords)"""
+    maker: str
+    """``module:name`` of what makes it, imported where it is asked for: it needs MuJoCo."""
     controller: str
     """The paper's controller for it."""
     horizon: int
@@ -53,6 +68,16 @@ class TaskEntry:
     def sparse(self) -> bool:
         """Whether its rewards are -1, and 0 at the goal."""
         return self.value_bounds is None
+
+    @property
+    def make(self) -> Callable[..., GoalTask]:
+        """make(num_envs, options, **keywords)
+
+        Raises:
+            NeedsMuJoCo: if it cannot be made here.
+        """
+        module, _, name = self.maker.partition(":")
+        return getattr(needed(module), name)
 
 
 @dataclass(frozen=True)
@@ -124,18 +149,18 @@ class Method:
 
 
 def _hook_task(summary: str, options: HookOptions) -> TaskEntry:
-    return TaskEntry(summary, options, make_hook_task, "reactive-hook", 100)
+    return TaskEntry(summary, options, HOOK_TASK, "reactive-hook", 100)
 
 
 TASKS: dict[str, TaskEntry] = {
-    "push": TaskEntry("push a cube to a goal on the table", PUSH, FetchTask, "reactive-push", 50),
+    "push": TaskEntry("push a cube to a goal on the table", PUSH, FETCH_TASK, "reactive-push", 50),
     "slippery-push": TaskEntry(
-        "the same with a fifth of the friction", SLIPPERY_PUSH, FetchTask, "reactive-push", 50
+        "the same with a fifth of the friction", SLIPPERY_PUSH, FETCH_TASK, "reactive-push", 50
     ),
     "pick-and-place": TaskEntry(
         "carry a cube to a goal on or above the table",
         PICK_AND_PLACE,
-        FetchTask,
+        FETCH_TASK,
         "reactive-pick-and-place",
         50,
     ),
@@ -147,7 +172,7 @@ TASKS: dict[str, TaskEntry] = {
     "mbrl-pusher": TaskEntry(
         "push a cylinder to a place with the torques of seven joints; dense reward",
         MBRL_PUSHER,
-        PusherTask,
+        PUSHER_TASK,
         "cached-pets",
         150,
         value_bounds=(-math.inf, 0.0),

@@ -11,7 +11,8 @@ import numpy as np
 from rpl.config import Config
 from rpl.controllers.contract import Controller
 from rpl.problem import Problem
-from rpl.registry.names import EnvironmentOptions, custom_controller, user_task
+from rpl.registry.environments import user_task
+from rpl.registry.names import EnvironmentOptions, custom_controller
 from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
@@ -32,7 +33,7 @@ def user_problem(
     """Builds what a run on a user's environment learns.
 
     Args:
-        source: see ``rpl.registry.names.environment_maker``.
+        source: see ``rpl.registry.environments.environment_maker``.
         controller: see ``rpl.registry.names.custom_controller``; None does nothing, in the middle
             of the action range.
         config: the run's configuration.
@@ -101,7 +102,7 @@ def goal_rules(task: GymnasiumTask, hindsight: float) -> GoalRules:
             rule needs more than the goals.
     """
     spaces = getattr(task.single_observation_space, "spaces", None)
-    if spaces is None or hindsight == 0.0:
+    if spaces is None or "achieved_goal" not in spaces or hindsight == 0.0:
         return GoalRules(_nothing)
     width = spaces["achieved_goal"].shape[0]
     task.envs[0].reset(seed=0)  # a rule may use what an environment has only in an episode

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
-import difflib
 import importlib
 import importlib.util
-import inspect
 import math
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import gymnasium
 import tyro
@@ -24,14 +23,17 @@ from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
+from rpl.controllers.sb3_file import load_model
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
-from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-CACHE = ".npz"
+CACHE, MODEL = ".npz", ".zip"
 MOST_PROCESSES = 1024
-METRICS = ("auto", "success", "return")
+Metric = Literal["auto", "success", "return"]
+METRICS = get_args(Metric)
+SuccessWhen = Literal["last", "any"]
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
+UNVERSIONED_ID = re.compile(r"([A-Za-z_][\w.]*:)?[\w:-]+/[\w:.-]+")
 
 
 class NotFound(UsageError):
@@ -53,6 +55,14 @@ class EnvironmentOptions(PlainValues):
     """What makes a policy good; auto: success, if the environment reports it, else the return."""
     reward_bounds: tuple[float, float] | None = None
     """The least and the greatest reward of a step, if known: values are then kept possible."""
+    observe: str | None = None
+    """What the learner is shown of observations that are more than a vector: names of parts, as
+    robot.joints,object; module:function, or an ONNX file, that makes a vector of one observation;
+    default: all numbers. The controller gets everything."""
+    kwargs: tuple[str, ...] = ()
+    """What the environment is made with: env_name=push-v3 width=2.5."""
+    success: SuccessWhen = "last"
+    """Which step of an episode has to succeed: the last one, or any."""
 
     def __post_init__(self) -> None:
         """Refuses what no environment can be made a task with.
@@ -60,6 +70,12 @@ class EnvironmentOptions(PlainValues):
         Raises:
             ValueError: naming the option and what it may be.
         """
+        if isinstance(self.kwargs, Mapping):  # as one writes it in Python
+            words = tuple(f"{name}={value!r}" for name, value in self.kwargs.items())
+            object.__setattr__(self, "kwargs", words)
+        self.keywords()
+        if self.success not in get_args(SuccessWhen):
+            raise InvalidValue(f"success is '{self.success}': choose last or any")
         if self.metric not in METRICS:
             raise InvalidValue(f"metric is '{self.metric}': choose one of {', '.join(METRICS)}")
         super().__post_init__()
@@ -74,15 +90,55 @@ class EnvironmentOptions(PlainValues):
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
             )
 
+    def keywords(self) -> dict[str, Any]:
+        """What the environment is made with; a value that is no Python literal is a text.
+
+        Raises:
+            InvalidValue: if one has no name.
+        """
+        found = {}
+        for word in self.kwargs:
+            name, equals, value = word.partition("=")
+            if not (equals and name.isidentifier()):
+                raise InvalidValue(f"kwargs '{word}' must be name=value, as in env_name=push-v3")
+            try:
+                found[name] = ast.literal_eval(value)
+            except (SyntaxError, ValueError):
+                found[name] = value
+        return found
+
 
 def is_user_task(name: str) -> bool:
-    """Whether a name looks like a Gymnasium id or ``module:factory``."""
-    return bool(OBJECT.fullmatch(name) or GYM_ID.fullmatch(name))
+    """Whether a name looks like ``module:factory`` or a Gymnasium id, or is one without version.
+
+    Such as ``Meta-World/MT1``: it could be a folder too, so it has to be registered, or have the
+    module that registers it in front.
+    """
+    if OBJECT.fullmatch(name) or GYM_ID.fullmatch(name):
+        return True
+    if not UNVERSIONED_ID.fullmatch(name):
+        return False
+    return ":" in name.split("/")[0] or is_registered(name)
+
+
+def is_registered(name: str) -> bool:
+    """Whether Gymnasium knows an id, or does so once its namespace's package is imported.
+
+    Such as ``gym_pusht`` of ``gym_pusht/PushT-v0``, or ``metaworld`` of ``Meta-World/MT1``.
+    """
+    namespace = name.partition("/")[0] if "/" in name else ""
+    for module in {namespace, namespace.lower().replace("-", "")}:
+        if name in gymnasium.registry:
+            return True
+        spec = importlib.util.find_spec(module) if module.isidentifier() else None
+        if spec is not None and spec.origin is not None:  # not just a folder of that name
+            import_module(module)
+    return name in gymnasium.registry
 
 
 def is_custom_controller(name: str) -> bool:
-    """Whether a name looks like ``module:controller``, an ONNX file or a cache."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE))
+    """Whether a name looks like ``module:controller``, or a file that holds a policy."""
+    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE, MODEL))
 
 
 def can_be_found(name: str) -> bool:
@@ -99,7 +155,7 @@ def load_object(name: str) -> Any:
     module_name, _, path = name.partition(":")
     if module_name.endswith(".py"):
         raise NotFound(f"name the module without its suffix: {module_name[:-3]}:{path}")
-    module = _import(module_name)
+    module = import_module(module_name)
     try:
         return attrgetter(path)(module)
     except AttributeError as error:
@@ -130,7 +186,7 @@ def _look_here() -> None:
         sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
 
 
-def _import(name: str) -> Any:
+def import_module(name: str) -> Any:
     _look_here()
     try:
         return importlib.import_module(name)
@@ -140,111 +196,6 @@ def _import(name: str) -> Any:
         raise NotFound(
             f"there is no module {error.name}: it must be installed, or be in the current directory"
         ) from error
-
-
-def environment_maker(source: str | MakeEnv, render_mode: str | None = None) -> MakeEnv:
-    """A function that makes one environment.
-
-    Args:
-        source: a Gymnasium id, ``module:factory``, or the factory: a function or an
-            environment's class that can be called without arguments.
-        render_mode: passed on where it is not None and the factory takes it.
-
-    Raises:
-        NotFound: if a name leads to nothing.
-    """
-    if isinstance(source, str) and GYM_ID.fullmatch(source):
-        return _MakeRegistered(_registered(source), render_mode)
-    factory = load_object(source) if isinstance(source, str) else source
-    if not callable(factory):
-        raise NotFound(f"{factory!r} is not callable: give a function that makes an environment")
-    return _MakeByFactory(factory, render_mode)
-
-
-def _registered(name: str) -> str:
-    """The name, once the module in front of it is imported and Gymnasium knows it."""
-    module, _, environment = name.rpartition(":")
-    if module:
-        _import(module)
-    try:
-        gymnasium.spec(environment)
-    except gymnasium.error.UnregisteredEnv as error:
-        hint = _did_you_mean(environment) or (
-            f"put the module that registers it in front, as in gymnasium_robotics:{environment}"
-        )
-        raise NotFound(f"Gymnasium knows no environment '{environment}'; {hint}") from error
-    return name
-
-
-def _did_you_mean(name: str) -> str | None:
-    """Another version of the environment, or one whose name is like it."""
-    wanted = name.rpartition("-v")[0]
-    known = list(gymnasium.registry)
-    versions = [id_ for id_ in known if id_.rpartition("-v")[0] == wanted]
-    close = versions or difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-    return f"did you mean {' or '.join(close)}?" if close else None
-
-
-@dataclass(frozen=True)
-class _MakeRegistered:
-    """Makes a registered environment; an object, since processes must be able to load it."""
-
-    name: str
-    render_mode: str | None
-
-    def __call__(self) -> gymnasium.Env:
-        # Some environments have a render mode of their own, and know no None.
-        keywords: dict[str, Any] = {}
-        if self.render_mode is not None:
-            keywords["render_mode"] = self.render_mode
-        try:
-            # Its checks run in every first step, with warnings; `rpl check` has its own.
-            return gymnasium.make(self.name, disable_env_checker=True, **keywords)
-        except (gymnasium.error.DependencyNotInstalled, ModuleNotFoundError) as error:
-            raise NotFound(f"{self.name} cannot be made: {error}") from error
-
-
-@dataclass(frozen=True)
-class _MakeByFactory:
-    """Calls a factory, with the render mode if it takes one."""
-
-    factory: Callable[..., Any]
-    render_mode: str | None
-
-    def __call__(self) -> gymnasium.Env:
-        keywords = {}
-        if self.render_mode is not None and _takes(self.factory, "render_mode"):
-            keywords["render_mode"] = self.render_mode
-        _check_callable(self.factory, keywords)
-        env = self.factory(**keywords)
-        if not isinstance(env, gymnasium.Env):
-            raise NotFound(
-                f"{self.factory} made {type(env).__name__}: it must make a gymnasium.Env"
-            )
-        return env
-
-
-def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
-    """Refuses a factory that asks for more than it will get."""
-    try:
-        signature = inspect.signature(factory)
-    except (TypeError, ValueError):
-        return
-    try:
-        signature.bind(**keywords)
-    except TypeError as error:
-        raise NotFound(
-            f"{name_of(factory)} cannot be called without arguments ({error}): give them defaults, "
-            "or name a function that calls it with them"
-        ) from error
-
-
-def _takes(factory: Callable[..., Any], name: str) -> bool:
-    try:
-        parameters = inspect.signature(factory).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    return any(p.name == name or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def name_of(source: Any) -> str:
@@ -266,29 +217,6 @@ def name_of(source: Any) -> str:
     return f"{named.__module__}:<{named.__qualname__}>"
 
 
-def user_task(
-    source: str | MakeEnv,
-    options: EnvironmentOptions,
-    num_envs: int,
-    render_mode: str | None = None,
-) -> GymnasiumTask:
-    """The task made of an environment.
-
-    Args:
-        source: see ``environment_maker``.
-        options: with more than one process, there are as many environments.
-        num_envs: environments at once in one process.
-        render_mode: of each environment.
-    """
-    parallel = options.processes > 1
-    return GymnasiumTask(
-        environment_maker(source, render_mode),
-        options.processes if parallel else num_envs,
-        parallel=parallel,
-        max_episode_steps=options.max_episode_steps,
-    )
-
-
 def custom_controller(source: Any, task: Any) -> Controller:
     """The controller of a name or an object, for a task; see ``rpl.controllers.adapt.adapt``.
 
@@ -307,4 +235,6 @@ def controller_source(source: Any) -> Any:
     name = str(source)
     if name.endswith(CACHE):
         return CachedPolicy(name)
+    if name.endswith(MODEL):
+        return load_model(name)
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)

@@ -28,9 +28,9 @@ from rpl.registry.catalog import (
     find,
     preset_for,
 )
-from rpl.registry.names import EnvironmentOptions, environment_maker, name_of
-from rpl.tasks.fetch.hook import HookOptions
-from rpl.tasks.fetch.table import FetchOptions
+from rpl.registry.environments import environment_maker
+from rpl.registry.names import EnvironmentOptions, name_of
+from rpl.tasks.fetch.options import FetchOptions, HookOptions
 from rpl.tasks.gym.requirements import episode_limit
 from rpl.tasks.gym.task import MakeEnv
 
@@ -165,7 +165,7 @@ def default_config(task: TaskSpec, row: Method, preset: str) -> Config | PETSCon
     config = row.configure(preset_for(preset, task.name, row.residual).config, published)
     if not isinstance(task.options, EnvironmentOptions):
         return config
-    horizon = horizon_of(task.source, task.options.max_episode_steps)
+    horizon = horizon_of(task.source, task.options)
     return config_for_horizon(config, horizon, task.options.processes)
 
 
@@ -223,11 +223,11 @@ class NoSettings:
     """A custom controller has its settings in its code."""
 
 
-def horizon_of(source: str | MakeEnv, max_episode_steps: int | None) -> int:
+def horizon_of(source: str | MakeEnv, options: EnvironmentOptions) -> int:
     """The most steps of an episode of an environment."""
-    if max_episode_steps is not None:
-        return max_episode_steps
-    env = environment_maker(source)()
+    if options.max_episode_steps is not None:
+        return options.max_episode_steps
+    env = environment_maker(source, keywords=options.keywords())()
     try:
         return episode_limit(env)
     finally:

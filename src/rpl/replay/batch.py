@@ -1,8 +1,11 @@
-"""What a gradient step learns from."""
+"""What a gradient step learns from, and which stored steps it is made of."""
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import numpy as np
 
 Array = TypeVar("Array")
 """NumPy's where drawn, JAX's where learned from."""
@@ -27,3 +30,30 @@ class Batch(NamedTuple, Generic[Array]):
     """1 where the episode ended by itself: nothing follows. 0 at a truncation."""
     discount: Array
     """gamma^n, what the next value counts for; n is less where the episode ends earlier."""
+
+
+class Drawn(NamedTuple):
+    """Steps of stored episodes, each array (n, ...)."""
+
+    episode: np.ndarray
+    """Slots."""
+    t: np.ndarray
+    goal: np.ndarray | None
+    """As relabelled; None without goals."""
+    relabelled: np.ndarray
+
+    def after(self, k: int, which: np.ndarray) -> Drawn:
+        """What follows k steps after some of them."""
+        goal = None if self.goal is None else self.goal[which]
+        return Drawn(self.episode[which], self.t[which] + k, goal, self.relabelled[which])
+
+
+def mapped(batch: Batch[Any], change: Callable[[Any], Any]) -> Batch[Any]:
+    """The batch with every array changed."""
+
+    def changed(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: change(array) for name, array in part.items()}
+        return None if part is None else change(part)
+
+    return Batch(*map(changed, batch))

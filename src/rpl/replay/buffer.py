@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,28 +14,13 @@ from rpl.observations import (
     Arrays,
     Observation,
 )
-from rpl.replay.batch import Batch
+from rpl.replay.batch import Batch, Drawn, mapped
+from rpl.replay.ends import Ends, ending_where_paid, most_before_the_last
 from rpl.replay.hindsight import GoalRules
 from rpl.replay.ring import Ring
 
 Ask = Callable[[Observation], np.ndarray]
 """What the base policy would do, (n, action_dim), for observations made of what is stored."""
-
-
-class _Drawn(NamedTuple):
-    """Steps of stored episodes, each array (n, ...)."""
-
-    episode: np.ndarray
-    """Slots."""
-    t: np.ndarray
-    goal: np.ndarray | None
-    """As relabelled; None without goals."""
-    relabelled: np.ndarray
-
-    def after(self, k: int, which: np.ndarray) -> _Drawn:
-        """What follows k steps after some of them."""
-        goal = None if self.goal is None else self.goal[which]
-        return _Drawn(self.episode[which], self.t[which] + k, goal, self.relabelled[which])
 
 
 class Replay(Ring):
@@ -85,7 +69,9 @@ class Replay(Ring):
         if DESIRED_GOAL in at:
             later = at[ACHIEVED_GOAL][self._row(episode, future)]
             goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
-        drawn = _Drawn(episode, t, goal, relabelled)
+        drawn = Drawn(episode, t, goal, relabelled)
+        if rules.compute_terminated is None and hindsight > 0.0 and goal is not None:
+            rules = self._with_ends(rules)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         row, end = self._row(episode, t), self._row(episode, t + taken)
         base, next_base = (self._base(at_row, drawn, ask) for at_row in (row, end))
@@ -99,7 +85,7 @@ class Replay(Ring):
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
-        return _map(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
+        return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
 
     def _seen(self, row: np.ndarray, goal: np.ndarray | None, base: np.ndarray | None) -> Arrays:
         """What the learner is shown at these rows, with these goals and base actions."""
@@ -109,7 +95,7 @@ class Replay(Ring):
             for name, ours in self._parts.items()
         }
 
-    def _base(self, row: np.ndarray, drawn: _Drawn, ask: Ask | None) -> np.ndarray | None:
+    def _base(self, row: np.ndarray, drawn: Drawn, ask: Ask | None) -> np.ndarray | None:
         """The base actions at these rows, (n, base_size); asked anew for relabelled goals."""
         base = self._arrays[BASE_ACTION][row]
         if not base.size:
@@ -127,7 +113,7 @@ class Replay(Ring):
         return base
 
     def _sum(
-        self, drawn: _Drawn, n_step: int, discount: float, rules: GoalRules
+        self, drawn: Drawn, n_step: int, discount: float, rules: GoalRules
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of each drawn run: the discounted rewards, the steps taken, and 1 where it ended."""
         at, episode = self._arrays, drawn.episode
@@ -143,7 +129,7 @@ class Replay(Ring):
             taken[going[ended]] = k + 1
         return reward, taken, terminated
 
-    def _rewards(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+    def _rewards(self, now: Drawn, rules: GoalRules) -> np.ndarray:
         """The rewards (n,) of the drawn steps, anew where the goal was relabelled."""
         reward = self._arrays["reward"][self._row(now.episode, now.t)].astype(np.float32)
         if now.goal is None:
@@ -152,7 +138,7 @@ class Replay(Ring):
         recomputed = rules.compute_reward(achieved, now.goal, info)
         return np.where(now.relabelled, recomputed, reward).astype(np.float32)
 
-    def _ended(self, now: _Drawn, rules: GoalRules) -> np.ndarray:
+    def _ended(self, now: Drawn, rules: GoalRules) -> np.ndarray:
         """Whether the drawn steps ended their episodes, (n,) bool, or would have with their goal.
 
         What ended for another reason than its own goal ends with any goal.
@@ -170,7 +156,22 @@ class Replay(Ring):
         ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
         return ended
 
-    def _outcome(self, now: _Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def _with_ends(self, rules: GoalRules) -> GoalRules:
+        """The rules, with what the episodes say of ends; see ``ending_where_paid``."""
+        at = self._arrays
+        slots = (self._stored - 1 - np.arange(self._shown)) % self._slots
+        ended = slots[at["terminated"][slots]]
+        if not ended.size:
+            return rules
+        last = at["length"][ended] - 1
+        goal = at[DESIRED_GOAL][self._row(ended, last)]
+        achieved, info = self._outcome(Drawn(ended, last, goal, np.zeros(len(ended), bool)))
+        ends = Ends(at["reward"][self._row(ended, last)], achieved, goal, info)
+        start, length = at["start"][slots], at["length"][slots]
+        most = most_before_the_last(at["reward"], start, length, self._rows)
+        return ending_where_paid(rules, most, ends)
+
+    def _outcome(self, now: Drawn) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """What the drawn steps achieved, and what rules may ask about them besides."""
         at = self._arrays
         row, after = self._row(now.episode, now.t), self._row(now.episode, now.t + 1)
@@ -192,14 +193,3 @@ class Replay(Ring):
         which = np.searchsorted(ends, step, side="right")
         start = ends[which] - self._arrays["length"][slots[which]]
         return slots[which], step - start
-
-
-def _map(batch: Batch[np.ndarray], change: Callable[[np.ndarray], np.ndarray]) -> Batch[np.ndarray]:
-    """The batch with every array changed."""
-
-    def changed(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: change(array) for name, array in part.items()}
-        return None if part is None else change(part)
-
-    return Batch(*map(changed, batch))

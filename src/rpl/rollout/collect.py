@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.contract import Policy
-from rpl.observations import Observation, Seen, rows_finite, width_of
+from rpl.observations import Observation, Seen, map_parts, rows_finite, width_of
 from rpl.replay.episodes import Episodes, join
 
 Tell = Callable[[float], None]
@@ -162,8 +162,10 @@ class _Record:
 
 def _with_zeros(observation: Observation, rows: np.ndarray) -> Any:
     """The observations with zeros in these rows."""
-    if isinstance(observation, Mapping):
-        return {name: _with_zeros(part, rows) for name, part in observation.items()}
-    cleared = np.array(observation)
-    cleared[rows] = 0
-    return cleared
+
+    def cleared(part: Any) -> np.ndarray:
+        changed = np.array(part)
+        changed[rows] = 0
+        return changed
+
+    return map_parts(cleared, observation)

@@ -40,6 +40,8 @@ class Outcome:
     the action range; empty without episodes."""
     diverged: int = 0
     """Episodes with an observation or a reward that was not finite; they count as failures."""
+    starts: int | None = None
+    """How many different first observations the episodes had; None if nobody counted."""
 
     @property
     def success_rate(self) -> float:
@@ -63,7 +65,7 @@ class Outcome:
         """95 % bootstrap interval of the mean return."""
         return _mean_interval(self.returns)
 
-    def summary(self) -> dict[str, float | Interval]:
+    def summary(self) -> dict[str, float | Interval | None]:
         """The numbers of a report."""
         return {
             "success_rate": self.success_rate,
@@ -71,6 +73,7 @@ class Outcome:
             "mean_return": self.mean_return,
             "return_interval": self.return_interval,
             "diverged": self.diverged,
+            "starts": self.starts,
         }
 
 
@@ -129,7 +132,19 @@ def evaluate(
     success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), worst)
     success[episodes.index] = episodes.success
     returns[episodes.index] = episodes.returns
-    return Outcome(success, returns, **_beside_base(episodes), diverged=episodes.dropped)
+    return Outcome(
+        success,
+        returns,
+        **_beside_base(episodes),
+        diverged=episodes.dropped,
+        starts=_distinct_starts(episodes),
+    )
+
+
+def _distinct_starts(episodes: Episodes) -> int:
+    """How many different first observations there are: repeated ones say nothing new."""
+    firsts = [part[:, 0] for part in episodes.observation.values()]
+    return len(np.unique(np.concatenate(firsts, axis=1), axis=0))
 
 
 def _beside_base(episodes: Episodes) -> dict[str, Any]:

@@ -100,26 +100,30 @@ def is_planner(run_or_task: str) -> bool:
     return row is not None and row.plans
 
 
-def load_subject(request: Request, num_envs: int, render_mode: str | None = None) -> Subject:
+def load_subject(
+    request: Request, num_envs: int, render_mode: str | None = None, exactly: bool = False
+) -> Subject:
     """A run folder's policy, or a task with a controller.
 
     Args:
         request: what to load.
         num_envs: simulations at once, at most.
         render_mode: ``"human"`` opens a window.
+        exactly: as many simulations of a user's environment too, which else are at most ten.
 
     Raises:
         RunError: if the folder is missing, or cannot be played as asked.
     """
     spec, folder = named_spec(request), request.folder
     if folder is None:
-        problem = problem_of(_played(spec, num_envs), render_mode)
+        problem = problem_of(_played(spec, num_envs, exactly), render_mode)
         return Subject(spec.task.name, None, problem, None, charged_steps=problem.charged_steps)
     record = read_config(folder)
     spec = replace(spec, task=_for_playing(spec.task, record))
     if spec.row.plans:
         return _of_planner(spec, folder, record, request.checkpoint, num_envs, render_mode)
-    return _of_run(_played(spec, num_envs), folder, record, request.checkpoint, render_mode)
+    played = _played(spec, num_envs, exactly)
+    return _of_run(played, folder, record, request.checkpoint, render_mode)
 
 
 def named_spec(request: Request) -> RunSpec:
@@ -241,13 +245,16 @@ def _of_planner(
     return Subject(spec.task.name, spec.method, problem, policy, state, steps, record)
 
 
-def _played(spec: RunSpec, num_envs: int) -> RunSpec:
+def _played(spec: RunSpec, num_envs: int, exactly: bool = False) -> RunSpec:
     """The run with as many environments at once as are asked for now."""
     assert isinstance(spec.config, Config)
     return replace(
         spec,
         config=replace(
-            spec.config, evaluation_episodes=num_envs, episodes_per_cycle=1, num_envs=None
+            spec.config,
+            evaluation_episodes=num_envs,
+            episodes_per_cycle=1,
+            num_envs=num_envs if exactly else None,
         ),
     )
 

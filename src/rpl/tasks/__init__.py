@@ -2,28 +2,38 @@
 
 ``gymnasium.make`` gives one environment, ``gymnasium.make_vec`` a batched one; both take
 the task's variations (``physics="lean"``, ``friction=...``, ``noise=...``) as keywords.
+
+They need MuJoCo, which is imported where they are made: all that concerns environments of users
+works without it.
 """
 
-from collections.abc import Callable
-from dataclasses import fields, replace
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
-from rpl.tasks import rendering  # noqa: F401  chooses the GL backend before MuJoCo is imported
-from rpl.tasks.fetch.hook import (
+from rpl.tasks.drawing_backend import choose_gl_backend
+from rpl.tasks.fetch.options import (
     COMPLEX_HOOK,
     HOOK,
     NOISY_HOOK,
+    PICK_AND_PLACE,
+    PUSH,
+    SLIPPERY_PUSH,
+    FetchOptions,
     HookOptions,
-    HookTask,
-    make_hook_task,
 )
-from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, SLIPPERY_PUSH, FetchOptions, FetchTask
-from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.layout import Layout
-from rpl.tasks.pusher.task import MBRL_PUSHER, PusherOptions, PusherTask
+from rpl.tasks.needed import needed
+from rpl.tasks.pusher.options import MBRL_PUSHER, PusherOptions
 from rpl.tasks.wrappers import History, SingleTask
+
+if TYPE_CHECKING:
+    from rpl.tasks.fetch.hook import HookTask, make_hook_task
+    from rpl.tasks.fetch.table import FetchTask
+    from rpl.tasks.goal_task import GoalTask
+    from rpl.tasks.pusher.task import PusherTask
 
 __all__ = [
     "COMPLEX_HOOK",
@@ -46,37 +56,35 @@ __all__ = [
     "make_hook_task",
 ]
 
-_Make = Callable[..., GoalTask]
-VARIANTS: dict[str, tuple[_Make, FetchOptions | HookOptions | PusherOptions, int]] = {
-    "Push": (FetchTask, PUSH, FetchTask.horizon),
-    "SlipperyPush": (FetchTask, SLIPPERY_PUSH, FetchTask.horizon),
-    "PickAndPlace": (FetchTask, PICK_AND_PLACE, FetchTask.horizon),
-    "Hook": (make_hook_task, HOOK, HookTask.horizon),
-    "NoisyHook": (make_hook_task, NOISY_HOOK, HookTask.horizon),
-    "ComplexHook": (make_hook_task, COMPLEX_HOOK, HookTask.horizon),
-    "MBRLPusher": (PusherTask, MBRL_PUSHER, PusherTask.horizon),
+choose_gl_backend()  # before MuJoCo is first imported
+
+WITH_MUJOCO = {
+    "FetchTask": "rpl.tasks.fetch.table",
+    "GoalTask": "rpl.tasks.goal_task",
+    "HookTask": "rpl.tasks.fetch.hook",
+    "PusherTask": "rpl.tasks.pusher.task",
+    "make_hook_task": "rpl.tasks.fetch.hook",
 }
-"""By name: what makes the batched task, its options, and its horizon."""
+"""Where the names are whose modules need MuJoCo."""
+HORIZONS = {
+    **dict.fromkeys(("Push", "SlipperyPush", "PickAndPlace"), 50),
+    **dict.fromkeys(("Hook", "NoisyHook", "ComplexHook"), 100),
+    "MBRLPusher": 150,
+}
+"""The most steps of an episode, by the name in ``rpl.tasks.registered.VARIANTS``."""
 
 
-def make_batched(variant: str, num_envs: int = 1, **keywords: Any) -> GoalTask:
-    """The batched task of a Gymnasium name, with variations as keywords."""
-    make, options, _ = VARIANTS[variant]
-    names = {field.name for field in fields(options)} & keywords.keys()
-    variations = {name: keywords.pop(name) for name in names}
-    return make(num_envs, replace(options, **variations), **keywords)
+def __getattr__(name: str) -> Any:
+    if name not in WITH_MUJOCO:
+        raise AttributeError(f"module 'rpl.tasks' has no attribute '{name}'")
+    return getattr(needed(WITH_MUJOCO[name]), name)
 
 
-def make_single(variant: str, **keywords: Any) -> SingleTask:
-    """One environment of a Gymnasium name."""
-    return SingleTask(make_batched(variant, num_envs=1, num_threads=1, **keywords))
-
-
-for _variant, (*_, _horizon) in VARIANTS.items():
+for _variant, _horizon in HORIZONS.items():
     gymnasium.register(
         id=f"rpl/{_variant}-v0",
-        entry_point="rpl.tasks:make_single",
-        vector_entry_point="rpl.tasks:make_batched",
+        entry_point="rpl.tasks.registered:make_single",
+        vector_entry_point="rpl.tasks.registered:make_batched",
         max_episode_steps=_horizon,
         kwargs={"variant": _variant},
     )

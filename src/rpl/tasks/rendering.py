@@ -1,43 +1,17 @@
 """Pictures of a MuJoCo scene, in a window or without a screen."""
 
-import ctypes.util
+from __future__ import annotations
+
 import os
 import threading
 import time
 from dataclasses import dataclass
 
-BACKENDS = (
-    *("", "egl", "glfw", "glx", "osmesa", "cgl", "wgl", "enable", "enabled", "on", "true", "1"),
-    *("disable", "disabled", "off", "false", "0"),
-)
-LIBRARIES = {"egl": "EGL", "osmesa": "OSMesa"}
-UNKNOWN_BACKEND: str | None = None
-"""What MUJOCO_GL was set to, where MuJoCo has no such backend, or its library is missing."""
+import mujoco
+import numpy as np
 
-
-def choose_gl_backend() -> None:
-    """Lets MuJoCo draw without a screen: must run before ``mujoco`` is first imported.
-
-    MuJoCo reads ``MUJOCO_GL`` at import and assumes a display otherwise. A value that
-    the user set stays, unless MuJoCo knows no such backend and would not even be imported: that
-    is said where something is to be drawn.
-    """
-    global UNKNOWN_BACKEND
-    given = os.environ.get("MUJOCO_GL", "").lower().strip()
-    library = LIBRARIES.get(given)
-    if given not in BACKENDS or (library and not ctypes.util.find_library(library)):
-        UNKNOWN_BACKEND = os.environ.pop("MUJOCO_GL")
-    if os.name == "posix" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        found = (name for name in ("EGL", "OSMesa") if ctypes.util.find_library(name))
-        os.environ.setdefault("MUJOCO_GL", next(found, "disable").lower())
-
-
-choose_gl_backend()
-
-import mujoco  # noqa: E402
-import numpy as np  # noqa: E402
-
-from rpl.errors import Failure  # noqa: E402
+from rpl.errors import Failure
+from rpl.tasks import drawing_backend
 
 FRAME_SIZE = (480, 480)  # height and width, pixels
 # What differs between the scenes of one task; a window is opened once, on the first.
@@ -78,7 +52,7 @@ class SceneRenderer:
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
         camera.place(self._camera)
-        self._renderers: dict[tuple[int, int], mujoco.Renderer] = {}
+        self._renderer: mujoco.Renderer | None = None
         self._viewer = None
         self._shown: tuple[mujoco.MjModel, mujoco.MjData] | None = None
         self._viewer_threads: set[threading.Thread] = set()
@@ -88,13 +62,13 @@ class SceneRenderer:
         self, model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int] = FRAME_SIZE
     ) -> np.ndarray:
         """A picture, (height, width, 3) uint8."""
-        if size not in self._renderers:
-            self._renderers[size] = _renderer(model, *size)
-        renderer = self._renderers[size]
-        # It keeps its GL buffers; only the numbers of the model differ between scenes.
-        renderer._model = model
-        renderer.update_scene(data, self._camera)
-        return renderer.render()
+        if self._renderer is None or (self._renderer.height, self._renderer.width) != size:
+            self._close_renderer()
+            self._renderer = _renderer(model, *size)
+        # The renderer keeps its GL buffers; only the numbers of the model differ between scenes.
+        self._renderer._model = model
+        self._renderer.update_scene(data, self._camera)
+        return self._renderer.render()
 
     def show(self, model: mujoco.MjModel, data: mujoco.MjData, fps: float) -> None:
         """Shows the scene in a window, and waits so that scenes follow in real time."""
@@ -124,10 +98,14 @@ class SceneRenderer:
         time.sleep(max(self._due - time.monotonic(), 0.0))
         self._due = time.monotonic() + 1.0 / fps
 
+    def _close_renderer(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
     def close(self) -> None:
-        """Frees the drawing contexts and closes the window."""
-        while self._renderers:
-            self._renderers.popitem()[1].close()
+        """Frees the drawing context and closes the window."""
+        self._close_renderer()
         if self._viewer is not None:
             self._viewer.close()
             # The window's thread must be gone before the interpreter is: it would crash.
@@ -139,10 +117,10 @@ class SceneRenderer:
 def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
     model.vis.global_.offwidth = max(model.vis.global_.offwidth, width)
     model.vis.global_.offheight = max(model.vis.global_.offheight, height)
-    if UNKNOWN_BACKEND is not None:
+    if drawing_backend.UNKNOWN_BACKEND is not None:
         raise RenderingError(
-            f"MUJOCO_GL is '{UNKNOWN_BACKEND}', which MuJoCo does not know or finds no library "
-            "for: choose egl, osmesa or glfw, or unset it"
+            f"MUJOCO_GL is '{drawing_backend.UNKNOWN_BACKEND}', which MuJoCo does not know or "
+            "finds no library for: choose egl, osmesa or glfw, or unset it"
         )
     try:
         return mujoco.Renderer(model, height, width)

@@ -1,7 +1,7 @@
 """Around a task: a history of observations, and a single environment."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium
 import numpy as np
@@ -9,8 +9,10 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 
 from rpl.errors import InvalidValue
 from rpl.observations import reset_mask
-from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import Info, Observation, Seed
+
+if TYPE_CHECKING:
+    from rpl.tasks.goal_task import GoalTask
 
 
 class History(VectorWrapper):

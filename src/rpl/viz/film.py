@@ -1,8 +1,11 @@
 """Films and strips of episodes, controller and policy side by side on the same ones."""
 
+from __future__ import annotations
+
 import errno
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -19,6 +22,9 @@ Colour = tuple[int, int, int]
 FRAME_SIZE = (360, 360)  # pixels; even, as H.264 with yuv420p asks for
 BAR = 40  # pixels of caption under each frame
 GAP = 4  # pixels between neighbours
+MOST_FPS, LEAST_FPS = 30.0, 12.0  # pictures a second: drawing each takes its time
+MOST_FRAMES = 300  # pictures of an episode: a longer one is shown faster than it was
+STRIP_FRAMES = 6
 HOLD_SECONDS = 0.6  # the last frame stands still, so that its verdict can be read
 ENCODING = {"codec": "libx264", "pixelformat": "yuv420p", "quality": 8, "macro_block_size": 1}
 INK, PAPER = (235, 235, 235), (24, 24, 27)
@@ -32,13 +38,21 @@ class Recording:
     label: str
     """Who acted, for the caption."""
     frames: list[np.ndarray]
-    """T + 1 pictures, each (height, width, 3) uint8, from the reset to the last step."""
+    """Pictures, each (height, width, 3) uint8, from the reset to the last step."""
     success: bool
     """The goal was reached at the last step."""
     earned: float | None = None
     """The return, on tasks that are judged by it."""
     fps: float = 25.0
-    """Frames a second that the task lives at."""
+    """Frames a second that are to be shown."""
+    steps: Sequence[int] | None = None
+    """At which steps they were drawn; None at each."""
+    speed: float = 1.0
+    """How much faster than the task lives that is."""
+
+    def step_of(self, frame: int) -> int:
+        """At which step a frame was drawn."""
+        return frame if self.steps is None else self.steps[frame]
 
     @property
     def verdict(self) -> tuple[str, Colour]:
@@ -63,8 +77,10 @@ def record(
     label: str,
     size: tuple[int, int] = FRAME_SIZE,
     metric: str = "success",
+    shown: Callable[[int], bool] | None = None,
 ) -> Recording:
-    """Runs one episode and draws every step of it.
+    """Runs one episode and draws of it what a film shows: no more than so many pictures a second,
+    and of a long episode in all.
 
     Args:
         task: a task of one simulation, bare or wrapped, whose ``unwrapped`` is ``Drawable``.
@@ -74,6 +90,7 @@ def record(
         label: who acts, for the caption.
         size: height and width of a frame, pixels.
         metric: ``"success"`` or ``"return"``, what the caption says of the episode's end.
+        shown: which steps to draw besides the first and the last; None goes by the film.
 
     Raises:
         ValueError: if the task has more than one simulation or cannot be drawn.
@@ -84,26 +101,41 @@ def record(
         raise ValueError("a film needs a task with one simulation and a frame() method")
     observation, _ = task.reset(seed=seed)
     policy.reset(np.ones(1, bool))
-    frames, success, earned = [scene.frame(0, size)], False, 0.0
-    for _ in range(horizon):
+    lived = float(scene.metadata.get("render_fps") or Recording.fps)
+    stride = max(math.ceil(lived / MOST_FPS), math.ceil(horizon / MOST_FRAMES))
+    shown = shown or (lambda t: t % stride == 0)
+    frames, steps, success, earned = [scene.frame(0, size)], [0], False, 0.0
+    for t in range(1, horizon + 1):
         outcome = task.step(policy(observation, None))
         observation, reward, terminated, truncated, info = outcome
-        frames.append(scene.frame(0, size))
+        over = np.any(terminated) or np.any(truncated) or t == horizon
+        if shown(t) or over:
+            frames.append(scene.frame(0, size))
+            steps.append(t)
         earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
-        if np.any(terminated) or np.any(truncated):
+        if over:
             break
-    fps = float(task.unwrapped.metadata.get("render_fps") or Recording.fps)
-    return Recording(label, frames, success, earned if metric == "return" else None, fps)
+    fps = min(max(lived / stride, LEAST_FPS), lived)
+    verdict = earned if metric == "return" else None
+    return Recording(label, frames, success, verdict, fps, steps, fps * stride / lived)
 
 
-def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
+def evenly(count: int, length: int) -> list[int]:
+    """``count`` steps of an episode of ``length``, the first and the last among them."""
+    return np.linspace(0, length, count).round().astype(int).tolist()
+
+
+def write_film(
+    path: Path, episodes: Sequence[Sequence[Recording]], remark: str | None = None
+) -> None:
     """Writes an H.264 film (mp4, yuv420p) of episodes, one after the other, at the task's speed.
 
     Args:
         path: the film; its folder is made if missing.
         episodes: for each episode the recordings to show side by side; all films of an
             episode last as long as its longest.
+        remark: what the episodes stand for, in a line below all pictures.
 
     Raises:
         ValueError: if there is nothing to show.
@@ -113,7 +145,7 @@ def write_film(path: Path, episodes: Sequence[Sequence[Recording]]) -> None:
     with whole_file(path) as beside, warnings.catch_warnings():
         # The encoder is a process of its own; JAX, where it is loaded, warns of every fork.
         warnings.filterwarnings("ignore", message="os.fork")
-        pictures: Any = _pictures(episodes)  # written as they are drawn
+        pictures: Any = _pictures(episodes, remark)  # written as they are drawn
         fps = episodes[0][0].fps
         imageio.imwrite(beside, pictures, plugin="FFMPEG", is_batch=True, fps=fps, **ENCODING)
         _check_whole(beside)
@@ -131,50 +163,81 @@ def _check_whole(path: Path) -> None:
         raise OSError(errno.ENOSPC, "the film was broken off, the disk may be full") from error
 
 
-def _pictures(episodes: Sequence[Sequence[Recording]]) -> Iterator[np.ndarray]:
+def _pictures(episodes: Sequence[Sequence[Recording]], remark: str | None) -> Iterator[np.ndarray]:
     """The film's pictures, padded to an even height and width, which yuv420p needs."""
     hold = round(HOLD_SECONDS * episodes[0][0].fps)
     for recordings in episodes:
         for t in range(max(len(r.frames) for r in recordings) + hold):
-            picture = side_by_side(recordings, t)
+            picture = with_remark(side_by_side(recordings, t), remark)
             height, width = picture.shape[:2]
             yield np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def side_by_side(recordings: Sequence[Recording], t: int) -> np.ndarray:
     """The captioned picture of step ``t``, or of the end where an episode is over by then."""
-    return _beside([_captioned(recording, t) for recording in recordings])
+    return np.asarray(_beside([_captioned(recording, t) for recording in recordings]))
 
 
-def _captioned(recording: Recording, t: int) -> np.ndarray:
+def _captioned(recording: Recording, t: int) -> Image.Image:
     last = len(recording.frames) - 1
-    frame = recording.frames[min(t, last)]
-    said = recording.verdict if t >= last else (f"step {t} of {last}", INK)
-    return np.concatenate([frame, _bar(frame.shape[1], recording.label, said, 17)])
+    steps, faster = recording.step_of(last), ""
+    if recording.speed > 1.0:
+        faster = f", {recording.speed:.2g}x speed"
+    frame = Image.fromarray(recording.frames[min(t, last)])
+    panel = Image.new("RGB", (frame.width, frame.height + BAR), PAPER)
+    panel.paste(frame, (0, 0))
+    running = f"step {recording.step_of(min(t, last))} of {steps}{faster}", INK
+    said = recording.verdict if t >= last else running
+    _write(panel, frame.height, recording.label, said, 17)
+    return panel
 
 
-def _beside(panels: Sequence[np.ndarray]) -> np.ndarray:
+def with_remark(picture: np.ndarray, remark: str | None) -> np.ndarray:
+    """A picture with a line below it, in letters that fit its width."""
+    if remark is None:
+        return picture
+    height, width = picture.shape[:2]
+    framed = Image.new("RGB", (width, height + BAR), PAPER)
+    framed.paste(Image.fromarray(picture), (0, 0))
+    draw = ImageDraw.Draw(framed)
+    fonts = (ImageFont.load_default(size=size) for size in range(16, 5, -1))
+    font = next((f for f in fonts if draw.textlength(remark, f) <= width - 20), None)
+    draw.text((width // 2, height + BAR // 2), remark, INK, font, anchor="mm")
+    return np.asarray(framed)
+
+
+def _beside(panels: Sequence[Image.Image]) -> Image.Image:
     """Pictures of one height in a row."""
-    gap = np.full((len(panels[0]), GAP, 3), PAPER, np.uint8)
-    return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
+    width = sum(panel.width + GAP for panel in panels) - GAP
+    picture = Image.new("RGB", (width, panels[0].height), PAPER)
+    left = 0
+    for panel in panels:
+        picture.paste(panel, (left, 0))
+        left += panel.width + GAP
+    return picture
 
 
-def _bar(width: int, label: str, said: tuple[str, Colour], size: int) -> np.ndarray:
-    """A bar of caption: who acts on the left, how it goes on the right."""
-    bar, font = Image.new("RGB", (width, BAR), PAPER), ImageFont.load_default(size=size)
-    draw, margin = ImageDraw.Draw(bar), 10
-    draw.text((margin, BAR // 2), label, INK, font, anchor="lm")
-    draw.text((width - margin, BAR // 2), said[0], said[1], font, anchor="rm")
-    return np.asarray(bar)
+def _write(picture: Image.Image, top: int, label: str, said: tuple[str, Colour], size: int) -> None:
+    """Fills the bar that begins at ``top``: who acts on the left, how it goes on the right."""
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=size)
+    middle, margin = top + BAR // 2, 10
+    draw.text((margin, middle), label, INK, font, anchor="lm")
+    draw.text((picture.width - margin, middle), said[0], said[1], font, anchor="rm")
 
 
-def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> None:
+def write_strip(
+    path: Path,
+    recordings: Sequence[Recording],
+    count: int = STRIP_FRAMES,
+    remark: str | None = None,
+) -> None:
     """Writes a still: a row a recording, of ``count`` evenly spaced frames, the first row on top.
 
     Args:
         path: the picture (.png).
         recordings: one row each; their frames have one size.
         count: frames a row, the first and the last of the episode among them; at least 2.
+        remark: what the episode stands for, in a line below.
 
     Raises:
         ValueError: if there is nothing to show.
@@ -183,8 +246,11 @@ def write_strip(path: Path, recordings: Sequence[Recording], count: int = 6) -> 
         raise ValueError("a strip needs at least one recording and two frames a row")
     rows = []
     for recording in recordings:
-        chosen = np.linspace(0, len(recording.frames) - 1, count).round().astype(int)
-        frames = _beside([recording.frames[t] for t in chosen])
-        rows += [_bar(frames.shape[1], recording.label, recording.verdict, 22), frames]
+        chosen = evenly(count, len(recording.frames) - 1)
+        frames = _beside([Image.fromarray(recording.frames[t]) for t in chosen])
+        row = Image.new("RGB", (frames.width, frames.height + BAR), PAPER)
+        row.paste(frames, (0, BAR))
+        _write(row, 0, recording.label, recording.verdict, 22)
+        rows.append(np.asarray(row))
     with whole_file(path) as beside:
-        Image.fromarray(np.concatenate(rows)).save(beside)
+        Image.fromarray(with_remark(np.concatenate(rows), remark)).save(beside)

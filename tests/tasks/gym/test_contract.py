@@ -10,7 +10,8 @@ import pytest
 
 import toys
 from rpl.errors import Failure
-from rpl.registry.names import NotFound, environment_maker
+from rpl.registry.environments import environment_maker
+from rpl.registry.names import NotFound
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.gym.task import GymnasiumTask
 

@@ -4,29 +4,28 @@ import importlib.util
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Unpack
+from typing import Unpack
 
 import mujoco
 import numpy as np
 
+from rpl.tasks.fetch.options import SUBSTEPS
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import TaskKeywords
 from rpl.tasks.kinematics import SiteVelocity, euler_angles
+from rpl.tasks.needed import NeedsMuJoCo
 
-SUBSTEPS = 20
 MOVE_PER_ACTION = 0.05  # metres the gripper's target moves under a full action
 BASE_POSITION = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
 FINGER_JOINTS = ("robot0:r_gripper_finger_joint", "robot0:l_gripper_finger_joint")
-
-Physics = Literal["exact", "lean"]
 
 
 def fetch_assets() -> Path:
     """The folder of the published Fetch scenes, found without importing their package."""
     package = importlib.util.find_spec("gymnasium_robotics")
     if package is None or package.origin is None:
-        raise ModuleNotFoundError(
-            "gymnasium-robotics holds the Fetch model: pip install gymnasium-robotics"
+        raise NeedsMuJoCo(
+            "the Fetch tasks need the model in gymnasium-robotics: pip install -e '.[paper]'"
         )
     return Path(package.origin).parent / "envs" / "assets" / "fetch"
 

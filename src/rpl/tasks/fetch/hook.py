@@ -1,24 +1,22 @@
 """A hook drags an object that is out of reach: hook, noisy and complex hook (paper, V-A.4-5)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Unpack, cast
 
 import mujoco
 import numpy as np
 
-from rpl.errors import at_least_0, check_settings
 from rpl.tasks.fetch.arm import (
     SUBSTEPS,
     FetchArmTask,
     InitialPose,
-    Physics,
     fetch_assets,
     settle_arm,
 )
 from rpl.tasks.fetch.lean import STANDING_JOINTS, TORSO_JOINT, keep_softness, make_lean
-from rpl.tasks.fetch.objects import LIBRARY, RigidObject, Split, add_mesh, become, choose_objects
+from rpl.tasks.fetch.objects import RigidObject, add_mesh, become, choose_objects
+from rpl.tasks.fetch.options import HOOK, HookOptions, Physics
 from rpl.tasks.fetch.redraw import Bumps, BumpSwitch, DrawnBumps, ObjectSwitch
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import TaskKeywords
@@ -40,49 +38,6 @@ BUMPS = Bumps(centre=(TABLE_POSITION[0], TABLE_POSITION[1], TABLE_TOP))
 HOOK_COLOUR, OBJECT_COLOUR = (0.9, 0.5, 0.1, 1.0), (0.2, 0.4, 0.75, 1.0)
 # What the noise disturbs, in the order in which it is drawn (paper, V-A.4).
 NOISY_SIZES = {"object_xy": 2, "object_rotation": 3, "hook_position": 3, "hook_rotation": 3}
-
-
-MOST_FRAMES = 100
-
-
-@dataclass(frozen=True)
-class HookOptions:
-    """The variations of the hook tasks."""
-
-    physics: Physics = "exact"
-    """exact: the published arm. lean: without collisions that cannot take part in the task."""
-    noise: float = 0.0
-    """Standard deviation of the sensor noise on the object's x and y, the hook's position
-    (metres) and both rotations (radians)."""
-    noisy_rewards: bool = True
-    """Rewards and achieved goals are derived from the noisy state. Success never is."""
-    objects: str | None = None
-    """None: a cube. "library": the shipped objects. Else a folder of STL and OBJ files."""
-    split: Split = "training"
-    """Which of the objects: training, held-out or all."""
-    bumps: bool = False
-    """Strew boxes over the table, others in every episode."""
-    frames: int = 1
-    """Observations seen together, the newest first; ``make_hook_task`` adds the history."""
-
-    def __post_init__(self) -> None:
-        """Refuses what cannot be.
-
-        Raises:
-            InvalidValue: naming the option.
-        """
-        check_settings({"--task.noise": self.noise}, at_least_0, "at least 0")
-        frames = {"--task.frames": self.frames}
-        check_settings(frames, lambda count: 1 <= count <= MOST_FRAMES, "between 1 and 100")
-
-    def choose_objects(self) -> tuple[RigidObject, ...]:
-        """The objects that the episodes draw from; none for the cube."""
-        return () if self.objects is None else choose_objects(self.objects, self.split)
-
-
-HOOK = HookOptions()
-NOISY_HOOK = replace(HOOK, noise=0.025, frames=2)
-COMPLEX_HOOK = replace(HOOK, objects=LIBRARY, bumps=True)
 
 
 def hook_spec(
@@ -124,6 +79,11 @@ def hook_spec(
             standing=(*STANDING_JOINTS, TORSO_JOINT),
         )
     return spec
+
+
+def _objects_of(options: HookOptions) -> tuple[RigidObject, ...]:
+    """The objects that the episodes draw from; none for the cube."""
+    return () if options.objects is None else choose_objects(options.objects, options.split)
 
 
 def _add_hook(spec: mujoco.MjSpec) -> None:
@@ -176,7 +136,7 @@ class HookTask(FetchArmTask):
         self, num_envs: int = 1, options: HookOptions = HOOK, **keywords: Unpack[TaskKeywords]
     ) -> None:
         self.options = options
-        self.objects = options.choose_objects()
+        self.objects = _objects_of(options)
         self.object_index = np.zeros(num_envs, np.int64)
         self._noise = {name: np.zeros((num_envs, size)) for name, size in NOISY_SIZES.items()}
         bumps = BUMPS.draw(np.random.default_rng(0)) if options.bumps else None

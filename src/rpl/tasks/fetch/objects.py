@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import mujoco
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from rpl.tasks.fetch.meshes import MESH_SUFFIXES, Mesh, MeshError, read_mesh
+from rpl.tasks.fetch.options import LIBRARY, Split
 
-LIBRARY = "library"
 LIBRARY_FILE = Path(__file__).parents[1] / "data" / "objects.npz"
 # What the library's file holds of each object beside its mesh.
 FACTS = ("name", "category", "mass", "friction", "damping", "held_out")
@@ -25,8 +24,6 @@ MAX_HULL_VERTICES = 64  # of the convex hull that collides
 # A body whose mass is centred on its own frame takes a shorter path in MuJoCo, with arrays of
 # other sizes. This shift, in metres, keeps every object's arrays alike.
 OFF_CENTRE = 3e-4
-
-Split = Literal["training", "held-out", "all"]
 
 
 @dataclass(frozen=True)

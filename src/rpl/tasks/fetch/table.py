@@ -1,48 +1,28 @@
 """The Fetch arm in front of a table: push, slippery push, pick and place (paper, V-A.1-3)."""
 
-from dataclasses import dataclass, replace
+from __future__ import annotations
+
+from dataclasses import replace
 from functools import lru_cache
 from typing import Unpack
 
 import mujoco
 import numpy as np
 
-from rpl.errors import at_least_0, check_settings
-from rpl.tasks.fetch.arm import FetchArmTask, InitialPose, Physics, fetch_assets, settle_arm
+from rpl.tasks.fetch.arm import (
+    FetchArmTask,
+    InitialPose,
+    fetch_assets,
+    hold_weld_at_gripper,
+    settle_arm,
+)
 from rpl.tasks.fetch.lean import keep_softness, make_lean
+from rpl.tasks.fetch.options import PUSH, FetchOptions
 from rpl.tasks.interface import TaskKeywords
 
 OBJECT_RANGE = TARGET_RANGE = 0.15  # metres around the initial gripper position
 BLOCK_COLOUR = (0.95, 0.62, 0.1, 1.0)
 CLOSEST_OBJECT = 0.1  # metres between gripper and object, in the plane, at the start
-
-
-@dataclass(frozen=True)
-class FetchOptions:
-    """The variations of the Fetch tasks."""
-
-    physics: Physics = "exact"
-    """exact: the published model. lean: without collisions that cannot take part in the task."""
-    friction: tuple[float, float, float] | None = None
-    """Sliding, torsional and rolling friction of every geom; None keeps the published values."""
-    gripper_locked: bool = True
-    """Keep the fingers closed; the fourth action component then has no effect."""
-    target_in_the_air: bool = False
-    """Draw half of the goals above the table."""
-
-    def __post_init__(self) -> None:
-        """Refuses what no physics has.
-
-        Raises:
-            InvalidValue: naming the option.
-        """
-        for value in self.friction or ():
-            check_settings({"--task.friction": value}, at_least_0, "at least 0")
-
-
-PUSH = FetchOptions()
-SLIPPERY_PUSH = replace(PUSH, friction=(0.18, 0.005, 0.0001))
-PICK_AND_PLACE = replace(PUSH, gripper_locked=False, target_in_the_air=True)
 
 
 def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
@@ -63,7 +43,9 @@ def fetch_spec(options: FetchOptions) -> mujoco.MjSpec:
 @lru_cache(maxsize=8)
 def exact_scene(options: FetchOptions) -> mujoco.MjModel:
     """The compiled scene with exact physics, whatever the options say of physics."""
-    return fetch_spec(replace(options, physics="exact")).compile()
+    model = fetch_spec(replace(options, physics="exact")).compile()
+    hold_weld_at_gripper(model)
+    return model
 
 
 def fetch_scene(options: FetchOptions) -> mujoco.MjModel:
@@ -86,7 +68,12 @@ class FetchTask(FetchArmTask):
 
     The 25 observed numbers, the reset, the reward and the action are those of
     gymnasium-robotics' FetchPush-v4 and FetchPickAndPlace-v4, of which ``exact``
-    physics reproduces every observation. See ``GoalTask``.
+    physics reproduces every observation.
+
+    Args:
+        num_envs: number of simulations.
+        options: the task's variations.
+        keywords: see ``GoalTask``.
     """
 
     horizon = 50

@@ -21,14 +21,20 @@ class Checked(gymnasium.Wrapper):
     """Refuses what an environment returns against its contract, in a sentence that says where.
 
     Args:
-        env: the environment; its observation space is a Box of one dimension, or a Dict of such.
+        env: the environment; of a nested observation space the parts of parts are not checked.
     """
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
         space = env.observation_space
-        self._shape = space.shape
-        self._shapes = {name: part.shape for name, part in getattr(space, "spaces", {}).items()}
+        self._shape = space.shape if isinstance(space, gymnasium.spaces.Box) else None
+        parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {}
+        self._parts = tuple(parts)
+        self._shapes = {
+            name: part.shape
+            for name, part in parts.items()
+            if isinstance(part, gymnasium.spaces.Box)
+        }
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -73,18 +79,20 @@ class Checked(gymnasium.Wrapper):
         return returned
 
     def _check_observation(self, call: str, observation: Any) -> None:
-        if not self._shapes:
-            self._check_array(call, "an observation", observation, self._shape)
+        if not self._parts:
+            if self._shape is not None:
+                self._check_array(call, "an observation", observation, self._shape)
             return
         if not isinstance(observation, Mapping):
-            parts = ", ".join(self._shapes)
+            parts = ", ".join(self._parts)
             said = f"returned an observation of {_kind(observation)}: it must be a dict of {parts}"
             raise self._broken(call, said)
-        for name, shape in self._shapes.items():
+        for name in self._parts:
             if name not in observation:
                 raise self._broken(
                     call, f"returned an observation without {name}, which it promises"
                 )
+        for name, shape in self._shapes.items():
             self._check_array(call, f"an observation whose {name} is", observation[name], shape)
 
     def _check_array(self, call: str, what: str, value: Any, shape: Any) -> None:

@@ -22,6 +22,12 @@ class EnvironmentFailed(Failure):
     """What an environment raised in a process of its own, with the line of its code."""
 
 
+def leave_if_spawned() -> None:
+    """Ends a process that runs a script without a main guard: its parent says what to do."""
+    if getattr(multiprocessing.process.current_process(), "_inheriting", False):
+        sys.exit(NO_GUARD)
+
+
 class Processes:
     """``num_envs`` environments, each in a process of its own, without autoreset.
 
@@ -35,9 +41,7 @@ class Processes:
     """
 
     def __init__(self, make: Make, num_envs: int, first: gymnasium.Env) -> None:
-        if getattr(multiprocessing.process.current_process(), "_inheriting", False):
-            # A script without a main guard, which this process imports: its parent says so.
-            sys.exit(NO_GUARD)
+        leave_if_spawned()
         spaces = first.observation_space, first.action_space
         # In two steps, so that its processes can be asked how they ended though it was never made.
         self._envs: Any = AsyncVectorEnv.__new__(AsyncVectorEnv)
@@ -74,10 +78,10 @@ class Processes:
         gymnasium.logger.min_level = gymnasium.logger.ERROR + 1  # it would print tracebacks
         try:
             yield
-        except (EOFError, ConnectionError) as error:
+        except (EOFError, ConnectionError):
             why = self._why_one_ended()
             self._abandon()
-            raise EnvironmentFailed(why) from error
+            raise EnvironmentFailed(why) from None
         except Exception:
             self._abandon()
             raise

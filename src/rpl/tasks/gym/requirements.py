@@ -6,7 +6,9 @@ import gymnasium
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import BASE_ACTION, GOAL_PARTS, SIMULATOR_STATE
+from rpl.observations import BASE_ACTION, SIMULATOR_STATE, WHOLE
+
+WIDEST_RANGE = 1e9  # of an action's component: wider bounds say nothing of what it can be
 
 
 class UnsuitableEnvironment(Failure, ValueError):
@@ -17,7 +19,7 @@ def checked_action_space(env: gymnasium.Env) -> gymnasium.spaces.Box:
     """The environment's action space.
 
     Raises:
-        UnsuitableEnvironment: if it is not a Box of one dimension with finite bounds.
+        UnsuitableEnvironment: if it is not a Box of one dimension with bounds that mean something.
     """
     action = env.action_space
     if not isinstance(action, gymnasium.spaces.Box) or len(action.shape) != 1:
@@ -29,6 +31,13 @@ def checked_action_space(env: gymnasium.Env) -> gymnasium.spaces.Box:
         raise UnsuitableEnvironment(
             f"the action space {action} is unbounded: give it finite bounds, such as those "
             "of the motors, with gymnasium.wrappers.RescaleAction or in the environment"
+        )
+    widest = float(np.max(action.high.astype(np.float64) - action.low))
+    if widest > WIDEST_RANGE:
+        raise UnsuitableEnvironment(
+            f"the bounds of the action space {action} are as good as none: residuals are counted "
+            f"in halves of the range, here {widest / 2:.3g} units, so give it bounds such as those "
+            "of the motors, in the environment or with gymnasium.wrappers.RescaleAction"
         )
     if not (action.low < action.high).all():
         raise UnsuitableEnvironment(
@@ -62,34 +71,26 @@ def _attribute(env: gymnasium.Env, name: str) -> object:
         return None
 
 
-def check_observation_space(space: gymnasium.Space) -> None:
-    """Refuses what is neither a Box of one dimension nor several, the three of goals among them.
+def check_names(space: gymnasium.spaces.Dict) -> None:
+    """Refuses parts of an observation whose names stand for something else.
 
     Raises:
         UnsuitableEnvironment: naming the part.
     """
-    parts: dict[str, gymnasium.Space] = {"observation": space}
-    if isinstance(space, gymnasium.spaces.Dict):
-        if not all(name in space.spaces for name in GOAL_PARTS):
-            raise UnsuitableEnvironment(
-                f"the observation has the parts {', '.join(space.spaces)}: a task with goals has "
-                f"{', '.join(GOAL_PARTS)}; make one array of any other with "
-                "gymnasium.wrappers.FlattenObservation"
-            )
-        parts = dict(space.spaces)
-        for name in {BASE_ACTION, SIMULATOR_STATE} & parts.keys():
-            raise UnsuitableEnvironment(
-                f"the observation has a part {name}, a name that has a meaning of its own here: "
-                "give it another"
-            )
-    for name, part in parts.items():
-        if not isinstance(part, gymnasium.spaces.Box) or len(part.shape) != 1:
-            raise UnsuitableEnvironment(
-                f"the observation space{'' if len(parts) == 1 else f' of {name}'} is {part}: it "
-                "must be a Box with one dimension; gymnasium.wrappers.FlattenObservation makes one"
-            )
-    achieved, desired = (parts.get(f"{kind}_goal") for kind in ("achieved", "desired"))
-    if achieved is not None and desired is not None and achieved.shape != desired.shape:
+    for name in {BASE_ACTION, SIMULATOR_STATE, WHOLE} & space.spaces.keys():
+        raise UnsuitableEnvironment(
+            f"the observation has a part {name}, a name that has a meaning of its own here: "
+            "give it another"
+        )
+
+
+def check_goal_shapes(achieved: gymnasium.Space, desired: gymnasium.Space) -> None:
+    """Refuses goals that cannot stand in each other's place.
+
+    Raises:
+        UnsuitableEnvironment: with both shapes.
+    """
+    if achieved.shape != desired.shape:
         raise UnsuitableEnvironment(
             f"achieved_goal has shape {achieved.shape} and desired_goal {desired.shape}: hindsight "
             "puts one in the place of the other, so they must be alike"

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
-from PIL import Image, ImageOps
+from PIL import Image
 
 from rpl.observations import reset_mask
-from rpl.tasks.gym.contract import Checked, Step
+from rpl.tasks.gym.contract import Checked
+from rpl.tasks.gym.observe import Choice, Observe, needs_choice
 from rpl.tasks.gym.processes import Processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
-    check_observation_space,
+    check_names,
     checked_action_space,
     episode_limit,
 )
+from rpl.tasks.gym.serial import Serial, StandStill
 from rpl.tasks.interface import Info, Seed, checked_actions, checked_count, seed_each
 
 MakeEnv = Callable[[], gymnasium.Env]
@@ -34,7 +36,9 @@ class GymnasiumTask(VectorEnv):
     """``num_envs`` environments made by ``make_env``, seen as one task.
 
     Observations are the environment's own: a dict of ``observation``, ``achieved_goal`` and
-    ``desired_goal``, each (num_envs, dim), or one (num_envs, dim) array. Actions lie in
+    ``desired_goal``, each (num_envs, dim), or one (num_envs, dim) array. Where an environment
+    observes more, such as pictures or nested dicts, they are a dict of ``observation``, what
+    ``observe`` chooses of it, and ``whole``, all of it, for controllers. Actions lie in
     [-1, 1] and are scaled to the environment's bounds. ``info["is_success"]``, (num_envs,)
     bool, is there if the environments report ``is_success`` or ``success``.
 
@@ -47,6 +51,9 @@ class GymnasiumTask(VectorEnv):
         parallel: give each environment a process of its own, for slow simulators.
         max_episode_steps: truncate episodes after so many steps; None leaves that to the
             environment, which must then say its limit.
+        observe: what learners are shown: names of parts, or a function of one observation that
+            makes a vector; None shows all numbers.
+        success_at_any_step: what succeeded once in an episode is a success to its end.
 
     Raises:
         UnsuitableEnvironment: if the spaces are not a task's, or no limit is known.
@@ -59,15 +66,19 @@ class GymnasiumTask(VectorEnv):
         *,
         parallel: bool = False,
         max_episode_steps: int | None = None,
+        observe: Observe = None,
+        success_at_any_step: bool = False,
     ) -> None:
         self.num_envs = checked_count(num_envs)
         make = partial(_prepared, make_env, max_episode_steps)
         first = make()
         self.max_episode_steps = episode_limit(first)
         self._take_bounds(checked_action_space(first))
-        check_observation_space(first.observation_space)
+        self.whole_space: gymnasium.Space = first.observation_space
+        """What controllers are shown of one environment: all of it."""
+        self._choice: Choice | None = None
+        self.single_observation_space = self._shown_space(first, observe)
         self.parallel = parallel
-        self.single_observation_space: gymnasium.Space = first.observation_space
         self.single_action_space = gymnasium.spaces.Box(
             -1.0, 1.0, first.action_space.shape, np.float32
         )
@@ -77,16 +88,17 @@ class GymnasiumTask(VectorEnv):
         self._batch_bounds = tuple(np.array([bound] * num_envs) for bound in self._bounds)
         self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
         self.render_mode = first.render_mode
+        self._ever = np.zeros(num_envs, bool) if success_at_any_step else None
         self.reports_success = False
         """Whether any environment has reported success or failure so far."""
         self.envs: list[gymnasium.Env] = [first]
         """The environments; with a process for each, one that is never stepped."""
-        self._all: Processes | _Serial
+        self._all: Processes | Serial
         if parallel:
             self._all = Processes(make, num_envs, first)
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
-            self._all = _Serial(self.envs)
+            self._all = Serial(self.envs)
 
     def _take_bounds(self, action: gymnasium.spaces.Box) -> None:
         self.action_dtype = action.dtype
@@ -94,6 +106,19 @@ class GymnasiumTask(VectorEnv):
         self.action_low, self.action_high = low, high
         self.action_middle, self.action_reach = (high + low) / 2.0, (high - low) / 2.0
         self._bounds = low, high, self.action_middle, self.action_reach
+
+    def _shown_space(self, env: gymnasium.Env, observe: Observe) -> gymnasium.Space:
+        space = env.observation_space
+        if needs_choice(space, observe):
+            self._choice = Choice(space, observe, lambda: env.reset(seed=0)[0])
+            return self._choice.space
+        if isinstance(space, gymnasium.spaces.Dict):
+            check_names(space)
+        return space
+
+    def shown(self, observation: Observation) -> Observation:
+        """A batch of the environments' own observations, as the task observes them."""
+        return observation if self._choice is None else self._choice(observation)
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:
         """Actions in the environment's units, (..., action_dim), as fractions of its range."""
@@ -123,7 +148,9 @@ class GymnasiumTask(VectorEnv):
         if not mask.any():
             raise ValueError("reset_mask selects no environment")
         observation, _ = self._all.reset(seed=seeds, options={"reset_mask": mask})
-        return observation, {}
+        if self._ever is not None:
+            self._ever[mask] = False
+        return self.shown(observation), {}
 
     def step(
         self, actions: np.ndarray
@@ -131,16 +158,24 @@ class GymnasiumTask(VectorEnv):
         """Advances every environment whose episode runs by one action, clipped to [-1, 1]."""
         actions = self.from_unit(checked_actions(actions, self.action_space))
         observation, reward, terminated, truncated, info = self._all.step(actions)
+        observation = self.shown(observation)
         success = info.get("is_success", info.get("success"))
         if success is None and not self.reports_success:
             return observation, reward, terminated, truncated, {}
         self.reports_success = True
         # An environment may report success in its last step only: until then there is none.
         success = np.zeros(self.num_envs, bool) if success is None else np.asarray(success, bool)
+        if self._ever is not None:
+            self._ever |= success
+            success = self._ever.copy()
         return observation, reward, terminated, truncated, {"is_success": success}
 
     def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
-        """A picture of one environment, (height, width, 3) uint8.
+        """A picture of one environment, (height, width, 3) uint8, in its own proportions.
+
+        Args:
+            simulation: which.
+            size: the picture is as high, and as wide as it is; at most twice as wide as this.
 
         Raises:
             UnsuitableEnvironment: if the environment does not draw RGB arrays.
@@ -155,7 +190,9 @@ class GymnasiumTask(VectorEnv):
                 "and one process"
             )
         image = Image.fromarray(picture[..., :3].astype(np.uint8))
-        return np.asarray(ImageOps.pad(image, (size[1], size[0])))
+        scale = min(size[0] / image.height, 2 * size[1] / image.width)
+        width, height = (max(round(scale * pixels), 1) for pixels in image.size)
+        return np.asarray(image.resize((width, height)))
 
     def close_extras(self, **kwargs: object) -> None:
         """Closes the environments."""
@@ -163,83 +200,6 @@ class GymnasiumTask(VectorEnv):
             self._all.close()
         for env in self.envs:
             env.close()
-
-
-class StandStill(gymnasium.Wrapper):
-    """Does nothing once its episode is over, until it is reset."""
-
-    def __init__(self, env: gymnasium.Env) -> None:
-        super().__init__(env)
-        self._last: Step | None = None
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
-        """Starts an episode."""
-        self._last = None
-        return self.env.reset(seed=seed, options=options)
-
-    def step(self, action: np.ndarray) -> Step:
-        """One step, or what the last step returned with a reward of 0."""
-        if self._last is not None:
-            return self._last
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        if terminated or truncated:
-            self._last = (observation, 0.0, bool(terminated), bool(truncated), info)
-        return observation, cast(float, reward), terminated, truncated, info
-
-
-class _Serial:
-    """Environments of one process; Gymnasium's SyncVectorEnv without what makes it slow."""
-
-    def __init__(self, envs: list[gymnasium.Env]) -> None:
-        self._envs = envs
-        space = envs[0].observation_space
-        self._parts: dict[str, np.ndarray] = {}
-        self._plain: np.ndarray | None = None
-        if isinstance(space, gymnasium.spaces.Dict):
-            self._parts = {name: _zeros(part, len(envs)) for name, part in space.spaces.items()}
-        else:
-            self._plain = _zeros(space, len(envs))
-
-    def reset(self, *, seed: Sequence[int | None], options: Info) -> tuple[Observation, Info]:
-        for i in map(int, np.flatnonzero(options["reset_mask"])):
-            self._write(i, self._envs[i].reset(seed=seed[i])[0])
-        return self._observation(), {}
-
-    def step(
-        self, actions: np.ndarray
-    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
-        count = len(self._envs)
-        reward, success = np.zeros(count), np.zeros(count, bool)
-        terminated, truncated = np.zeros(count, bool), np.zeros(count, bool)
-        known, plain = False, self._plain
-        for i, env in enumerate(self._envs):
-            observation, reward[i], terminated[i], truncated[i], info = env.step(actions[i])
-            if plain is None:
-                self._write(i, observation)
-            else:
-                plain[i] = observation
-            if info and ("is_success" in info or "success" in info):
-                success[i] = info.get("is_success", info.get("success"))
-                known = True
-        info = {"is_success": success} if known else {}
-        return self._observation(), reward, terminated, truncated, info
-
-    def _write(self, i: int, observation: Observation) -> None:
-        if self._plain is not None:
-            self._plain[i] = observation
-        for name, part in self._parts.items():
-            part[i] = observation[name]
-
-    def _observation(self) -> Observation:
-        if self._plain is not None:
-            return self._plain.copy()
-        return {name: part.copy() for name, part in self._parts.items()}
-
-
-def _zeros(space: gymnasium.Space, count: int) -> np.ndarray:
-    return np.zeros((count, *(space.shape or ())), space.dtype)
 
 
 def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env:

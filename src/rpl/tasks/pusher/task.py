@@ -5,16 +5,15 @@ is not Gymnasium's Pusher: other arm lengths, start, goal and reward.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
 import mujoco
 import numpy as np
 
-from rpl.errors import above_0, check_settings
 from rpl.tasks.goal_task import GoalTask
 from rpl.tasks.interface import Observation, TaskKeywords
+from rpl.tasks.pusher.options import MBRL_PUSHER, PusherOptions
 from rpl.tasks.rendering import Camera
 
 Array = Any  # NumPy's, and JAX's where a planner's cost is this task's reward
@@ -25,26 +24,6 @@ OBJECT_START = (-0.25, 0.15)  # metres along the slides: y, then x
 OBJECT_START_STD = 0.025  # metres
 START_SPEED = 0.005  # rad/s, the largest
 OBJECT_WEIGHT, TIP_WEIGHT, ACTION_WEIGHT = 1.25, 0.5, 0.1  # of the reward's three terms
-
-
-@dataclass(frozen=True)
-class PusherOptions:
-    """The variations of MBRLPusher."""
-
-    max_torque: float = 2.0
-    """N m of an action of 1, at every joint. The published environment's is 2; the residual
-    learner of 2018 clipped the sum of controller and residual to 1 N m."""
-
-    def __post_init__(self) -> None:
-        """Refuses what no motor has.
-
-        Raises:
-            InvalidValue: naming the option.
-        """
-        check_settings({"--task.max-torque": self.max_torque}, above_0, "above 0")
-
-
-MBRL_PUSHER = PusherOptions()
 
 
 def pusher_scene(max_torque: float) -> mujoco.MjModel:

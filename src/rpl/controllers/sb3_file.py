@@ -1,0 +1,62 @@
+"""A policy that Stable-Baselines3 saved, as a controller."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from rpl.controllers.contract import ControllerError
+
+PACKAGES = ("stable_baselines3", "sb3_contrib")
+SHARED = {"cg_damping": "sb3_contrib.TRPO", "clip_range": "stable_baselines3.PPO"}
+"""Algorithms whose policies are of one module, by a setting that only they have; else A2C."""
+
+
+def load_model(path: str | Path) -> Any:
+    """The model in a ``.zip`` file that ``model.save`` wrote.
+
+    Stable-Baselines3 unpickles parts of its files, and so runs what is in them: load only files
+    of people you trust.
+
+    Raises:
+        ControllerError: if there is no such file, or nothing here that reads it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ControllerError(f"there is no file {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            data = json.loads(archive.read("data"))
+        where = data["policy_class"]["__module__"]
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ControllerError(f"{path} was not saved by Stable-Baselines3") from error
+    algorithm = _algorithm(where, data)
+    if algorithm is None:
+        raise ControllerError(
+            f"{path} holds a policy of {where}, whose algorithm cannot be told: load it yourself, "
+            "and give the model as module:model"
+        )
+    return algorithm.load(path, device="cpu")
+
+
+def _algorithm(where: str, data: dict[str, Any]) -> Any:
+    """The class that saved a policy of a module; None if it cannot be told."""
+    package, name = ([*where.split("."), ""])[:2]
+    if where.startswith("stable_baselines3.common."):
+        fits = (found for setting, found in SHARED.items() if setting in data)
+        package, name = next(fits, "stable_baselines3.A2C").split(".")
+    elif where.startswith("sb3_contrib.common.recurrent."):
+        name = "RecurrentPPO"
+    if package not in PACKAGES:
+        return None
+    try:
+        module = importlib.import_module(package)
+    except ImportError as error:
+        raise ControllerError(
+            f"a policy of {package} needs it: pip install {package.replace('_', '-')}"
+        ) from error
+    classes = {known.lower(): found for known, found in vars(module).items()}
+    return classes.get(name.lower())
