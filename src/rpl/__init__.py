@@ -1,5 +1,7 @@
 """Residual policy learning: a controller plus a learned correction."""
 
+from __future__ import annotations
+
 import pkgutil
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any

@@ -1,5 +1,7 @@
 """DiscreteMPCPush: a short search in a copy of the simulator (paper, appendix A.1)."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property

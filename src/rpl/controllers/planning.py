@@ -9,6 +9,8 @@ situation looks, and a model that says what a move leads to. To plan on any task
     action = planner(observation)
 """
 
+from __future__ import annotations
+
 import copy
 import heapq
 from collections.abc import Callable, Mapping

@@ -1,5 +1,7 @@
 """Around a task: a history of observations, and a single environment."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
