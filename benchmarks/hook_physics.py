@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from rpl.controllers.contract import controller_action
 from rpl.controllers.hook import ReactiveHook
-from rpl.tasks.fetch.hook import COMPLEX_HOOK, HookTask
+from rpl.tasks import COMPLEX_HOOK, HookTask
 
 
 def episode_costs(task: HookTask, seed: int) -> tuple[float, float, float]:

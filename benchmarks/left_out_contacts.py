@@ -20,8 +20,8 @@ import numpy as np
 from rpl.controllers import ReactiveHook, ReactivePickAndPlace, ReactivePush
 from rpl.controllers.contract import controller_action
 from rpl.registry.catalog import TASKS
+from rpl.tasks import COMPLEX_HOOK, HookTask
 from rpl.tasks.fetch.arm import FetchArmTask
-from rpl.tasks.fetch.hook import COMPLEX_HOOK, HookTask
 from rpl.tasks.fetch.lean import FINGER_BODIES, FLOOR_BODY, HAND_BODIES
 from rpl.tasks.fetch.table import FetchTask
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.speed.measure import HORIZON, PEER_BARS, PUBLISHED, Row, best_rates, random_actions
 from benchmarks.speed.peers import published_rate
+from rpl.tasks import PICK_AND_PLACE, PUSH, FetchTask
 from rpl.tasks.fetch.arm import MOVE_PER_ACTION, SUBSTEPS
-from rpl.tasks.fetch.table import PICK_AND_PLACE, PUSH, FetchTask
 
 VARIATIONS = {"push": PUSH, "pick-and-place": PICK_AND_PLACE}
 

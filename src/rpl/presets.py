@@ -126,22 +126,23 @@ def paced(config: Config, horizon: int) -> Config:
     )
 
 
+def less_strict(config: Config) -> Config:
+    """FAST where every step's reward says how good it was: a mistake of the gate costs little."""
+    return replace(config, learner=replace(config.learner, pessimism=DENSE_PESSIMISM))
+
+
 def for_dense_rewards(config: Config, sooner: float) -> Config:
     """FAST where rewards are not -1 and 0: values arrive sooner, and a gate is less strict.
 
     Every step's reward says how good it was, so that the actions of older policies in a longer
-    sum mislead less than where all depends on reaching the goal, and a mistake costs little.
+    sum mislead less than where all depends on reaching the goal.
 
     Args:
         config: paced.
         sooner: how many times as many rewards are summed.
     """
-    learner = config.learner
-    if learner.gate:
-        learner = replace(learner, pessimism=DENSE_PESSIMISM)
     return replace(
-        config,
-        learner=learner,
+        less_strict(config) if config.learner.gate else config,
         replay=replace(config.replay, n_step=round(sooner * config.replay.n_step)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / sooner)),
     )

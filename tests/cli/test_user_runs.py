@@ -21,7 +21,7 @@ from rpl.cli.train import FirstOptions, named_by, spec_for
 from rpl.config import ExplorationConfig
 from rpl.controllers.cached import Cache
 from rpl.errors import RunError
-from rpl.presets import FAST, LEARNERS, PAPER, with_learner
+from rpl.presets import FAST, LEARNERS, PAPER, WITHOUT_GATE, with_learner
 from rpl.registry.builtin import make_problem
 from rpl.registry.catalog import METHODS
 from rpl.registry.custom import goal_rules, user_problem
@@ -698,7 +698,7 @@ def test_each_method_keeps_its_settings_on_a_user_environment() -> None:
     scratch = config_of("--method", "scratch")
     assert scratch.burn_in.is_none
     # The method's target networks, paced like the preset's for the updates of a cycle.
-    per_cycle = scratch.learner.updates_per_cycle / FAST.learner.updates_per_cycle
+    per_cycle = scratch.learner.updates_per_cycle / WITHOUT_GATE.learner.updates_per_cycle
     polyak = dict(METHODS["scratch"].learner)["polyak"]
     assert polyak != FAST.learner.polyak
     assert scratch.learner.polyak == pytest.approx(polyak**per_cycle)
@@ -708,6 +708,14 @@ def test_each_method_keeps_its_settings_on_a_user_environment() -> None:
         PAPER.burn_in.rule,
         PAPER.residual,
     )
+
+
+@pytest.mark.parametrize(("task", "pessimism"), [("toys:Slide", 1.0), ("toys:Reach", 2.0)])
+def test_a_gate_is_less_strict_where_rewards_are_dense_as_without_goals(task, pessimism) -> None:
+    config = spec_for(["train", task, "--controller", "toys:to_goal"]).config
+    assert (config.learner.gate, config.learner.pessimism) == (True, pessimism)
+    ungated = spec_for(["train", task, "--controller", "toys:to_goal", "--preset", "ungated"])
+    assert not ungated.config.learner.gate
 
 
 @pytest.mark.parametrize("horizon", [8, 50, 1000])

@@ -12,8 +12,7 @@ from rpl.controllers.planning import (
     axis_moves,
     best_first_search,
 )
-from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions
-from rpl.tasks.fetch.hook import HookOptions, make_hook_task
+from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, HookOptions, make_hook_task
 
 LEAN = FetchOptions(physics="lean")
 FORTH_AND_BACK = np.array([[1.0], [-1.0]])

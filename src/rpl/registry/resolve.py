@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import gymnasium
 import tyro
 
 from rpl.config import Config, Settings
+from rpl.observations import DESIRED_GOAL
 from rpl.pets.train import PRESETS as PLANNERS
 from rpl.pets.train import PETSConfig
-from rpl.presets import PRESETS, PUBLISHED, Preset, paced, with_learner
+from rpl.presets import PRESETS, PUBLISHED, Preset, less_strict, paced, with_learner
 from rpl.registry.catalog import (
     CONTROLLERS,
     METHODS,
@@ -165,8 +167,9 @@ def default_config(task: TaskSpec, row: Method, preset: str) -> Config | PETSCon
     config = row.configure(preset_for(preset, task.name, row.residual).config, published)
     if not isinstance(task.options, EnvironmentOptions):
         return config
-    horizon = horizon_of(task.source, task.options)
-    return config_for_horizon(config, horizon, task.options.processes)
+    horizon, has_goals = rhythm_of(task.source, task.options)
+    config = config_for_horizon(config, horizon, task.options.processes)
+    return config if has_goals or not config.learner.gate else less_strict(config)
 
 
 def resolve_controller(
@@ -223,13 +226,16 @@ class NoSettings:
     """A custom controller has its settings in its code."""
 
 
-def horizon_of(source: str | MakeEnv, options: EnvironmentOptions) -> int:
-    """The most steps of an episode of an environment."""
-    if options.max_episode_steps is not None:
-        return options.max_episode_steps
+def rhythm_of(source: str | MakeEnv, options: EnvironmentOptions) -> tuple[int, bool]:
+    """The most steps of an episode of an environment, and whether it has goals.
+
+    Without goals its rewards are taken for dense.
+    """
     env = environment_maker(source, keywords=options.keywords())()
     try:
-        return episode_limit(env)
+        limit = options.max_episode_steps or episode_limit(env)
+        space = env.observation_space
+        return limit, isinstance(space, gymnasium.spaces.Dict) and DESIRED_GOAL in space.spaces
     finally:
         env.close()
 
