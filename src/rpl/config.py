@@ -43,7 +43,12 @@ class PlainValues:
             value = getattr(self, one.name)
             given = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
             given = tuple(given) if isinstance(given, list) else given
-            object.__setattr__(self, one.name, _of_kind(one.name, given, str(one.type)))
+            object.__setattr__(self, one.name, _of_kind(one.name, given, _kind_of(one.type)))
+
+
+def _kind_of(hint: Any) -> str:
+    """A type as it is written, whether the module's annotations are strings or not."""
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def _of_kind(name: str, value: Any, kind: str) -> Any:

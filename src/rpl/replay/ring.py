@@ -73,7 +73,7 @@ class Ring:
             for name, shape in shapes.items()
             if folder is not None and shape[-1]
         }
-        self._arrays = {
+        self._arrays: dict[str, np.ndarray] = {
             name: np.zeros((0 if name in self._files else shape[0], *shape[1:]), dtypes[name])
             for name, shape in shapes.items()
         }

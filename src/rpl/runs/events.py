@@ -1,5 +1,8 @@
 """TensorBoard events, written at once and in this thread: what goes wrong is said by who writes."""
 
+# Its messages are made as they are imported.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping
