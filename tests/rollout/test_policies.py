@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import toys
+from acting import Scripted
 from rpl import Residual, learner
 from rpl.config import Config, ExplorationConfig
 from rpl.controllers.contract import ControllerPolicy, Policy
@@ -103,6 +104,15 @@ def test_a_learner_that_acts_alone_executes_what_it_says() -> None:
     policy = GreedyPolicy(trained_on(config, problem), problem)
     observation, _ = problem.evaluation_task.reset(seed=0)
     np.testing.assert_array_equal(policy(observation, None), policy.learned(observation, None))
+
+
+def test_a_whole_policy_says_where_it_left_its_base_action() -> None:
+    moved = Scripted(lambda observation, episodes, step: np.array([[0.2, 0.4], [0.2, 0.3]]))
+    base = Scripted(lambda observation, episodes, step: np.array([[0.2, 0.3], [0.2, 0.3]]))
+    whole = WholePolicy(moved, base)
+    whole.reset(np.ones(2, bool))
+    whole(np.zeros((2, 1)))
+    assert whole.acted.tolist() == [True, False]
 
 
 @pytest.mark.parametrize("config", [CONFIG, OBSERVING], ids=["bare", "observing"])

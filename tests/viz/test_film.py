@@ -12,7 +12,7 @@ from PIL import Image
 from acting import Scripted
 from rpl.tasks import FetchTask
 from rpl.tasks.rendering import RenderingError
-from rpl.viz.film import BAR, GAP, Recording, record, side_by_side, write_film, write_strip
+from rpl.viz.film import ACTING, BAR, GAP, Recording, record, side_by_side, write_film, write_strip
 
 
 def recording(label: str, colour: int, steps: int = 5, success: bool = True) -> Recording:
@@ -81,6 +81,32 @@ class Still(FetchTask):
 
     def frame(self, simulation: int = 0, size: tuple[int, int] = (480, 480)) -> np.ndarray:
         return np.full((*size, 3), int(self._episode_step[simulation]), np.uint8)
+
+
+def test_the_caption_marks_where_the_residual_acts() -> None:
+    frames = [np.zeros((60, 240, 3), np.uint8)] * 3
+    marked = Recording("policy", frames, True, acted=[False, True, False])
+    plain = Recording("policy", frames, True)
+    pictures = [side_by_side([marked], t) for t in range(3)]
+    assert pictures[1][61, 120].tolist() == list(ACTING)
+    for t in (0, 2):
+        np.testing.assert_array_equal(pictures[t], side_by_side([plain], t))
+    assert (pictures[1] != side_by_side([plain], 1)).any()
+
+
+def test_recording_asks_after_each_step_whether_the_residual_acted() -> None:
+    task, asked = Quick(1, num_threads=1, max_episode_steps=12), []
+
+    def acted() -> bool:
+        asked.append(len(asked) + 1)
+        return asked[-1] == 6  # between two frames, of which every fourth is drawn
+
+    policy = Scripted(lambda *_: np.zeros((1, 4)))
+    film = record(task, policy, 0, 12, "x", size=(8, 8), acted=acted)
+    assert film.steps == [0, 4, 8, 12]
+    assert film.acted == [False, False, True, False]
+    assert asked == list(range(1, 13))
+    assert record(task, policy, 0, 12, "x", size=(8, 8)).acted is None
 
 
 def test_recording_draws_the_reset_and_each_step_of_the_same_episode() -> None:

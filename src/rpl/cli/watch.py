@@ -113,6 +113,8 @@ def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords:
 
     problem = subject.problem
     task, metric = problem.evaluation_task, problem.metric
+    if isinstance(policy, WholePolicy) and problem.adds:
+        keywords["acted"] = lambda: bool(policy.acted[0])
     return record(task, policy, seed, problem.horizon, label, metric=metric, **keywords)
 
 

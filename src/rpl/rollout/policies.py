@@ -11,7 +11,7 @@ from rpl.controllers.contract import ControllerPolicy, Policy
 from rpl.learner import LearnerState
 from rpl.observations import Observation, Seen
 from rpl.problem import Problem
-from rpl.residual import combine
+from rpl.residual import combine, deviation
 
 
 def quiet_exploration() -> ExplorationConfig:
@@ -136,6 +136,8 @@ class WholePolicy:
 
     def __init__(self, policy: Policy, base: Policy | None) -> None:
         self._policy, self._base = policy, base
+        self.acted = np.zeros(0, bool)
+        """Where what was executed last differs from the base action, (num_envs,)."""
         self.has_memory = policy.has_memory or (base is not None and base.has_memory)
 
     def reset(self, mask: np.ndarray) -> None:
@@ -149,4 +151,7 @@ class WholePolicy:
     ) -> np.ndarray:
         """What is executed."""
         base = None if self._base is None else self._base(observation, None)
-        return self._policy(observation, base)
+        executed = self._policy(observation, base)
+        if base is not None:
+            self.acted = (deviation(executed, base) > 0.0).any(axis=-1)
+        return executed

@@ -28,6 +28,8 @@ STRIP_FRAMES = 6
 HOLD_SECONDS = 0.6  # the last frame stands still, so that its verdict can be read
 ENCODING = {"codec": "libx264", "pixelformat": "yuv420p", "quality": 8, "macro_block_size": 1}
 INK, PAPER = (235, 235, 235), (24, 24, 27)
+ACTING = (250, 200, 80)  # the colour of a residual that acts
+MARK = 6  # pixels of it above the caption
 VERDICTS = {True: ("reached the goal", (90, 210, 120)), False: ("missed the goal", (250, 120, 90))}
 
 
@@ -47,6 +49,8 @@ class Recording:
     """Frames a second that are to be shown."""
     steps: Sequence[int] | None = None
     """At which steps they were drawn; None at each."""
+    acted: Sequence[bool] | None = None
+    """Whether the residual acted between a frame and the one before; None where there is none."""
     speed: float = 1.0
     """How much faster than the task lives that is."""
 
@@ -78,6 +82,7 @@ def record(
     size: tuple[int, int] = FRAME_SIZE,
     metric: str = "success",
     shown: Callable[[int], bool] | None = None,
+    acted: Callable[[], bool] | None = None,
 ) -> Recording:
     """Runs one episode and draws of it what a film shows: no more than so many pictures a second,
     and of a long episode in all.
@@ -91,6 +96,7 @@ def record(
         size: height and width of a frame, pixels.
         metric: ``"success"`` or ``"return"``, what the caption says of the episode's end.
         shown: which steps to draw besides the first and the last; None goes by the film.
+        acted: asked after each step whether the residual had a part in it.
 
     Raises:
         ValueError: if the task has more than one simulation or cannot be drawn.
@@ -104,21 +110,27 @@ def record(
     lived = float(scene.metadata.get("render_fps") or Recording.fps)
     stride = max(math.ceil(lived / MOST_FPS), math.ceil(horizon / MOST_FRAMES))
     shown = shown or (lambda t: t % stride == 0)
-    frames, steps, success, earned = [scene.frame(0, size)], [0], False, 0.0
+    frames, steps, marks = [scene.frame(0, size)], [0], [False]
+    success, earned, acts = False, 0.0, False
     for t in range(1, horizon + 1):
         outcome = task.step(policy(observation, None))
         observation, reward, terminated, truncated, info = outcome
+        acts = (acted is not None and acted()) or acts
         over = np.any(terminated) or np.any(truncated) or t == horizon
         if shown(t) or over:
             frames.append(scene.frame(0, size))
             steps.append(t)
+            marks.append(acts)
+            acts = False
         earned += float(reward[0])
         success = bool(np.asarray(info.get("is_success", info.get("success", False))).all())
         if over:
             break
     fps = min(max(lived / stride, LEAST_FPS), lived)
     verdict = earned if metric == "return" else None
-    return Recording(label, frames, success, verdict, fps, steps, fps * stride / lived)
+    return Recording(
+        label, frames, success, verdict, fps, steps, marks if acted else None, fps * stride / lived
+    )
 
 
 def evenly(count: int, length: int) -> list[int]:
@@ -188,7 +200,11 @@ def _captioned(recording: Recording, t: int) -> Image.Image:
     panel.paste(frame, (0, 0))
     running = f"step {recording.step_of(min(t, last))} of {steps}{faster}", INK
     said = recording.verdict if t >= last else running
-    _write(panel, frame.height, recording.label, said, 17)
+    acts = recording.acted is not None and recording.acted[min(t, last)]
+    if acts:
+        stripe = (0, frame.height, frame.width, frame.height + MARK - 1)
+        ImageDraw.Draw(panel).rectangle(stripe, ACTING)
+    _write(panel, frame.height, recording.label + (" acts" if acts else ""), said, 17)
     return panel
 
 
