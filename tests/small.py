@@ -18,7 +18,7 @@ from rpl.registry.resolve import config_for_horizon
 RUN = tuple(
     "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
     "--final-evaluation-episodes 2 --learner.batch-size 16 --learner.updates-per-cycle 2 "
-    "--learner.critic-hidden 16 --replay.capacity 500".split()
+    "--learner.critic-hidden 16 --learner.critics 2 --replay.capacity 500".split()
 )
 """Options of ``rpl train`` on the paper's tasks; of an option that is repeated the last counts."""
 
@@ -26,7 +26,7 @@ USER_RUN = tuple(
     "--steps 300 --episodes-per-cycle 4 --cycles-per-epoch 3 --evaluation-episodes 3 "  # noqa: SIM905
     "--final-evaluation-episodes 4 --learner.batch-size 16 --learner.updates-per-cycle 8 "
     "--learner.hidden 16 --learner.critic-hidden 16 --burn-in.minimum-steps 50 "
-    "--learner.actor-learning-rate 0.01 --learner.no-gate".split()
+    "--learner.actor-learning-rate 0.01 --learner.no-gate --learner.critics 1".split()
 )
 """Options of ``rpl train`` on the short episodes of ``toys``, learning enough to be seen, and
 without a gate, which after so few steps is shut."""
@@ -70,6 +70,7 @@ def user_config(horizon: int = 8) -> Config:
         updates_per_cycle=8,
         actor_learning_rate=1e-2,
         gate=False,
+        critics=1,
     )
     return dataclasses.replace(
         config,

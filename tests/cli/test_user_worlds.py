@@ -94,7 +94,7 @@ def test_a_run_with_a_camera_is_trained_evaluated_and_loaded(observe, workplace,
     report = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert report["policy"]["starts"] == 4
     policy = rpl.load("run", checkpoint="last")
-    assert policy.seen.sizes == {"observation": 1}
+    assert policy.seen.sizes == {"observation": 1, "base_action": 1}
     import scene
 
     observation, _ = scene.Camera().reset(seed=0)
@@ -133,7 +133,7 @@ def test_training_begins_with_what_the_check_would_say(workplace, capfd, monkeyp
     lines = capfd.readouterr().out.splitlines()
     assert lines[0].startswith("must be fixed (environment): step 1 paid -0.1, but compute_reward")
     assert lines[1].startswith("look at (controller): component 1 of its action")
-    assert lines[1].endswith("--residual.scale 0.5 2")
+    assert lines[1].endswith("--residual.scale 1 2")
     quiet = ["--residual.scale", "0.5", "2", "--replay.hindsight", "0"]
     assert run([*words, *quiet, "--out", "other", "--replay.capacity", "500"]) == 0
     assert "steps: policy" in capfd.readouterr().out.splitlines()[0]

@@ -138,7 +138,7 @@ def test_runs_of_other_settings_are_no_seeds_of_one_curve(tmp_path: Path) -> Non
 
     config = json.loads(json.dumps(asdict(FAST)))
     twin = config | {"seed": 1, "num_threads": 1, "evaluation_episodes": 3}
-    large = config | {"residual": config["residual"] | {"scale": 1.0}}
+    large = config | {"residual": config["residual"] | {"scale": 0.5}}
     folders = [
         make("a", 0, config=config),
         make("b", 1, config=twin),
@@ -147,7 +147,7 @@ def test_runs_of_other_settings_are_no_seeds_of_one_curve(tmp_path: Path) -> Non
     ]
     runs = [read_run(folder) for folder in folders]
     assert variants(runs[:2]) == [("", runs[:2])]
-    assert variants(runs[:3]) == [("scale 0.5", runs[:2]), ("scale 1.0", runs[2:3])]
+    assert variants(runs[:3]) == [("scale 1.0", runs[:2]), ("scale 0.5", runs[2:3])]
     assert [name for name, _ in variants(runs)] == ["a", "c", "d"]
     assert [name for name, _ in variants([runs[0], runs[3]])] == ["ddpg", "td3"]
     axes = Figure().subplots()

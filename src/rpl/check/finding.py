@@ -22,7 +22,7 @@ class Training:
     """What the learner is shown; see ``rpl.tasks.gym.observe``."""
     hindsight: float = 0.8
     """Share of transitions with another goal."""
-    scale: float | tuple[float, ...] = 0.5
+    scale: float | tuple[float, ...] = 1.0
     """What a residual of 1 adds, in halves of the action range."""
     seconds: float = 5.0
     """Most time for each pass through episodes: a planner is checked for what it manages."""

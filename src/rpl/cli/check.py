@@ -37,7 +37,7 @@ class ReplayOptions:
 class ResidualOptions:
     """What of the residual changes the verdict."""
 
-    scale: float | tuple[float, ...] = 0.5
+    scale: float | tuple[float, ...] = 1.0
     """How far the policy may be from its controller, in halves of the action range."""
 
 

@@ -29,17 +29,24 @@ def check_finite(what: str, values: Observation) -> None:
     Raises:
         NotFinite: naming the first.
     """
-    parts = values if isinstance(values, Mapping) else {what: values}
-    for name, part in parts.items():
+    for name, part in _named_parts(what, values):
         with np.errstate(over="ignore"):
             bad = np.argwhere(~np.isfinite(np.asarray(part, np.float32)))
         if len(bad):
             place = "".join(f"[{i}]" for i in bad[0])
-            named = what if name == what else f"{what}'s {name}"
             value = np.asarray(part)[tuple(bad[0])]
-            raise NotFinite(
-                f"the {named} is not finite, {place} is {value}: stop, or act otherwise"
-            )
+            raise NotFinite(f"the {name} is not finite, {place} is {value}: stop, or act otherwise")
+
+
+def _named_parts(what: str, values: Observation) -> Iterator[tuple[str, Any]]:
+    """The arrays of an observation, however nested, each with what it is called."""
+    if isinstance(values, tuple):
+        values = {str(i): part for i, part in enumerate(values)}
+    if not isinstance(values, Mapping):
+        yield what, values
+        return
+    for name, part in values.items():
+        yield from _named_parts(what if name == what else f"{what}'s {name}", part)
 
 
 def checked_finite(what: str, values: np.ndarray) -> np.ndarray:
