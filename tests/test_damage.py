@@ -79,7 +79,7 @@ def make_cache(folder: Path) -> None:
 
 def cached(folder: Path) -> Any:
     found = Cache.load(folder / "cache.npz")
-    return found.states.tolist(), found.action.tolist(), found.provenance
+    return found.observation.tolist(), found.action.tolist(), found.provenance
 
 
 def make_mesh(folder: Path) -> None:

@@ -107,7 +107,11 @@ def typed_rows() -> list[Row]:
         (["report"], "name at least one run folder", 2),
         (["report", "whole", "--films", "-1"], "--films must not be negative", 2),
         (["paper", "check", "--results", "nowhere"], "there is no folder nowhere", 1),
-        (["paper", "status", "--tasks", "push-up"], "the matrix has no task 'push-up'", 2),
+        (
+            ["paper", "status", "--tasks", "push-up"],
+            "there is no task 'push-up'; did you mean push?",
+            2,
+        ),
         (["paper", "run", "--jobs", "0"], "must be at least 1", 2),
     ]
     return rows

@@ -201,10 +201,10 @@ def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):
     report = json.loads(capfd.readouterr().out)
     assert set(report) == {
         "task", "method", "episodes", "seed", "controller", "policy", "difference", "verdict",
-        "largest_deviation", "judged_by", "compared_with", "untrained",
+        "largest_deviation", "judged_by", "compared_with", "untrained", "acted_share", "remark",
     }  # fmt: skip
     assert set(report["controller"]) == {
-        "success_rate", "success_interval", "mean_return", "return_interval", "diverged"
+        "success_rate", "success_interval", "mean_return", "return_interval", "diverged", "starts"
     }  # fmt: skip
     assert report["policy"] is None
 

@@ -58,7 +58,8 @@ def trained(tmp_path_factory) -> Path:
     """A run on Slide with a controller that has a memory, made on the command line."""
     folder = tmp_path_factory.mktemp("user") / "run"
     words = ["train", "toys:Slide", "--controller", "toys:Summing", *USER_RUN]
-    assert run([*words, "--residual.scale", "0.3", "--out", str(folder)]) == 0
+    alone = ["--residual.no-observe-controller", "--residual.critic-input", "residual"]
+    assert run([*words, *alone, "--residual.scale", "0.3", "--out", str(folder)]) == 0
     return folder
 
 
@@ -247,12 +248,11 @@ def test_history_and_the_paper_tasks_are_exported(observing, tmp_path) -> None:
     pytest.importorskip("onnx")
     from rpl.deploy.export import export
     from rpl.deploy.policy import Policy
-    from rpl.presets import FAST
 
-    settings = dataclasses.replace(FAST.learner, hidden=(16, 16), zero_last=False)
-    residual = dataclasses.replace(FAST.residual, observe_controller=observing)
+    settings = dataclasses.replace(WITHOUT_GATE.learner, hidden=(16, 16), zero_last=False)
+    residual = dataclasses.replace(WITHOUT_GATE.residual, observe_controller=observing)
     config = dataclasses.replace(
-        FAST,
+        WITHOUT_GATE,
         learner=settings,
         residual=residual,
         evaluation_episodes=2,
@@ -286,7 +286,9 @@ def test_a_part_of_ones_own_reaches_the_learner_and_the_exported_file(part, tmp_
         return toys.against_the_wind({**observation, "wind": observation[part]})
 
     own = {"make_env": lambda: toys.Windy(part), "controller": controller}
-    rpl.improve(*own.values(), steps=200, out=tmp_path / "run", config=user_config(), quiet=True)
+    residual = dataclasses.replace(WITHOUT_GATE.residual, scale=1.0)
+    config = dataclasses.replace(user_config(), residual=residual)
+    rpl.improve(*own.values(), steps=200, out=tmp_path / "run", config=config, quiet=True)
     policy = rpl.load(tmp_path / "run", "last", **own)
     assert policy.seen.sizes == {"observation": 3, part: 1, "desired_goal": 2}
     # Its mean and spread were learned: a uniform wind in [-1, 1], between place and goal.
@@ -739,7 +741,7 @@ def test_the_rhythm_fits_the_episodes_length(horizon) -> None:
         (["Pendulum-v1", "--controller", "reactive-push"], "is a controller for push"),
         (["toys:Nothing", "--controller", "toys:one"], "toys has no 'Nothing'"),
         (["Pendulum-v1", "--controller", "toys:nobody"], "toys has no 'nobody'"),
-        (["toys:Slide", "--task.processes", "0"], "processes must be at least 1, not 0"),
+        (["toys:Slide", "--task.processes", "0"], "processes must be between 1 and 1024, not 0"),
         (["toys:Slide", "--task.max-episode-steps", "0"], "max_episode_steps must be at least 1"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_row_that_the_matrix_would_make_passes(tmp_path, change):
         (setting("controller", "discrete-mpc-push"), "controller is discrete-mpc-push"),
         (setting("task_options.friction", [1, 2, 3]), "task_options.friction is [1, 2, 3]"),
         (setting("controller_options.gain", 9.0), "gain is 9.0; the matrix says 10.0"),
-        (setting("preset", "paper"), "preset is paper; the matrix says fast"),
+        (setting("preset", "paper"), "preset is paper; the matrix says ungated"),
         (setting("seed", 2), "seed is 2; the matrix says 1"),
         (setting("config.learner.action_l2_relative", True), "relative is True; the matrix knows"),
         (setting("config.learner.magic", 3), "magic is 3; the matrix knows no such setting"),

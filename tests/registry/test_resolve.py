@@ -59,7 +59,7 @@ def test_another_preset_is_another_row(monkeypatch, tmp_path) -> None:
     assert record["task_options"]["physics"] == "lean"
     with pytest.raises(SystemExit):
         run(["train", "push", "--preset", "unheard-of"])
-    with pytest.raises(UnknownName, match="choose one of paper, fast, frugal, tiny"):
+    with pytest.raises(UnknownName, match="choose one of paper, fast, frugal, ungated, tiny"):
         resolve("push", preset="unheard-of")
 
 
