@@ -136,7 +136,7 @@ class WholePolicy:
 
     def __init__(self, policy: Policy, base: Policy | None) -> None:
         self._policy, self._base = policy, base
-        self.acted = np.zeros(0, bool)
+        self.acted: np.ndarray = np.zeros(0, bool)
         """Where what was executed last differs from the base action, (num_envs,)."""
         self.has_memory = policy.has_memory or (base is not None and base.has_memory)
 
@@ -153,5 +153,5 @@ class WholePolicy:
         base = None if self._base is None else self._base(observation, None)
         executed = self._policy(observation, base)
         if base is not None:
-            self.acted = (deviation(executed, base) > 0.0).any(axis=-1)
+            self.acted = np.any(deviation(executed, base) > 0.0, axis=-1)
         return executed
