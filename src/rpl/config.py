@@ -350,8 +350,7 @@ LIMITS: Limits = {
     "between 0 and 1": (
         lambda value: 0.0 <= value <= 1.0,
         "learner.polyak replay.hindsight exploration.random exploration.expert "
-        "burn_in.quiet_share "
-        "burn_in.polyak",
+        "burn_in.quiet_share burn_in.polyak",
     ),
     "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
     "at least 0 and below 2^63": (lambda value: 0 <= value < LARGEST_SEED, "seed"),

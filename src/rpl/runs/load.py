@@ -196,6 +196,11 @@ def _controller_of(folder: Path, spec: RunSpec, request: Request) -> ControllerS
     return ControllerSpec(given)
 
 
+def _file_of(checkpoint: str) -> str:
+    """The checkpoint that is read for what is asked for: of what is deployed, the best."""
+    return "best" if checkpoint == DEPLOYED else checkpoint
+
+
 def _of_run(
     spec: RunSpec, folder: Path, record: Record, checkpoint: str, render_mode: str | None = None
 ) -> Subject:
@@ -203,7 +208,7 @@ def _of_run(
     assert isinstance(spec.config, Config)
     problem = problem_of(spec, render_mode)
     learner = new_learner(spec.config, problem)
-    name = "best" if checkpoint == DEPLOYED else checkpoint
+    name = _file_of(checkpoint)
     state, stood = load_checkpoint(folder, learner, Progress, name)
     remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
     if checkpoint == DEPLOYED and remark is None:
@@ -237,7 +242,7 @@ def _of_planner(
     problem = problem_of(_played(beside, num_envs), render_mode)
     planned = pets_problem(spec.task, problem.evaluation_task)
     like = create_state(config, planned)
-    name = "best" if checkpoint == DEPLOYED else checkpoint
+    name = _file_of(checkpoint)
     state, _ = load_checkpoint(folder, like, PETSProgress, name)
     pets = make_pets(config, planned, state, config.seed)
     policy = ControllerPolicy(pets, pets.action_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -111,9 +112,21 @@ class EpochEnd:
     def _judged(
         self, whose: str, policy: Policy, count: int, base: Policy | None = None
     ) -> Outcome:
-        def tell(share: float) -> None:
-            self.observer.on_evaluating(whose, share)
-
         seeds = evaluation_seeds(self.config.seed, count)
-        problem = self.problem
-        return evaluate(problem.evaluation_task, policy, seeds, problem.horizon, tell, base)
+        return judged(self.problem, self.observer, whose, policy, seeds, base)
+
+
+def judged(
+    problem: Problem,
+    observer: Observer,
+    whose: str,
+    policy: Policy,
+    seeds: Sequence[int],
+    base: Policy | None = None,
+) -> Outcome:
+    """The outcome of a policy on episodes; the observer is told whose, and how far it is."""
+
+    def tell(share: float) -> None:
+        observer.on_evaluating(whose, share)
+
+    return evaluate(problem.evaluation_task, policy, seeds, problem.horizon, tell, base)

@@ -7,10 +7,10 @@ from typing import Any
 from rpl.config import Config
 from rpl.learner import LearnerState
 from rpl.problem import Problem
-from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict
+from rpl.rollout.evaluate import paired_difference, verdict
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import verdict_seeds
-from rpl.training.epoch import Observer
+from rpl.training.epoch import Observer, judged
 
 Verdict = dict[str, Any]
 """``verdict``, as ``rpl.rollout.evaluate.verdict`` words it; ``metric``, ``episodes``, ``policy``,
@@ -20,15 +20,9 @@ Verdict = dict[str, Any]
 def judge_best(config: Config, problem: Problem, best: LearnerState, observer: Observer) -> Verdict:
     """The best policy's verdict: paired, on as many episodes as the last evaluation has."""
     seeds = verdict_seeds(config.seed, config.final_evaluation_episodes)
-
-    def judged(whose: str, policy: Any, base: Any = None) -> Outcome:
-        def tell(share: float) -> None:
-            observer.on_evaluating(whose, share)
-
-        return evaluate(problem.evaluation_task, policy, seeds, problem.horizon, tell, base)
-
-    policy = judged("the best policy", GreedyPolicy(best, problem), problem.base())
-    controller = judged(problem.baseline, problem.level())
+    acting = GreedyPolicy(best, problem)
+    policy = judged(problem, observer, "the best policy", acting, seeds, problem.base())
+    controller = judged(problem, observer, problem.baseline, problem.level(), seeds)
     difference = paired_difference(policy, controller)
     interval: Any = difference[f"{problem.metric}_interval"]
     return {
