@@ -45,6 +45,7 @@ from rpl.runs.settings import differences
 PROVENANCE = (
     *("format", *MARK),
     *("command", "versions", "commit", "machine"),
+    "prior",  # see rpl.runs.prior.check_same_prior
 )  # may differ in a run that goes on
 
 
