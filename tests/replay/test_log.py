@@ -169,10 +169,12 @@ def test_observations_a_range_beyond_their_bounds_are_another_environment_s(slid
     recording = read_recording(str(slide_file), toys.Slide().observation_space)
     recording.episodes[1].observations["observations"][2, 0] = 3.5
     little, much = Box(-3.0, 3.0, (2,)), Box(-1.0, 0.1, (2,))
+    none = Box(np.array([-3.0, 7.0]), np.array([3.0, 7.0]), dtype=np.float64)
     actions = toys.Slide().action_space
     for episode in recording.episodes:
         episode.observations["observations"][:, 1] = 0.0
     check_recording(recording, little, actions, MadeIn())
+    check_recording(recording, none, actions, MadeIn())  # the second number is not bounded so
     with pytest.raises(UnsuitablePrior, match="are far beyond the space"):
         check_recording(recording, much, actions, MadeIn())
 

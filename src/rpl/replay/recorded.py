@@ -164,10 +164,14 @@ def _check_observations(episode: Recorded, space: gymnasium.Space) -> None:
 
 
 def _check_within(name: str, part: np.ndarray, space: Box) -> None:
-    """Observations within their bounds, or a range away: environments leave theirs a little."""
+    """Observations within their bounds, or a range away: environments leave theirs a little.
+
+    Numbers whose bounds are equal may be anything: Meta-World's goals are such.
+    """
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     with np.errstate(over="ignore"):
         room = high - low if space.dtype.kind == "f" else np.zeros_like(low)
+    room[low == high] = np.inf
     beyond = (part < low - room) | (part > high + room)
     if beyond.any():
         step = int(np.argmax(beyond.reshape(len(part), -1).any(axis=1)))
