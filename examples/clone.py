@@ -2,13 +2,14 @@
 
     python examples/clone.py            # needs PyTorch: pip install 'rpl[paper,sb3]'
 
-A tuned pusher with noise is recorded, a network of PyTorch is cloned from the record, and a residual
-learns what to add to it, with the demonstrations in half of every batch. Prints the success of the
-three on the same unseen episodes, and films them side by side.
+A tuned pusher with noise is recorded, a network of PyTorch is cloned from the record, and a
+residual learns what to add to it, with the demonstrations in half of every batch. Prints the
+success of the three on the same unseen episodes, and films them side by side.
 """
 
 import argparse
 from collections import deque
+from itertools import pairwise
 from pathlib import Path
 
 import gymnasium
@@ -49,7 +50,7 @@ class Network(torch.nn.Module):
         self.register_buffer("mean", seen.mean(0))
         self.register_buffer("spread", seen.std(0) + 1e-3)
         sizes = (seen.shape[1], width, width, CHUNK * action_size)
-        layers = [layer for n, m in zip(sizes[:-1], sizes[1:], strict=True)
+        layers = [layer for n, m in pairwise(sizes)
                   for layer in (torch.nn.Linear(n, m), torch.nn.ReLU())]  # fmt: skip
         self.layers = torch.nn.Sequential(*layers[:-1], torch.nn.Tanh())
 
@@ -149,4 +150,5 @@ if __name__ == "__main__":
         print(f"{name:17s} success {np.mean(reached):.3f} in {len(reached)} episodes")
     if options.filmed:
         films = [play(policy, options.filmed, "rgb_array")[1] for policy in policies.values()]
-        imageio.imwrite(options.out.with_suffix(".mp4"), np.concatenate(films, axis=2), fps=25)
+        beside = np.concatenate(films, axis=2)
+        imageio.imwrite(options.out.with_suffix(".mp4"), beside, plugin="FFMPEG", fps=25)
