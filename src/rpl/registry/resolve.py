@@ -14,8 +14,8 @@ import tyro
 
 from rpl.config import Config, Settings
 from rpl.observations import DESIRED_GOAL
-from rpl.pets.train import PRESETS as PLANNERS
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PRESETS as PLANNERS
+from rpl.pets.config import PETSConfig
 from rpl.presets import PRESETS, PUBLISHED, Preset, less_strict, paced, with_learner
 from rpl.registry.catalog import (
     CONTROLLERS,

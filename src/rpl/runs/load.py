@@ -15,13 +15,8 @@ from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
 from rpl.learner import LearnerState, without_residual
-from rpl.pets.train import (
-    PETSConfig,
-    PETSProgress,
-    PETSState,
-    create_state,
-    make_pets,
-)
+from rpl.pets.config import PETSConfig
+from rpl.pets.train import PETSProgress, PETSState, create_state, make_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
