@@ -117,6 +117,9 @@ class LearnerConfig(PlainValues):
     their mean less `pessimism` standard deviations; SAC: least."""
     pessimism: float = 2.0
     """Standard deviations of the critics between their mean and the bound."""
+    trusted_pessimism: float | None = None
+    """With the gate: the same, while the last paired evaluation that told the policy from its
+    controller showed it to be better; None is `pessimism` throughout."""
     gate: bool = False
     """Use the residual only where the critics together, by `aggregate`, say that it is better than
     the controller's action, and act as the controller elsewhere: exploring, deployed, and in
@@ -343,7 +346,7 @@ LIMITS: Limits = {
     "at least 0": (
         lambda value: 0.0 <= value < math.inf,
         "exploration.noise learner.action_l2 learner.target_noise learner.target_noise_clip "
-        "learner.pessimism burn_in.minimum_steps burn_in.threshold",
+        "learner.pessimism learner.trusted_pessimism burn_in.minimum_steps burn_in.threshold",
     ),
     "between 0 and 1024": (lambda value: 0 <= value <= MOST_THREADS, "num_threads"),
     "finite": (math.isfinite, "learner.target_entropy"),
