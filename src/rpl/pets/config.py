@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rpl.config import LARGEST_SEED, MOST_THREADS, Limits, PlainValues, check_limits, check_widths
 from rpl.errors import InvalidValue, above_0, at_least_0, check_settings
 from rpl.pets.dynamics import ModelConfig
 from rpl.pets.planner import OFFICIAL, SMALL, SMALL_AND_WIDE, PlannerConfig, check_planner
+from rpl.settings import LARGEST_SEED, MOST_THREADS, Limits, PlainValues, check_limits, check_widths
 
 
 @dataclass(frozen=True)

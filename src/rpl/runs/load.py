@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rpl.config import Config, Settings
+from rpl.config import Config
 from rpl.controllers import contract
 from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
@@ -33,6 +33,7 @@ from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
+from rpl.settings import Settings
 from rpl.tasks.gym.task import MakeEnv
 from rpl.training.console import say
 from rpl.training.progress import Progress

@@ -162,23 +162,18 @@ def learn(
     ask = problem.base_of_stored() if config.replay.ask_controller else None
 
     def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch[np.ndarray]:
-        return replay.sample(shape, generator, config.replay.hindsight, problem.rules, ask=ask, **keywords)
+        return replay.sample(
+            shape, generator, config.replay.hindsight, problem.rules, ask=ask, **keywords
+        )
 
     bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
     if len(episodes):
         fresh = sample((steps,), newest=len(episodes))
         state = _with_observed(config.learner, state, fresh, bounds, discount)
-    batches = sample(
-        (config.learner.updates(steps), config.learner.batch_size),
-        n_step=config.replay.n_step,
-        discount=discount,
-    )
-    setting = learner.Setting(
-        discount,
-        bounds,
-        np.asarray(problem.scale, np.float32),
-        config.residual.critic_input == "sum",
-    )
+    shape = (config.learner.updates(steps), config.learner.batch_size)
+    batches = sample(shape, n_step=config.replay.n_step, discount=discount)
+    scale = np.asarray(problem.scale, np.float32)
+    setting = learner.Setting(discount, bounds, scale, config.residual.critic_input == "sum")
     state, losses = learner.update(
         _settings_of_now(config, progress),
         state,
