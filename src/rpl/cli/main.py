@@ -22,7 +22,7 @@ COMMANDS = {
     "eval": "rpl.cli.evaluate:command_for",
     "watch": "rpl.cli.watch:command_for",
     "cache": "rpl.cli.cache:command_for",
-    "check": "rpl.cli.check:run_check",
+    "check": "rpl.cli.check:command_for",
     "export": "rpl.cli.export:export",
     "plot": "rpl.cli.plot:plot",
     "report": "rpl.cli.report:report",

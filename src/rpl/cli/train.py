@@ -14,6 +14,7 @@ from rpl.cli.options import (
     HELP,
     ControllerName,
     as_command,
+    check_typed,
     first_parse,
     groups_of,
     one_of,
@@ -109,7 +110,9 @@ def named_by(arguments: list[str]) -> RunSpec:
             kwargs=said.task.kwargs,
         )
     try:
-        return resolve(said.task_name, method, preset=preset, **given)
+        spec = resolve(said.task_name, method, preset=preset, **given)
+        check_typed(said, **groups_of(spec))
+        return spec
     except UnsuitableEnvironment:
         if not HELP & set(arguments):
             raise
