@@ -211,9 +211,9 @@ def _of_run(
     name = _file_of(checkpoint)
     state, stood = load_checkpoint(folder, learner, Progress, name)
     remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
-    if checkpoint == DEPLOYED and remark is None:
-        if not deploys_residual(load_position(folder, Progress).verdict):
-            state, remark = without_residual(state), WITHHELD
+    asked = checkpoint == DEPLOYED and remark is None
+    if asked and not deploys_residual(load_position(folder, Progress).verdict):
+        state, remark = without_residual(state), WITHHELD
     return Subject(
         spec.task.name,
         spec.method,
