@@ -1,6 +1,8 @@
 """The command line: killing, resuming and interrupting real processes; complaining."""
 
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -100,6 +102,36 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     assert re.search(r"continue with: rpl train slippery-push .*--resume", output)
     again = finish(*words, "--steps", "200", "--resume", cwd=tmp_path)
     assert "is finished" in again.stdout
+
+
+def test_a_run_saves_though_its_terminal_is_gone(tmp_path):
+    words = (*TRAIN, "--steps", "1000000", "--cycles-per-epoch", "100000")
+    child, terminal = pty.fork()
+    if child == 0:  # SIGHUP comes to whoever a terminal belongs to, and to write to it fails
+        os.chdir(tmp_path)
+        os.execvp(sys.executable, command(*words, "--out", "run"))
+    seen = b""
+    while b"steps" not in seen:
+        seen += os.read(terminal, 1000)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    with open(tmp_path / "run/checkpoint/last.eqx", "rb") as file:
+        assert json.loads(file.readline())["environment_steps"] > 0
+
+
+@pytest.mark.parametrize("backend", ["bogus", "disable"])
+def test_a_backend_that_cannot_draw_is_said_where_something_is_to_be_drawn(
+    backend, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MUJOCO_GL", backend)
+    words = ("watch", "push", "--episodes", "1", "--no-contrast", "--strip", "strip.png")
+    ended = finish(*words, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("rpl: ")
+    assert "MUJOCO_GL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_interrupted_run_saves_though_nobody_reads_what_it_says(tmp_path):
