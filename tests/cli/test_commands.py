@@ -111,7 +111,7 @@ def test_a_run_saves_though_its_terminal_is_gone(tmp_path):
         os.chdir(tmp_path)
         os.execvp(sys.executable, command(*words, "--out", "run"))
     seen = b""
-    while b"steps" not in seen:
+    while b"critic loss" not in seen:
         seen += os.read(terminal, 1000)
     os.close(terminal)
     _, status = os.waitpid(child, 0)
@@ -174,6 +174,27 @@ def test_an_interrupt_before_there_is_anything_to_save_ends_at_once(moment, tmp_
         process.kill()
     assert (process.returncode, said, error) == (1, "", "rpl: interrupted\n")
     assert not (tmp_path / "run/checkpoint").exists()
+
+
+def test_an_interrupt_while_a_file_is_written_leaves_the_older_one_alone(trained, tmp_path):
+    (tmp_path / "curves.png").write_bytes(b"good")
+    process = subprocess.Popen(
+        command(
+            *("plot", str(trained), "--out", "curves.png"),
+            first=f"{MOMENT}\nat('os.rename', 'curves.png', collect)",
+        ),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
+    assert len(list(tmp_path.iterdir())) == 2
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "rpl: interrupted\n")
+    assert process.returncode == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"good"]
 
 
 def test_a_run_without_its_replay_does_not_go_on(tmp_path, capfd):

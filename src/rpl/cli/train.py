@@ -1,5 +1,7 @@
 """``rpl train``: learn, and leave a run folder behind."""
 
+import contextlib
+import ctypes
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,6 +58,7 @@ class FirstOptions(TrainOptions):
     controller_name: ControllerName = None
 
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
 METHOD_HELP = (
     "What is learned: the residual, the whole action, that with the controller exploring, or a "
     "model of the task to plan with (pets)."
@@ -74,6 +77,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         chosen = spec_of(options, spec)
         require_controller(chosen)
         console = Console()
+        _share_one_heap()
         if not options.resume:
             say_first(chosen, console)
         _, code = run_session(
@@ -89,6 +93,12 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     plans = "Learns a model of a task and plans with it."
     learns = "Trains a policy and writes a run folder."
     return as_command(run, options_of(spec), plans if spec.row.plans else learns)
+
+
+def _share_one_heap() -> None:
+    """Keeps a run small: each thread that compiles would have a heap, and give none of it back."""
+    with contextlib.suppress(OSError, AttributeError):  # where the C library is another
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def named_by(arguments: list[str]) -> RunSpec:
