@@ -6,6 +6,7 @@ Rows are (words, what the sentence says, exit code), made from tables of inputs.
 import json
 import math
 import os
+import zipfile
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -102,6 +103,12 @@ def typed_rows() -> list[Row]:
         (["eval", "toys:Slide", "--controller", "no.onnx"], "there is no file no.onnx", 1),
         (["eval", "toys:Slide", "--controller", "empty.npz"], "is not a cache", 1),
         (["eval", "toys:Slide", "--controller", "empty.onnx"], "is not a policy", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.npz"], "it is no file", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.onnx"], "there is no file pipe.onnx", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.zip"], "there is no file pipe.zip", 1),
+        (["eval", "toys:Slide", "--controller", "flipped.zip"], "was not saved by Stable-Base", 1),
+        (["eval", "pipes"], "it is no file", 1),
+        (["export", "pipes", "x.onnx"], "it is no file", 1),
         (["objects", "nowhere"], "there is no folder nowhere", 1),
         (["plot"], "name at least one run folder", 2),
         (["report"], "name at least one run folder", 2),
@@ -283,6 +290,14 @@ def make_places(folder: Path) -> None:
         (folder / f"metrics-{name}/metrics.csv").write_bytes(data)
     (folder / "folder.png").mkdir()
     (folder / "theirs").mkdir()
+    for name in ("pipe.npz", "pipe.onnx", "pipe.zip", "pipes/checkpoint/best.eqx"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(folder / name)
+    (folder / "pipes/config.json").write_text(text)
+    with zipfile.ZipFile(folder / "flipped.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", "{" * 1000)
+    data = (folder / "flipped.zip").read_bytes()
+    (folder / "flipped.zip").write_bytes(data[:36] + b"\xff" + data[37:])  # within the entry
     for name in ("file", "empty.npz", "empty.onnx", "theirs/notes.txt"):
         (folder / name).write_text("")
 

@@ -95,6 +95,8 @@ def read_stored(path: Path) -> Stored:
         RunError: if it is damaged, or of a newer version.
         OSError: if there is none.
     """
+    if path.exists() and not path.is_file():  # from a pipe nothing may ever come
+        raise _damaged(path, ValueError("it is no file"))
     data = path.read_bytes()
     try:
         return _unpacked(data, path)
