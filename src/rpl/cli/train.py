@@ -21,7 +21,7 @@ from rpl.cli.options import (
 )
 from rpl.cli.seeds import train_seeds
 from rpl.config import Config
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
 from rpl.registry.catalog import METHODS, TaskOptions, check_task
 from rpl.registry.names import EnvironmentOptions, is_user_task

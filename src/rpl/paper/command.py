@@ -17,7 +17,7 @@ from rpl.paper.check import check_results, is_as_asked
 from rpl.paper.display import look_at, standings_table, time_left
 from rpl.paper.folders import Places, Run, cheapest_first, runs_of, speeds
 from rpl.paper.matrix import MATRIX, Cell
-from rpl.registry.catalog import find
+from rpl.registry.names import find
 from rpl.sweeps.cluster import make_on_ray
 from rpl.sweeps.display import Look, Watch
 from rpl.sweeps.local import make_here

@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
 import importlib
 import importlib.util
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import gymnasium
 import tyro
 
-from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
+from rpl.settings import PlainValues
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE, MODEL = ".npz", ".zip"
 MOST_PROCESSES = 1024
 Metric = Literal["auto", "success", "return"]
 METRICS = get_args(Metric)
+Entry = TypeVar("Entry")
 SuccessWhen = Literal["last", "any"]
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 UNVERSIONED_ID = re.compile(r"([A-Za-z_][\w.]*:)?[\w:-]+/[\w:.-]+")
+
+
+class UnknownName(UsageError):
+    """A name that the catalog does not have; the message lists those it has."""
 
 
 class NotFound(UsageError):
@@ -238,3 +244,23 @@ def controller_source(source: Any) -> Any:
     if name.endswith(MODEL):
         return load_model(name)
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
+
+
+def find(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
+    """The entry of a name.
+
+    Raises:
+        UnknownName: with the names there are.
+    """
+    if name not in entries:
+        custom = ", or name your own: module:name or a file" if kind == "controller" else ""
+        known = ", ".join(entries) + custom
+        meant = did_you_mean(name, entries)
+        raise UnknownName(f"there is no {kind} '{name}'; {meant}choose one of {known}")
+    return entries[name]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The beginning of a sentence that proposes the name most like it; empty without one."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}? Else " if close else ""

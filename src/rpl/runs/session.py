@@ -12,7 +12,8 @@ from rpl import learner
 from rpl.config import Config
 from rpl.errors import RunError
 from rpl.learner import LearnerState
-from rpl.pets.train import PETSConfig, PETSProgress, create_state, train_pets
+from rpl.pets.config import PETSConfig
+from rpl.pets.train import PETSProgress, create_state, train_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
@@ -186,7 +187,7 @@ def run_session(
     overwrite: bool = False,
     resuming: str | None = None,
 ) -> tuple[Path, int]:
-    """Makes a run in its folder, from where it stands.
+    """Makes a run in its folder, from where it stands; returns that, and 1 if it was stopped.
 
     Args:
         spec: every setting.
@@ -196,9 +197,6 @@ def run_session(
         resume: continue the run in the folder.
         overwrite: replace it.
         resuming: what continues the run; None for the command with ``--resume``.
-
-    Returns:
-        The folder and an exit code, 1 if the run was stopped.
 
     Raises:
         RunError: if the folder cannot be used as asked.
