@@ -13,7 +13,7 @@ import pytest
 import rpl
 
 ROOT = Path(rpl.__file__).parent
-EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "stable_baselines3", "envpool")
+EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "optuna", "stable_baselines3", "envpool")
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:
