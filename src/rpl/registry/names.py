@@ -24,9 +24,11 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
+from rpl.controllers.settings import with_settings
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+WITH_SETTINGS = re.compile(rf"({OBJECT.pattern})(\(.*\))")
 CACHE, MODEL = ".npz", ".zip"
 MOST_PROCESSES = 1024
 Metric = Literal["auto", "success", "return"]
@@ -137,8 +139,12 @@ def is_registered(name: str) -> bool:
 
 
 def is_custom_controller(name: str) -> bool:
-    """Whether a name looks like ``module:controller``, or a file that holds a policy."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE, MODEL))
+    """Whether a name looks like ``module:controller``, or a file that holds a policy.
+
+    In brackets may follow its settings: ``module:controller(gain=2.0)``.
+    """
+    named = OBJECT.fullmatch(name) or WITH_SETTINGS.fullmatch(name)
+    return bool(named) or name.endswith((".onnx", CACHE, MODEL))
 
 
 def can_be_found(name: str) -> bool:
@@ -233,8 +239,37 @@ def controller_source(source: Any) -> Any:
     if not isinstance(source, (str, Path)):
         return source
     name = str(source)
+    if WITH_SETTINGS.fullmatch(name):
+        bare, values = settings_in(name)
+        return with_settings(load_object(bare), values)
     if name.endswith(CACHE):
         return CachedPolicy(name)
     if name.endswith(MODEL):
         return load_model(name)
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
+
+
+def settings_in(name: str) -> tuple[str, dict[str, Any]]:
+    """A controller's name without its settings, and the settings.
+
+    Raises:
+        InvalidValue: if what stands in the brackets is no settings.
+    """
+    split = WITH_SETTINGS.fullmatch(name)
+    if split is None:
+        return name, {}
+    bare, brackets = split.groups()
+    try:
+        call = ast.parse(f"f{brackets}", mode="eval").body
+        if isinstance(call, ast.Call) and not call.args:
+            return bare, {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
+    except (SyntaxError, ValueError):
+        pass
+    raise InvalidValue(f"{name} must have plain settings in brackets, as in {bare}(gain=2.0)")
+
+
+def named_with(name: str, values: Mapping[str, Any]) -> str:
+    """A custom controller's name with settings, those it names already included."""
+    bare, before = settings_in(name)
+    said = ", ".join(f"{key}={value!r}" for key, value in {**before, **values}.items())
+    return f"{bare}({said})" if said else bare

@@ -1,0 +1,221 @@
+"""The search: Optuna proposes settings, and each plays until it is clearly worse than the best.
+
+All play the same episodes, which makes two settings a pair in each: what is easy for one is easy
+for the other. The shipped settings are the first to play, and to be beaten.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rpl.controllers.settings import Setting, Values
+from rpl.errors import RunError
+from rpl.rollout.evaluate import Outcome
+from rpl.rollout.seeds import training_seeds
+from rpl.tuning.play import Play
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+ROUND = 10  # episodes between two looks at whether settings are worse than the best
+MOST = 60  # episodes of settings that are not; beyond, more settings tell more than more episodes
+SETTLED = 3  # settings that solve all of them: others could only be as good
+DIGITS = 3  # of a proposed number, so that people can read and repeat it
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Settings and how they did in the episodes of the search that they played."""
+
+    values: Values
+    outcome: Outcome
+
+    @property
+    def whole(self) -> bool:
+        """Whether they played all episodes: no look found them worse than the best so far."""
+        return len(self.outcome.success) == MOST
+
+
+def open_study(journal: Path) -> Study:
+    """The search in a file, as far as it has come; where it was killed, settings are left behind.
+
+    Raises:
+        RunError: if Optuna is not installed.
+    """
+    try:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError as error:
+        raise RunError("tuning needs Optuna: pip install -e '.[tune]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name="tune",
+            direction="maximize",
+            pruner=optuna.pruners.WilcoxonPruner(p_threshold=0.1),
+            load_if_exists=True,
+        )
+    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    return study
+
+
+def tried(study: Study) -> list[Tried]:
+    """All settings whose episodes are over, in the order in which they were proposed."""
+    return [
+        Tried(trial.user_attrs["values"], outcome_from(trial.user_attrs))
+        for trial in _finished(study)
+    ]
+
+
+def _finished(study: Study) -> list[FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(states=[TrialState.COMPLETE])
+
+
+def search(
+    study: Study,
+    settings: Mapping[str, Setting],
+    play: Play,
+    episodes: int,
+    seed: int,
+    on_tried: Callable[[Tried], None] = lambda tried: None,
+    interrupted: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Tries settings until the episodes are spent or nothing is left to gain.
+
+    What is proposed depends on the seed and on what was tried, so that a search that was killed
+    goes on as if nothing had happened.
+
+    Args:
+        study: from ``open_study``.
+        settings: the controller's, by name.
+        play: plays episodes with settings.
+        episodes: that may be spent.
+        seed: decides what is proposed, and chooses the episodes, which are of training.
+        on_tried: is told of settings whose episodes are over.
+        interrupted: is asked before others are tried.
+
+    Returns:
+        Whether the search is over; False where it was interrupted.
+    """
+    before = tried(study)
+    spent = sum(len(one.outcome.success) for one in before)
+    while spent + MOST <= episodes and not _is_settled(before, play.metric):
+        if interrupted():
+            return False
+        one = _try(_propose(study, settings, seed, len(before)), study, settings, play, seed)
+        before.append(one)
+        spent += len(one.outcome.success)
+        on_tried(one)
+    return True
+
+
+def _is_settled(before: list[Tried], metric: str) -> bool:
+    solve_all = [one.whole and one.outcome.success.all() for one in before]
+    return metric == "success" and sum(solve_all) >= SETTLED
+
+
+def _propose(study: Study, settings: Mapping[str, Setting], seed: int, count: int) -> Trial:
+    """The next settings; the first are those that are shipped."""
+    from optuna.samplers import TPESampler
+    from optuna.trial import TrialState
+
+    draw = int(np.random.SeedSequence((seed, count)).generate_state(1)[0])
+    study.sampler = TPESampler(seed=draw, multivariate=True, constant_liar=False)
+    if count == 0 and not study.get_trials(states=[TrialState.WAITING]):
+        study.enqueue_trial({name: setting.default for name, setting in settings.items()})
+    return study.ask({name: _distribution(setting) for name, setting in settings.items()})
+
+
+def _try(
+    trial: Trial, study: Study, settings: Mapping[str, Setting], play: Play, seed: int
+) -> Tried:
+    """Plays rounds of episodes until the settings are clearly worse than the best, or to the end.
+
+    What was played in fewer episodes counts too: with a mean that is worse than the best one's.
+    """
+    values = {name: _readable(trial.params[name], one) for name, one in settings.items()}
+    outcomes: list[Outcome] = []
+    for first in range(0, MOST, ROUND):
+        outcomes.append(play(values, training_seeds(seed, first, ROUND)))
+        for i, value in enumerate(by_episode(outcomes[-1], play.metric)):
+            trial.report(float(value), first + i)
+        if trial.should_prune():
+            break
+    outcome = joined(outcomes)
+    trial.set_user_attr("values", values)
+    for name, value in as_json(outcome).items():
+        trial.set_user_attr(name, value)
+    study.tell(trial, float(by_episode(outcome, play.metric).mean()))
+    return Tried(values, outcome)
+
+
+def _distribution(setting: Setting) -> BaseDistribution:
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if setting.choices:
+        return CategoricalDistribution(setting.choices)
+    kind = IntDistribution if isinstance(setting.default, int) else FloatDistribution
+    whole = kind is IntDistribution
+    low, high = (int(end) if whole else end for end in (setting.low, setting.high))
+    return kind(low, high, log=setting.by_factor)
+
+
+def _readable(value: Any, setting: Setting) -> Any:
+    """A number with few digits, within its bounds; the shipped one as it is."""
+    if not isinstance(value, float) or value == setting.default:
+        return value
+    return min(max(float(f"{value:.{DIGITS}g}"), setting.low), setting.high)
+
+
+def by_episode(outcome: Outcome, metric: str) -> np.ndarray:
+    """What each episode was worth, (n,) float."""
+    return outcome.success.astype(float) if metric == "success" else outcome.returns
+
+
+def joined(outcomes: list[Outcome]) -> Outcome:
+    """The episodes of several outcomes as one."""
+    return Outcome(
+        np.concatenate([one.success for one in outcomes]),
+        np.concatenate([one.returns for one in outcomes]),
+        diverged=sum(one.diverged for one in outcomes),
+        steps=sum(one.steps for one in outcomes),
+    )
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome for a file; what it says beside a base policy is left out."""
+    return {
+        "success": outcome.success.tolist(),
+        "returns": outcome.returns.tolist(),
+        "diverged": outcome.diverged,
+        "starts": outcome.starts,
+        "steps": outcome.steps,
+    }
+
+
+def outcome_from(stored: Mapping[str, Any]) -> Outcome:
+    """The outcome that ``as_json`` wrote."""
+    return Outcome(
+        np.asarray(stored["success"], bool),
+        np.asarray(stored["returns"], float),
+        diverged=stored["diverged"],
+        starts=stored["starts"],
+        steps=stored["steps"],
+    )

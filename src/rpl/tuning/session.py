@@ -1,0 +1,199 @@
+"""A tuning from where it stands to its result: search, confirm, judge on held-out episodes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rpl.controllers.settings import Values
+from rpl.errors import check_settings
+from rpl.rollout.evaluate import FEWEST_PAIRS, paired_difference, verdict
+from rpl.training.console import say
+from rpl.training.display import SECONDS_BETWEEN_LINES
+from rpl.training.interruption import Interruption
+from rpl.tuning import search as searching
+from rpl.tuning.confirm import (
+    FINALISTS,
+    Confirmed,
+    Interrupted,
+    Remembering,
+    confirm,
+    episodes_left,
+    finalists,
+    fresh_seeds,
+    held_out_seeds,
+)
+from rpl.tuning.folder import JOURNAL, TuningFolder
+from rpl.tuning.play import Player
+from rpl.tuning.search import Tried, open_study, search, tried
+
+CONFIRMING = 0.25  # of the episodes
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many episodes a tuning may play, and which."""
+
+    episodes: int = 3000
+    """Of training, in all: for the search, and to tell what it finds from luck."""
+    evaluation_episodes: int = 500
+    """Held out: they say in the end what the settings come to."""
+    seed: int = 0
+    """Decides what is tried, and chooses the episodes of training."""
+    evaluation_seed: int = 1_000_000
+    """Chooses the episodes that are held out."""
+
+    @property
+    def for_search(self) -> int:
+        """What the search may spend."""
+        return int(self.episodes * (1.0 - CONFIRMING))
+
+    def check(self, settings: int) -> None:
+        """Refuses so few episodes that they could tell nothing.
+
+        Raises:
+            InvalidValue: with how many are needed.
+        """
+        confirming = FEWEST_PAIRS * (1 + FINALISTS + settings) / CONFIRMING
+        least = int(max(confirming, 2 * searching.MOST / (1.0 - CONFIRMING)))
+        given = {"--episodes": self.episodes}
+        check_settings(given, lambda count: count >= least, f"at least {least}")
+
+
+def run_tuning(
+    folder: TuningFolder, player: Player, budget: Budget, console: Console
+) -> dict[str, Any] | None:
+    """The result of a tuning, as its folder keeps it; None where it was interrupted."""
+    study = open_study(folder.path / JOURNAL)
+    shipped = {name: setting.default for name, setting in player.settings.items()}
+    before = tried(study)
+    with Display(console, budget.episodes) as display, Interruption("setting", console) as asked:
+        for one in before:
+            display.on_tried(one, quiet=True)
+        try:
+            if not search(
+                study,
+                player.settings,
+                player,
+                budget.for_search,
+                budget.seed,
+                display.on_tried,
+                asked,
+            ):
+                return None
+            before = tried(study)
+            spent = sum(len(one.outcome.success) for one in before)
+            each = episodes_left(player.settings, budget.episodes - spent)
+            fresh = Remembering(
+                study, player, fresh_seeds(budget.seed, each), "fresh", display.on_played, asked
+            )
+            found = finalists(before, shipped, player.metric)
+            confirmed = confirm(fresh, found, shipped, player.metric)
+            seeds = held_out_seeds(budget.evaluation_seed, budget.evaluation_episodes)
+            held_out = Remembering(study, player, seeds, "held-out", interrupted=asked)
+            evaluation = _evaluation(held_out, confirmed.values, shipped, player.metric)
+        except Interrupted:
+            return None
+    result = {
+        "settings": confirmed.values,
+        "metric": player.metric,
+        "tried": len(before),
+        "episodes": spent + fresh.episodes,
+        "steps": sum(one.outcome.steps for one in before) + fresh.steps,
+        "confirmed": _confirmed(confirmed, each),
+        "evaluation": evaluation | {"seed": budget.evaluation_seed},
+    }
+    folder.finish(before, result)
+    return result
+
+
+def _confirmed(confirmed: Confirmed, episodes: int) -> dict[str, Any]:
+    return {
+        "episodes": episodes,
+        "tuned": confirmed.outcome.summary(),
+        "shipped": confirmed.shipped.summary(),
+        "verdict": confirmed.verdict,
+        "changed": confirmed.changed,
+    }
+
+
+def _evaluation(
+    held_out: Remembering, tuned: Values, shipped: Values, metric: str
+) -> dict[str, Any]:
+    """Tuned and shipped settings on the same held-out episodes."""
+    level, policy = held_out(shipped), held_out(tuned)
+    difference = paired_difference(policy, level)
+    interval: Any = difference[f"{metric}_interval"]
+    return {
+        "episodes": len(level.success),
+        "controller": level.summary(),
+        "tuned": policy.summary(),
+        "difference": difference,
+        "verdict": verdict(interval, len(level.success)),
+    }
+
+
+class Display:
+    """How far a tuning is: a bar on a terminal, a line now and then in a pipe.
+
+    Args:
+        console: where it goes.
+        episodes: that may be played.
+    """
+
+    def __init__(self, console: Console, episodes: int) -> None:
+        self._console, self._episodes = console, episodes
+        self._played, self._count, self._printed = 0, 0, 0.0
+        self._best: Tried | None = None
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f} / at most {task.total:,.0f} episodes"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("tuning", total=episodes)
+
+    def __enter__(self) -> Display:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_tried(self, one: Tried, quiet: bool = False) -> None:
+        """Counts settings that were tried, and says which are the best by now."""
+        self._count += 1
+        if one.whole and (self._best is None or _better(one, self._best)):
+            self._best = one
+        self.on_played(len(one.outcome.success), quiet)
+
+    def on_played(self, count: int, quiet: bool = False) -> None:
+        """Counts episodes."""
+        self._played += count
+        best = f", best so far {_in_words(self._best)}" if self._best else ""
+        said = f"{self._count} settings tried{best}"
+        self._bar.update(self._task, completed=self._played, description=said)
+        due = time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
+        if due and not quiet and not self._console.is_terminal:
+            self._printed = time.monotonic()
+            say(self._console, f"episode {self._played:,} of at most {self._episodes:,}: {said}")
+
+
+def _better(one: Tried, other: Tried) -> bool:
+    def level(of: Tried) -> tuple[float, float]:
+        return of.outcome.success_rate, of.outcome.mean_return
+
+    return level(one) > level(other)
+
+
+def _in_words(one: Tried) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in one.values.items())
+    return f"{one.outcome.success_rate:.2f} ({values})"
+
+
