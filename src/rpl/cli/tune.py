@@ -86,7 +86,7 @@ def run_tune(options: Any, arguments: list[str]) -> int:
         raise UsageError(f"{spec.task.name} has no controller: name yours with --controller")
     check_counts(**{"evaluation-episodes": options.evaluation_episodes})
     budget = Budget(options.episodes, options.evaluation_episodes, options.seed, UNSEEN_SEED)
-    player = Player(spec.controller, load_for(options, ROUND).problem)
+    player = Player(spec.controller, load_for(options, ROUND, exactly=True).problem)
     budget.check(len(player.settings))
     command = shlex.join(["rpl", *(w for w in arguments if w not in ("--resume", "--overwrite"))])
     folder = TuningFolder(
@@ -162,9 +162,7 @@ def _print(
     table = plain_table("setting", numbers=("shipped", "tuned", f"{metric} that it is worth"))
     for name, one in player.settings.items():
         worth = confirmed["changed"].get(name)
-        table.add_row(
-            name, str(one.default), str(result["settings"][name]), _worth(worth, metric)
-        )
+        table.add_row(name, str(one.default), str(result["settings"][name]), _worth(worth, metric))
     console.print(table)
     print_outcomes(
         {

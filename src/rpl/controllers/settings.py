@@ -53,7 +53,11 @@ def settings_of(source: Any) -> dict[str, Setting]:
         ControllerError: if it has none, or a default lies outside of what is declared for it.
     """
     known = list(_with_defaults(source))
-    found = {name: _declared(name, of, default) for name, of, default in known if _range(of)}
+    found = {
+        name: _declared(name, annotation, given, default)
+        for name, annotation, default in known
+        if (given := _range(annotation))
+    }
     if not found:
         found = {
             name: Setting(default, low=default / FACTOR, high=default * FACTOR)
@@ -91,9 +95,8 @@ def _range(annotation: Any) -> tuple[Any, ...] | None:
     return next((extra for extra in extras if isinstance(extra, tuple) and len(extra) > 1), None)
 
 
-def _declared(name: str, annotation: Any, default: Any) -> Setting:
-    given, kind = _range(annotation) or (), get_args(annotation)[0]
-    if kind in (float, int):
+def _declared(name: str, annotation: Any, given: tuple[Any, ...], default: Any) -> Setting:
+    if get_args(annotation)[0] in (float, int):
         low, high = given[0], given[-1]
         setting, fits = Setting(default, low=low, high=high), low <= default <= high
     else:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rpl.controllers.settings import Setting, Value, Values
 from rpl.rollout.evaluate import Outcome, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds, training_seeds
 from rpl.tuning.play import Play
-from rpl.tuning.search import Tried, as_json, by_episode, outcome_from
-
-if TYPE_CHECKING:
-    from optuna.study import Study
+from rpl.tuning.search import ROUND, Journal, Tried, by_episode
 
 STARTS_AT = 1_000_000  # training episodes: further than any search goes
 FINALISTS = 3  # of the search that play on, beside the shipped settings
-MOST = 200  # episodes of each
+MOST = 210  # episodes of each
 
 
 class Interrupted(Exception):
@@ -29,7 +26,7 @@ class Remembering:
     """Plays episodes once, and gives their outcome back where a killed search goes on.
 
     Args:
-        study: keeps the outcomes.
+        journal: keeps the outcomes.
         play: plays episodes with settings.
         seeds: the episodes.
         stage: what they are for, one word.
@@ -39,14 +36,14 @@ class Remembering:
 
     def __init__(
         self,
-        study: Study,
+        journal: Journal,
         play: Play,
         seeds: Sequence[int],
         stage: str,
         on_played: Callable[[int], None] = lambda count: None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._study, self._play, self._seeds, self._stage = study, play, seeds, stage
+        self._journal, self._play, self._seeds, self._stage = journal, play, seeds, stage
         self._on_played, self._interrupted = on_played, interrupted
         self.episodes = self.steps = 0
         """Played in all, whenever it was."""
@@ -60,13 +57,13 @@ class Remembering:
         """
         key = f"{self._stage} {json.dumps(dict(values), sort_keys=True)}"
         if key not in self._seen:
-            stored = self._study.user_attrs.get(key)
-            if stored is None:
+            outcome = self._journal.played(key)
+            if outcome is None:
                 if self._interrupted():
                     raise Interrupted
-                stored = as_json(self._play(values, self._seeds))
-                self._study.set_user_attr(key, stored)
-            self._seen[key] = outcome_from(stored)
+                outcome = self._play(values, self._seeds)
+                self._journal.keep_played(key, outcome)
+            self._seen[key] = outcome
             self.episodes += len(self._seeds)
             self.steps += self._seen[key].steps
             self._on_played(len(self._seeds))
@@ -88,8 +85,9 @@ class Confirmed:
 
 
 def episodes_left(settings: Mapping[str, Setting], episodes: int) -> int:
-    """Episodes that each of those who may play can have."""
-    return min(episodes // (1 + FINALISTS + len(settings)), MOST)
+    """Episodes that each of those who may play can have, in whole rounds."""
+    each = min(episodes // (1 + FINALISTS + len(settings)), MOST)
+    return each // ROUND * ROUND
 
 
 def finalists(before: Sequence[Tried], shipped: Values, metric: str) -> list[Values]:

@@ -37,7 +37,9 @@ class TuningFolder:
         self, path: Path, record: Mapping[str, Any], resume: bool = False, overwrite: bool = False
     ) -> None:
         if resume and overwrite:
-            raise UsageError("--resume continues a tuning and --overwrite deletes it: leave out one")
+            raise UsageError(
+                "--resume continues a tuning and --overwrite deletes it: leave out one"
+            )
         self.path = path
         self.rows: list[dict[str, Any]] = []
         """What was tried, once the tuning is finished."""
@@ -65,7 +67,9 @@ class TuningFolder:
             self.record = before
             return
         if resume:
-            raise RunError(f"{self.path} holds no tuning to resume; leave out --resume to start one")
+            raise RunError(
+                f"{self.path} holds no tuning to resume; leave out --resume to start one"
+            )
         self.record = record
         for name in (JOURNAL, TABLE, PICTURE):
             (self.path / name).unlink(missing_ok=True)

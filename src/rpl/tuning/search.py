@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
-ROUND = 10  # episodes between two looks at whether settings are worse than the best
+# Episodes between two looks at whether settings are worse than the best: from 14 on the test needs
+# no permutations, which take seconds.
+ROUND = 15
 MOST = 60  # episodes of settings that are not; beyond, more settings tell more than more episodes
 SETTLED = 3  # settings that solve all of them: others could only be as good
 DIGITS = 3  # of a proposed number, so that people can read and repeat it
@@ -44,48 +46,75 @@ class Tried:
         return len(self.outcome.success) == MOST
 
 
-def open_study(journal: Path) -> Study:
-    """The search in a file, as far as it has come; where it was killed, settings are left behind.
+class Journal:
+    """What a search has played, in a file: whole settings, written once their episodes are over.
+
+    Args:
+        file: made if missing.
 
     Raises:
-        RunError: if Optuna is not installed.
+        RunError: if Optuna is not installed, or the file is damaged.
     """
-    try:
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-    except ImportError as error:
-        raise RunError("tuning needs Optuna: pip install -e '.[tune]'") from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            study_name="tune",
-            direction="maximize",
-            pruner=optuna.pruners.WilcoxonPruner(p_threshold=0.1),
-            load_if_exists=True,
-        )
-    for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    return study
+
+    def __init__(self, file: Path) -> None:
+        try:
+            import optuna
+            from optuna.storages import JournalStorage
+            from optuna.storages.journal import JournalFileBackend
+        except ImportError as error:
+            raise RunError("tuning needs Optuna: pip install -e '.[tune]'") from error
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        _tidy(file)
+        try:
+            self._kept = optuna.create_study(
+                storage=JournalStorage(JournalFileBackend(str(file))),
+                study_name="tune",
+                direction="maximize",
+                load_if_exists=True,
+            )
+        except (ValueError, KeyError) as error:
+            raise RunError(f"{file} is damaged: begin again with --overwrite ({error})") from error
+        with warnings.catch_warnings(
+            category=optuna.exceptions.ExperimentalWarning, action="ignore"
+        ):
+            pruner = optuna.pruners.WilcoxonPruner(p_threshold=0.1)
+        # In memory, where the report of each episode waits for no disk.
+        self.study = optuna.create_study(direction="maximize", pruner=pruner)
+        self.study.add_trials(self._kept.trials)
+
+    @property
+    def tried(self) -> list[Tried]:
+        """All settings whose episodes are over, in the order in which they were proposed."""
+        return [
+            Tried(trial.user_attrs["values"], outcome_from(trial.user_attrs))
+            for trial in self._kept.trials
+        ]
+
+    def keep(self, trial: FrozenTrial) -> None:
+        """Adds settings whose episodes are over."""
+        self._kept.add_trial(trial)
+
+    def played(self, key: str) -> Outcome | None:
+        """What was kept under a key."""
+        stored = self._kept.user_attrs.get(key)
+        return None if stored is None else outcome_from(stored)
+
+    def keep_played(self, key: str, outcome: Outcome) -> None:
+        """Keeps an outcome under a key."""
+        self._kept.set_user_attr(key, as_json(outcome))
 
 
-def tried(study: Study) -> list[Tried]:
-    """All settings whose episodes are over, in the order in which they were proposed."""
-    return [
-        Tried(trial.user_attrs["values"], outcome_from(trial.user_attrs))
-        for trial in _finished(study)
-    ]
-
-
-def _finished(study: Study) -> list[FrozenTrial]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(states=[TrialState.COMPLETE])
+def _tidy(file: Path) -> None:
+    """Takes away what a process leaves that is killed while it writes: half a line, and a lock."""
+    file.with_name(f"{file.name}.lock").unlink(missing_ok=True)
+    if file.exists():
+        data = file.read_bytes()
+        if not data.endswith(b"\n"):
+            file.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
 def search(
-    study: Study,
+    journal: Journal,
     settings: Mapping[str, Setting],
     play: Play,
     episodes: int,
@@ -99,7 +128,7 @@ def search(
     goes on as if nothing had happened.
 
     Args:
-        study: from ``open_study``.
+        journal: what was tried before, and where it is kept.
         settings: the controller's, by name.
         play: plays episodes with settings.
         episodes: that may be spent.
@@ -110,12 +139,13 @@ def search(
     Returns:
         Whether the search is over; False where it was interrupted.
     """
-    before = tried(study)
+    before = journal.tried
     spent = sum(len(one.outcome.success) for one in before)
     while spent + MOST <= episodes and not _is_settled(before, play.metric):
         if interrupted():
             return False
-        one = _try(_propose(study, settings, seed, len(before)), study, settings, play, seed)
+        trial = _propose(journal.study, settings, seed, len(before))
+        one = _try(trial, journal, settings, play, seed)
         before.append(one)
         spent += len(one.outcome.success)
         on_tried(one)
@@ -123,24 +153,23 @@ def search(
 
 
 def _is_settled(before: list[Tried], metric: str) -> bool:
-    solve_all = [one.whole and one.outcome.success.all() for one in before]
+    solve_all = [one.whole and bool(one.outcome.success.all()) for one in before]
     return metric == "success" and sum(solve_all) >= SETTLED
 
 
 def _propose(study: Study, settings: Mapping[str, Setting], seed: int, count: int) -> Trial:
     """The next settings; the first are those that are shipped."""
     from optuna.samplers import TPESampler
-    from optuna.trial import TrialState
 
     draw = int(np.random.SeedSequence((seed, count)).generate_state(1)[0])
     study.sampler = TPESampler(seed=draw, multivariate=True, constant_liar=False)
-    if count == 0 and not study.get_trials(states=[TrialState.WAITING]):
+    if count == 0:
         study.enqueue_trial({name: setting.default for name, setting in settings.items()})
     return study.ask({name: _distribution(setting) for name, setting in settings.items()})
 
 
 def _try(
-    trial: Trial, study: Study, settings: Mapping[str, Setting], play: Play, seed: int
+    trial: Trial, journal: Journal, settings: Mapping[str, Setting], play: Play, seed: int
 ) -> Tried:
     """Plays rounds of episodes until the settings are clearly worse than the best, or to the end.
 
@@ -158,7 +187,7 @@ def _try(
     trial.set_user_attr("values", values)
     for name, value in as_json(outcome).items():
         trial.set_user_attr(name, value)
-    study.tell(trial, float(by_episode(outcome, play.metric).mean()))
+    journal.keep(journal.study.tell(trial, float(by_episode(outcome, play.metric).mean())))
     return Tried(values, outcome)
 
 
@@ -171,10 +200,9 @@ def _distribution(setting: Setting) -> BaseDistribution:
 
     if setting.choices:
         return CategoricalDistribution(setting.choices)
-    kind = IntDistribution if isinstance(setting.default, int) else FloatDistribution
-    whole = kind is IntDistribution
-    low, high = (int(end) if whole else end for end in (setting.low, setting.high))
-    return kind(low, high, log=setting.by_factor)
+    if isinstance(setting.default, int):
+        return IntDistribution(int(setting.low), int(setting.high), log=setting.by_factor)
+    return FloatDistribution(setting.low, setting.high, log=setting.by_factor)
 
 
 def _readable(value: Any, setting: Setting) -> Any:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rpl.controllers.settings import Values
 from rpl.errors import check_settings
-from rpl.rollout.evaluate import FEWEST_PAIRS, paired_difference, verdict
+from rpl.rollout.evaluate import paired_difference, verdict
 from rpl.training.console import say
 from rpl.training.display import SECONDS_BETWEEN_LINES
 from rpl.training.interruption import Interruption
@@ -29,7 +29,7 @@ from rpl.tuning.confirm import (
 )
 from rpl.tuning.folder import JOURNAL, TuningFolder
 from rpl.tuning.play import Player
-from rpl.tuning.search import Tried, open_study, search, tried
+from rpl.tuning.search import Journal, Tried, search
 
 CONFIRMING = 0.25  # of the episodes
 
@@ -58,7 +58,7 @@ class Budget:
         Raises:
             InvalidValue: with how many are needed.
         """
-        confirming = FEWEST_PAIRS * (1 + FINALISTS + settings) / CONFIRMING
+        confirming = searching.ROUND * (1 + FINALISTS + settings) / CONFIRMING
         least = int(max(confirming, 2 * searching.MOST / (1.0 - CONFIRMING)))
         given = {"--episodes": self.episodes}
         check_settings(given, lambda count: count >= least, f"at least {least}")
@@ -68,15 +68,15 @@ def run_tuning(
     folder: TuningFolder, player: Player, budget: Budget, console: Console
 ) -> dict[str, Any] | None:
     """The result of a tuning, as its folder keeps it; None where it was interrupted."""
-    study = open_study(folder.path / JOURNAL)
+    journal = Journal(folder.path / JOURNAL)
     shipped = {name: setting.default for name, setting in player.settings.items()}
-    before = tried(study)
+    before = journal.tried
     with Display(console, budget.episodes) as display, Interruption("setting", console) as asked:
         for one in before:
             display.on_tried(one, quiet=True)
         try:
             if not search(
-                study,
+                journal,
                 player.settings,
                 player,
                 budget.for_search,
@@ -85,16 +85,16 @@ def run_tuning(
                 asked,
             ):
                 return None
-            before = tried(study)
+            before = journal.tried
             spent = sum(len(one.outcome.success) for one in before)
             each = episodes_left(player.settings, budget.episodes - spent)
             fresh = Remembering(
-                study, player, fresh_seeds(budget.seed, each), "fresh", display.on_played, asked
+                journal, player, fresh_seeds(budget.seed, each), "fresh", display.on_played, asked
             )
             found = finalists(before, shipped, player.metric)
             confirmed = confirm(fresh, found, shipped, player.metric)
             seeds = held_out_seeds(budget.evaluation_seed, budget.evaluation_episodes)
-            held_out = Remembering(study, player, seeds, "held-out", interrupted=asked)
+            held_out = Remembering(journal, player, seeds, "held-out", interrupted=asked)
             evaluation = _evaluation(held_out, confirmed.values, shipped, player.metric)
         except Interrupted:
             return None
@@ -195,5 +195,3 @@ def _better(one: Tried, other: Tried) -> bool:
 def _in_words(one: Tried) -> str:
     values = ", ".join(f"{name} {value}" for name, value in one.values.items())
     return f"{one.outcome.success_rate:.2f} ({values})"
-
-

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rpl.errors import whole_file
 from rpl.viz.curves import CONTROLLER_COLOUR, METHODS, PANEL_SIZE, PLAIN_TEXT, label_axes
@@ -47,7 +48,9 @@ def draw_search(
         for axes, (name, logarithmic) in zip(panels, by_factor.items(), strict=True):
             _draw(axes, name, tried, shipped[name], tuned[name], metric)
             if logarithmic:
-                axes.set_xscale("log")
+                _by_factor(axes)
+        for axes in panels[1:]:
+            axes.set_ylabel("")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         figure.suptitle(title, fontsize=12)
@@ -62,12 +65,20 @@ def _draw(
     levels = [one[metric] for one in tried]
     sizes = LARGEST * episodes / episodes.max()
     axes.scatter(values, levels, sizes, BLUE, alpha=0.6, label="tried", linewidths=0)
-    axes.axvline(_place(shipped), color=CONTROLLER_COLOUR, linestyle="--", label="shipped")  # type: ignore[arg-type]
-    axes.axvline(_place(tuned), color=ORANGE, label="tuned")  # type: ignore[arg-type]
+    axes.axvline(_place(tuned), color=ORANGE, label="tuned")
+    axes.axvline(_place(shipped), color=CONTROLLER_COLOUR, linestyle="--", label="shipped")
     label_axes(axes, "", metric, 11)
     axes.set_xlabel(name.replace("_", " "))
     axes.grid(color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _by_factor(axes: Axes) -> None:
+    """A logarithmic axis with numbers as people write them."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _place(value: Any) -> Any:
