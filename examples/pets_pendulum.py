@@ -10,9 +10,10 @@ import gymnasium
 import jax.numpy as jnp
 from gymnasium.wrappers.vector import RescaleAction
 
+from rpl.pets.config import PETSConfig
 from rpl.pets.dynamics import ModelConfig
 from rpl.pets.planner import PlannerConfig
-from rpl.pets.train import PETSConfig, PETSProblem, PETSProgress, create_state, train_pets
+from rpl.pets.train import PETSProblem, PETSProgress, create_state, train_pets
 
 CONFIG = PETSConfig(
     trials=5,

@@ -6,65 +6,17 @@ The defaults are the paper's (appendix B) where the paper gives one.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, dataclass, field, fields
-from numbers import Real
-from operator import attrgetter
-from typing import Any, ClassVar, Literal, Protocol, cast, get_args
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-import numpy as np
 from tyro.conf import Fixed, Suppress
 
 from rpl.errors import InvalidValue, check_settings
+from rpl.settings import LARGEST_SEED, MOST_THREADS, Limits, PlainValues, check_limits, check_widths
 
-LARGEST_SEED = 2**63
-MOST_THREADS = 1024
 BurnInRule = Literal["steps", "critic-loss", "q-change"]
 CriticInput = Literal["residual", "sum"]
 Aggregate = Literal["first", "least", "mean", "bound"]
-
-
-class Settings(Protocol):
-    """Options that go together: an instance of some dataclass."""
-
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-
-
-class PlainValues:
-    """Settings as JSON takes them: no NumPy, and whole numbers where they belong."""
-
-    def __post_init__(self) -> None:
-        """Makes Python's numbers and tuples of whatever was given.
-
-        Raises:
-            InvalidValue: if a number is given where another kind of value belongs, or the reverse.
-        """
-        for one in fields(cast(Any, self)):
-            value = getattr(self, one.name)
-            given = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-            given = tuple(given) if isinstance(given, list) else given
-            object.__setattr__(self, one.name, _of_kind(one.name, given, _kind_of(one.type)))
-
-
-def _kind_of(hint: Any) -> str:
-    """A type as it is written, whether the module's annotations are strings or not."""
-    return hint.__name__ if isinstance(hint, type) else str(hint)
-
-
-def _of_kind(name: str, value: Any, kind: str) -> Any:
-    """The value, where a setting of a kind can have it; 3.0 is a whole number too."""
-    option = f"--{name.replace('_', '-')}"
-    if isinstance(value, float) and kind.startswith("int"):
-        if not value.is_integer():
-            raise InvalidValue(f"{option} must be a whole number, not {value}")
-        return int(value)
-    numeric = kind.removesuffix(" | None") in ("int", "float")
-    left_open = value is None and kind.endswith("None")
-    if numeric and not left_open and (isinstance(value, bool) or not isinstance(value, Real)):
-        raise InvalidValue(f"{option} must be a number, not {value!r}")
-    if kind == "bool" and not isinstance(value, bool):
-        raise InvalidValue(f"{option} must be True or False, not {value!r}")
-    return value
 
 
 @dataclass(frozen=True)
@@ -117,6 +69,9 @@ class LearnerConfig(PlainValues):
     their mean less `pessimism` standard deviations; SAC: least."""
     pessimism: float = 2.0
     """Standard deviations of the critics between their mean and the bound."""
+    trusted_pessimism: float | None = None
+    """With the gate: the same, while the last paired evaluation that told the policy from its
+    controller showed it to be better; None is `pessimism` throughout."""
     gate: bool = False
     """Use the residual only where the critics together, by `aggregate`, say that it is better than
     the controller's action, and act as the controller elsewhere: exploring, deployed, and in
@@ -296,37 +251,6 @@ class Config(PlainValues):
                 raise InvalidValue(f"{name} must be one of {', '.join(rows)}, not {value!r}")
 
 
-Limits = dict[str, tuple[Callable[[float], bool], str]]
-"""What settings can be, in words, with a test of it and the names of the settings."""
-
-
-def check_limits(settings: object, limits: Limits) -> None:
-    """Refuses settings that cannot be.
-
-    Raises:
-        InvalidValue: naming the option and what it may be.
-    """
-    for must_be, (fits, names) in limits.items():
-        values = {name: attrgetter(name)(settings) for name in names.split()}
-        values = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
-        check_settings(values, fits, must_be)
-
-
-def check_widths(widths: Mapping[str, Sequence[int]]) -> None:
-    """Refuses layers without units, by the names of their options.
-
-    Raises:
-        InvalidValue: naming the option.
-    """
-    for name, layers in widths.items():
-        if not isinstance(layers, tuple) or not layers:
-            raise InvalidValue(f"{name} must be at least 1, for one layer or more, not {layers!r}")
-        for width in layers:
-            check_settings({name: width}, lambda value: value >= 1, "at least 1")
-            if not isinstance(width, int):
-                raise InvalidValue(f"{name} must be a whole number, not {width}")
-
-
 LIMITS: Limits = {
     "at least 1": (
         lambda value: value >= 1,
@@ -343,7 +267,7 @@ LIMITS: Limits = {
     "at least 0": (
         lambda value: 0.0 <= value < math.inf,
         "exploration.noise learner.action_l2 learner.target_noise learner.target_noise_clip "
-        "learner.pessimism burn_in.minimum_steps burn_in.threshold",
+        "learner.pessimism learner.trusted_pessimism burn_in.minimum_steps burn_in.threshold",
     ),
     "between 0 and 1024": (lambda value: 0 <= value <= MOST_THREADS, "num_threads"),
     "finite": (math.isfinite, "learner.target_entropy"),

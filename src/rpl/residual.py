@@ -28,9 +28,8 @@ def combine(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The executed action, and which of its components the clip to [-1, 1] changed.
 
-    Whatever the residual, no component of the executed action is further than ``scale``
-    from the base action clipped to [-1, 1], since clipping brings no two numbers further
-    apart.
+    Whatever the residual, no component of the executed action is further than ``scale`` from the
+    base action clipped to [-1, 1], since clipping brings no two numbers further apart.
     """
     total = base_action + scale * np.clip(residual, -1.0, 1.0)
     executed = np.clip(total, -1.0, 1.0)
@@ -100,12 +99,10 @@ def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> 
     if isinstance(space, gymnasium.spaces.Dict):
         inner = space_with_base_action(space["observation"], actions)
         return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
-    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+    is_vector = isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1
+    if not is_vector or not np.issubdtype(space.dtype, np.floating):
         raise InvalidValue(f"the base action cannot stand beside observations of {space}")
-    if not np.issubdtype(space.dtype, np.floating):
-        raise InvalidValue(f"the base action cannot stand beside {space.dtype} observations")
-    # A controller that is not clipped may do anything.
-    boundless = np.full(actions.shape or (), np.inf)
+    boundless = np.full(actions.shape or (), np.inf)  # a controller need not be clipped
     low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
     dtype: Any = space.dtype
     return gymnasium.spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)

@@ -19,8 +19,8 @@ import toys
 from rpl.cli.main import COMMANDS, run
 from rpl.config import LIMITS, Config
 from rpl.errors import Failure, InvalidValue
-from rpl.pets.train import LIMITS as PLANNER_LIMITS
-from rpl.pets.train import PRESETS
+from rpl.pets.config import LIMITS as PLANNER_LIMITS
+from rpl.pets.config import PRESETS
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import resolve
 from rpl.runs.folder import RunFolder

@@ -13,7 +13,8 @@ from rpl.controllers.contract import ControllerError
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.settings import Setting, settings_of, with_settings
 from rpl.errors import InvalidValue
-from rpl.registry.names import controller_source, is_custom_controller, named_with
+from rpl.registry.bracketed import named_with
+from rpl.registry.names import controller_source, is_custom_controller
 
 DECLARED = {
     "gain": Setting(2.0, low=0.5, high=50.0),

@@ -9,17 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from rpl.pets.config import PRESETS, PETSConfig
 from rpl.pets.dynamics import ModelConfig
 from rpl.pets.planner import PlannerConfig
-from rpl.pets.train import (
-    PRESETS,
-    PETSConfig,
-    PETSProblem,
-    PETSProgress,
-    create_state,
-    train_pets,
-    trial_policy,
-)
+from rpl.pets.train import PETSProblem, PETSProgress, create_state, train_pets, trial_policy
 from toys import Batched
 
 HORIZON = 12

@@ -13,7 +13,8 @@ from rpl.learner import LearnerState
 from rpl.presets import FAST, WITHOUT_GATE, paced
 from rpl.problem import Problem
 from rpl.registry.builtin import make_problem
-from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, UnknownName, find, preset_for
+from rpl.registry.catalog import CONTROLLERS, METHODS, TASKS, preset_for
+from rpl.registry.names import UnknownName, find
 from rpl.registry.resolve import with_physics, without_task
 from rpl.replay.buffer import Replay
 from rpl.rollout.collect import collect

@@ -12,7 +12,8 @@ from rpl.cli.main import run
 from rpl.cli.train import spec_for
 from rpl.learner import ddpg
 from rpl.presets import FAST, LEARNERS, PRESETS, Preset
-from rpl.registry.catalog import METHODS, TASKS, UnknownName
+from rpl.registry.catalog import METHODS, TASKS
+from rpl.registry.names import UnknownName
 from rpl.registry.resolve import presets_of, resolve
 from rpl.runs.record import default_folder, record_of, recorded_spec
 

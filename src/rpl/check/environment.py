@@ -62,15 +62,25 @@ def check_environment(
     except _Raised as error:
         findings.error("raises", str(error))
         return findings, False, endings
-    episodes = [episode, *others]
-    endings += [ending_of(one) for one in episodes if one.rewards]
+    _check_episodes(findings, env, [episode, *others], limit, training)
+    endings += [ending_of(one) for one in (episode, *others) if one.rewards]
+    return findings, True, endings
+
+
+def _check_episodes(
+    findings: Findings,
+    env: gymnasium.Env,
+    episodes: list[Episode],
+    limit: int,
+    training: Training,
+) -> None:
+    """What sound episodes say of how it would be learned."""
     seen = [one.observations for one in episodes]
     check_what_is_shown(findings, env.observation_space, training.observe, seen)
-    _check_ends(findings, episode, limit)
-    _check_rewards(findings, episode)
+    _check_ends(findings, episodes[0], limit)
+    _check_rewards(findings, episodes[0])
     if has_goals(env.observation_space) and training.hindsight > 0.0:
         check_goals(findings, env, episodes)
-    return findings, True, endings
 
 
 def _another(env: gymnasium.Env, seed: int, limit: int, training: Training) -> Episode:

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 import tyro
 
-from rpl.config import Settings
 from rpl.errors import UsageError, check_settings
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
 from rpl.runs.load import Request, Subject, load_subject, named_spec
+from rpl.settings import Settings
 
 PICTURES = (".png", ".pdf", ".svg")
 HELP = {"-h", "--help"}

@@ -23,7 +23,7 @@ from rpl.cli.output import say
 from rpl.cli.report import filmed
 from rpl.config import Config
 from rpl.errors import Failure
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
 from rpl.registry.catalog import METHODS, TaskOptions, check_task
 from rpl.registry.names import EnvironmentOptions, is_user_task

@@ -25,7 +25,7 @@ from rpl.cli.options import (
 from rpl.cli.output import plain_table, say
 from rpl.controllers.settings import Values
 from rpl.errors import UsageError
-from rpl.registry.names import named_with
+from rpl.registry.bracketed import named_with
 from rpl.registry.resolve import RunSpec, default_options
 from rpl.runs.load import Request, named_spec
 from rpl.runs.provenance import provenance

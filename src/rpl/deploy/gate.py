@@ -56,5 +56,5 @@ def _aggregate(graph: Graph, advantages: list[str], gate: Gate) -> str:
     apart = [graph.add("Sub", advantage, mean) for advantage in advantages]
     variance = graph.mean([graph.add("Mul", part, part) for part in apart])
     std = graph.add("Sqrt", graph.add("Add", variance, graph.constant(TINY)))
-    doubt = graph.add("Mul", std, graph.constant(gate.pessimism))
+    doubt = graph.add("Mul", std, graph.constant(float(gate.pessimism)))
     return graph.add("Sub", mean, doubt)

@@ -10,6 +10,7 @@ from rpl.learner.state import (
     is_finite,
     observe,
     start_critics_at,
+    with_pessimism,
     without_residual,
 )
 from rpl.learner.update import Setting, create, update
@@ -30,5 +31,6 @@ __all__ = [
     "observe",
     "start_critics_at",
     "update",
+    "with_pessimism",
     "without_residual",
 ]

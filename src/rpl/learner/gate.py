@@ -14,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from rpl.config import Aggregate, LearnerConfig
 from rpl.learner.judge import Judge
@@ -21,7 +22,7 @@ from rpl.learner.judge import Judge
 TINY = 1e-12  # where critics agree, the slope of a standard deviation is finite
 
 
-def aggregate(values: Array, how: Aggregate, pessimism: float) -> Array:
+def aggregate(values: Array, how: Aggregate, pessimism: ArrayLike) -> Array:
     """What several critics say together, (batch,) of (critics, batch).
 
     The first's word, the least, the mean, or the bound: the mean less ``pessimism`` standard
@@ -50,16 +51,18 @@ class Gate(eqx.Module):
     scale: tuple[float, ...] = eqx.field(static=True)
     """What a residual of 1 adds, for each action component."""
     how: Aggregate = eqx.field(static=True)
-    pessimism: float = eqx.field(static=True)
     by_target: bool = eqx.field(static=True)
     """Whether the policy acts by the target networks, which are averages over some cycles."""
+    pessimism: Array
+    """Standard deviations of the bound, (): see ``with_pessimism``."""
 
     @staticmethod
     def of(config: LearnerConfig, scale: tuple[float, ...]) -> Gate | None:
         """The gate that a configuration asks for."""
         if not config.gate:
             return None
-        return Gate(scale, config.aggregate, config.pessimism, config.act_by_target)
+        pessimism = jnp.asarray(config.pessimism)
+        return Gate(scale, config.aggregate, config.act_by_target, pessimism)
 
     def advantage(self, advantages: Array) -> Array:
         """What is sure of the advantages, (batch,) of (critics, batch)."""
@@ -106,10 +109,11 @@ def objective_of(config: LearnerConfig, gate: Gate | None, judge: Judge, x: Arra
     if config.aggregate == "first" and gate is None:
         return lambda said: (judge.first(x, said), jnp.zeros((0, len(x))))
     of_base = 0.0 if gate is None else judge.each(x, jnp.zeros(()))
+    pessimism = config.pessimism if gate is None else gate.pessimism
 
     def objective(said: Array) -> tuple[Array, Array]:
         each = judge.each(x, said) - of_base
-        return aggregate(each, config.aggregate, config.pessimism), each
+        return aggregate(each, config.aggregate, pessimism), each
 
     return objective
 

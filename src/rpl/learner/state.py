@@ -138,6 +138,13 @@ def observe(state: LearnerState, shown: Shown) -> LearnerState:
     return eqx.tree_at(lambda s: s.normalizer, state, normalizer)
 
 
+def with_pessimism(state: LearnerState, pessimism: float) -> LearnerState:
+    """A learner whose gate goes by another bound; nothing else of it changes."""
+    if state.gate is None:
+        return state
+    return eqx.tree_at(lambda s: s.gate.pessimism, state, jnp.asarray(pessimism))
+
+
 def without_residual(state: LearnerState) -> LearnerState:
     """A learner whose greedy action is zero: added to a controller, nothing."""
     return eqx.tree_at(

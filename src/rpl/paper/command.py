@@ -17,7 +17,7 @@ from rpl.paper.display import QueueDisplay, standings_table, time_left
 from rpl.paper.folders import Places, Run, runs_of, speeds
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.queue import Executor, LocalProcesses, cheapest_first, make_runs
-from rpl.registry.catalog import find
+from rpl.registry.names import find
 
 ABLATION_CELLS = tuple(cell for ablation in ABLATIONS for cell in ablation.cells)
 

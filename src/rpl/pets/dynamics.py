@@ -16,8 +16,8 @@ import numpy as np
 import optax
 from jax import Array
 
-from rpl.config import PlainValues
 from rpl.errors import InvalidValue
+from rpl.settings import PlainValues
 
 FEWEST_ROWS = 1024  # data are padded to this or a larger power of two
 

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from rpl.config import PlainValues
 from rpl.errors import InvalidValue
 from rpl.pets.dynamics import Ensemble
+from rpl.settings import PlainValues
 
 Observation = np.ndarray | Mapping[str, np.ndarray]
 Cost = Callable[[Array, Array, Array], Array]

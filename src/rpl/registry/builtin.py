@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import jax
 from gymnasium.vector import VectorEnv
 
-from rpl.config import Config, Settings
+from rpl.config import Config
 from rpl.controllers.contract import Controller
 from rpl.errors import InvalidValue, UsageError
 from rpl.pets.train import PETSProblem
 from rpl.problem import Problem
-from rpl.registry.catalog import (
-    CONTROLLERS,
-    TASKS,
-    ControllerEntry,
-    TaskOptions,
-    find,
-)
+from rpl.registry.catalog import CONTROLLERS, TASKS, ControllerEntry, TaskOptions
 from rpl.registry.custom import user_problem
-from rpl.registry.names import EnvironmentOptions, custom_controller, is_custom_controller
+from rpl.registry.names import EnvironmentOptions, custom_controller, find, is_custom_controller
 from rpl.registry.resolve import RunSpec, TaskSpec, resolve
 from rpl.replay.hindsight import GoalRules
+from rpl.settings import Settings
 from rpl.tasks.fetch.options import HookOptions
 from rpl.tasks.gym.task import MakeEnv
 

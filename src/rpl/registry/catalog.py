@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from rpl.config import BurnInConfig, Config, ExplorationConfig, Settings
+from rpl.config import BurnInConfig, Config, ExplorationConfig
 from rpl.controllers.cached import CachedPETS
 from rpl.controllers.discrete_mpc import DiscreteMPCPush
 from rpl.controllers.hook import ReactiveHook
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.push import ReactivePush
-from rpl.errors import UsageError
 from rpl.presets import PRESETS, PUBLISHED, Preset
 from rpl.problem import Metric
-from rpl.registry.names import EnvironmentOptions, is_custom_controller, is_user_task
+from rpl.registry.names import (
+    EnvironmentOptions,
+    UnknownName,
+    did_you_mean,
+    find,
+    is_custom_controller,
+    is_user_task,
+)
+from rpl.settings import Settings
 from rpl.tasks.fetch.options import (
     COMPLEX_HOOK,
     HOOK,
@@ -40,11 +46,6 @@ HOOK_TASK = "rpl.tasks.fetch.hook:make_hook_task"
 PUSHER_TASK = "rpl.tasks.pusher.task:PusherTask"
 
 TaskOptions = FetchOptions | HookOptions | PusherOptions | EnvironmentOptions
-Entry = TypeVar("Entry")
-
-
-class UnknownName(UsageError):
-    """A name that the catalog does not have; the message lists those it has."""
 
 
 @dataclass(frozen=True)
@@ -242,26 +243,6 @@ METHODS: dict[str, Method] = {
         preset="small",
     ),
 }
-
-
-def find(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
-    """The entry of a name.
-
-    Raises:
-        UnknownName: with the names there are.
-    """
-    if name not in entries:
-        custom = ", or name your own: module:name or a file" if kind == "controller" else ""
-        known = ", ".join(entries) + custom
-        meant = did_you_mean(name, entries)
-        raise UnknownName(f"there is no {kind} '{name}'; {meant}choose one of {known}")
-    return entries[name]
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The beginning of a sentence that proposes the name most like it; empty without one."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}? Else " if close else ""
 
 
 def check_task(name: str) -> None:

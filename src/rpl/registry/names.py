@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import difflib
 import importlib
 import importlib.util
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import gymnasium
 import tyro
 
-from rpl.config import PlainValues
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
@@ -26,16 +26,22 @@ from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
 from rpl.controllers.settings import with_settings
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
+from rpl.registry.bracketed import WITH_SETTINGS, settings_in
+from rpl.settings import PlainValues
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-WITH_SETTINGS = re.compile(rf"({OBJECT.pattern})(\(.*\))")
 CACHE, MODEL = ".npz", ".zip"
 MOST_PROCESSES = 1024
 Metric = Literal["auto", "success", "return"]
 METRICS = get_args(Metric)
+Entry = TypeVar("Entry")
 SuccessWhen = Literal["last", "any"]
 GYM_ID = re.compile(r"([A-Za-z_][\w.]*:)?([\w:-]+/)?[\w:.-]+-v\d+")
 UNVERSIONED_ID = re.compile(r"([A-Za-z_][\w.]*:)?[\w:-]+/[\w:.-]+")
+
+
+class UnknownName(UsageError):
+    """A name that the catalog does not have; the message lists those it has."""
 
 
 class NotFound(UsageError):
@@ -249,27 +255,21 @@ def controller_source(source: Any) -> Any:
     return OnnxPolicy(name) if name.endswith(".onnx") else load_object(name)
 
 
-def settings_in(name: str) -> tuple[str, dict[str, Any]]:
-    """A controller's name without its settings, and the settings.
+def find(kind: str, entries: Mapping[str, Entry], name: str) -> Entry:
+    """The entry of a name.
 
     Raises:
-        InvalidValue: if what stands in the brackets is no settings.
+        UnknownName: with the names there are.
     """
-    split = WITH_SETTINGS.fullmatch(name)
-    if split is None:
-        return name, {}
-    bare, brackets = split.groups()
-    try:
-        call = ast.parse(f"f{brackets}", mode="eval").body
-        if isinstance(call, ast.Call) and not call.args:
-            return bare, {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
-    except (SyntaxError, ValueError):
-        pass
-    raise InvalidValue(f"{name} must have plain settings in brackets, as in {bare}(gain=2.0)")
+    if name not in entries:
+        custom = ", or name your own: module:name or a file" if kind == "controller" else ""
+        known = ", ".join(entries) + custom
+        meant = did_you_mean(name, entries)
+        raise UnknownName(f"there is no {kind} '{name}'; {meant}choose one of {known}")
+    return entries[name]
 
 
-def named_with(name: str, values: Mapping[str, Any]) -> str:
-    """A custom controller's name with settings, those it names already included."""
-    bare, before = settings_in(name)
-    said = ", ".join(f"{key}={value!r}" for key, value in {**before, **values}.items())
-    return f"{bare}({said})" if said else bare
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The beginning of a sentence that proposes the name most like it; empty without one."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}? Else " if close else ""

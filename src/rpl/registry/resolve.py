@@ -12,10 +12,10 @@ from typing import Any
 import gymnasium
 import tyro
 
-from rpl.config import Config, Settings
+from rpl.config import Config
 from rpl.observations import DESIRED_GOAL
-from rpl.pets.train import PRESETS as PLANNERS
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PRESETS as PLANNERS
+from rpl.pets.config import PETSConfig
 from rpl.presets import PRESETS, PUBLISHED, Preset, less_strict, paced, with_learner
 from rpl.registry.catalog import (
     CONTROLLERS,
@@ -24,14 +24,13 @@ from rpl.registry.catalog import (
     Method,
     TaskEntry,
     TaskOptions,
-    UnknownName,
     check_task,
     controller_name,
-    find,
     preset_for,
 )
 from rpl.registry.environments import environment_maker
-from rpl.registry.names import EnvironmentOptions, name_of
+from rpl.registry.names import EnvironmentOptions, UnknownName, find, name_of
+from rpl.settings import Settings
 from rpl.tasks.fetch.options import FetchOptions, HookOptions
 from rpl.tasks.gym.requirements import episode_limit
 from rpl.tasks.gym.task import MakeEnv

@@ -19,13 +19,13 @@ from typing import Any, Protocol, TypeVar, cast
 import equinox as eqx
 import jax.numpy as jnp
 
-from rpl.config import Settings
 from rpl.errors import RunError
 from rpl.learner import LearnerState
 from rpl.learner.normalizer import Normalizer
 from rpl.observations import DESIRED_GOAL
 from rpl.runs.files import FORMAT, check_format, settings_crc
 from rpl.runs.settings import read_back
+from rpl.settings import Settings
 
 State = TypeVar("State")
 ABOUT, CHECKSUM = "checkpoint", "sha256"

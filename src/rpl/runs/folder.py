@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rpl.config import Config, Settings
+from rpl.config import Config
 from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
 from rpl.runs.checkpoint import (
     Position,
@@ -42,6 +42,7 @@ from rpl.runs.files import (
 )
 from rpl.runs.settings import differences
 from rpl.runs.trackers import Tracker, TrackerName, final_table, open_tracker, told
+from rpl.settings import Settings
 
 PROVENANCE = (
     *("format", *MARK),

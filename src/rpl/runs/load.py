@@ -9,19 +9,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rpl.config import Config, Settings
+from rpl.config import Config
 from rpl.controllers import contract
 from rpl.controllers.contract import ControllerPolicy
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError
 from rpl.learner import LearnerState, without_residual
-from rpl.pets.train import (
-    PETSConfig,
-    PETSProgress,
-    PETSState,
-    create_state,
-    make_pets,
-)
+from rpl.pets.config import PETSConfig
+from rpl.pets.train import PETSProgress, PETSState, create_state, make_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
@@ -38,6 +33,7 @@ from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
+from rpl.settings import Settings
 from rpl.tasks.gym.task import MakeEnv
 from rpl.training.console import say
 from rpl.training.progress import Progress

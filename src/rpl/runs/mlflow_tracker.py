@@ -25,13 +25,13 @@ def opened(name: str, record: Record, known_as: str | None) -> tuple[MLflow, str
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
     place = os.environ.get("MLFLOW_TRACKING_URI", Path("mlruns").resolve().as_uri())
     client = MlflowClient(tracking_uri=place)
-    if known_as is None:
-        known_as = client.create_run(_experiment(client), run_name=name).info.run_id
+    if known_as is not None:
+        client.update_run(known_as, status="RUNNING")
+    else:
+        known_as = str(client.create_run(_experiment(client), run_name=name).info.run_id)
         params = [Param(key, str(value)[:LONGEST]) for key, value in flat(record).items()]
         for first in range(0, len(params), MOST_PARAMS):
             client.log_batch(known_as, params=params[first : first + MOST_PARAMS])
-    else:
-        client.update_run(known_as, status="RUNNING")
     client.log_dict(known_as, record, "config.json")
     return MLflow(client, known_as), known_as
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rpl.config import Config
 from rpl.errors import InvalidValue, check_settings
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PETSConfig
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import RunSpec
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rpl.config import Config
 from rpl.errors import RunError
-from rpl.pets.train import PETSConfig
+from rpl.pets.config import PETSConfig
 from rpl.problem import Problem
-from rpl.registry.catalog import METHODS, check_task, find
-from rpl.registry.names import can_be_found
+from rpl.registry.catalog import METHODS, check_task
+from rpl.registry.names import can_be_found, find
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,

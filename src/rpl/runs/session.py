@@ -13,7 +13,8 @@ from rpl import learner
 from rpl.config import Config
 from rpl.errors import RunError
 from rpl.learner import LearnerState
-from rpl.pets.train import PETSConfig, PETSProgress, create_state, train_pets
+from rpl.pets.config import PETSConfig
+from rpl.pets.train import PETSProgress, create_state, train_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec

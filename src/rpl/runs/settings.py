@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 from typeguard import CollectionCheckStrategy, TypeCheckError, check_type
 
-from rpl.config import Settings
 from rpl.errors import InvalidValue
+from rpl.settings import Settings
 
 Options = TypeVar("Options", bound=Settings)
 

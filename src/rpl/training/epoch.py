@@ -15,7 +15,7 @@ from rpl.controllers.contract import Policy
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.replay.buffer import Replay
-from rpl.rollout.evaluate import Outcome, evaluate
+from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.burn_in import ends_burn_in
@@ -76,6 +76,7 @@ class EpochEnd:
             means = progress.epoch_means()
             progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
             progress.last_mean_q = means.get("mean_q", progress.last_mean_q)
+        progress.trusted = is_trusted(progress.trusted, problem, policy, level)
         best = is_best(problem, progress, policy)
         if best:
             progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
@@ -114,6 +115,13 @@ class EpochEnd:
     ) -> Outcome:
         seeds = evaluation_seeds(self.config.seed, count)
         return judged(self.problem, self.observer, whose, policy, seeds, base)
+
+
+def is_trusted(before: bool, problem: Problem, policy: Outcome, controller: Outcome) -> bool:
+    """Whether the policy is better than its controller; as ``before`` where nothing is shown."""
+    interval: Any = paired_difference(policy, controller)[f"{problem.metric}_interval"]
+    shown = verdict(interval, len(policy.returns))
+    return shown == "better" or (before and shown != "worse")
 
 
 def judged(

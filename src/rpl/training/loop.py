@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rpl import learner
-from rpl.config import Config
+from rpl.config import Config, LearnerConfig
 from rpl.errors import Failure
 from rpl.learner import LearnerState
 from rpl.problem import Problem
@@ -78,6 +78,7 @@ def run_cycle(
     All randomness comes from (seed, cycle) alone, so that nothing of it needs saving.
     """
     cycle = progress.cycle
+    state = learner.with_pessimism(state, pessimism_of(config.learner, progress))
     progress.burning_in = is_burning_in(config.burn_in, progress)
     episodes = explore(config, problem, state, progress)
     progress.cycle += 1
@@ -109,6 +110,13 @@ def run_cycle(
                     "Lower the learning rates, or look for extreme observations or rewards"
                 )
     return state, metrics, steps
+
+
+def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
+    """How many standard deviations the gate's bound is below the mean: fewer on proof."""
+    if progress.trusted and config.trusted_pessimism is not None:
+        return config.trusted_pessimism
+    return config.pessimism
 
 
 def explore(config: Config, problem: Problem, state: LearnerState, progress: Progress) -> Episodes:
@@ -148,41 +156,51 @@ def learn(
 ) -> tuple[LearnerState, dict[str, float]]:
     """Updates normalisers with the new episodes, then actor and critic from the replay."""
     generator = np.random.default_rng((config.seed, 3, cycle))
-    hindsight = config.replay.hindsight
     steps = config.steps_per_cycle(problem.horizon)
     discount = config.learner.discount_over(problem.horizon)
 
     ask = problem.base_of_stored() if config.replay.ask_controller else None
 
     def sample(shape: tuple[int, ...], **keywords: Any) -> learner.Batch[np.ndarray]:
-        return replay.sample(shape, generator, hindsight, problem.rules, ask=ask, **keywords)
+        return replay.sample(
+            shape, generator, config.replay.hindsight, problem.rules, ask=ask, **keywords
+        )
 
     bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
     if len(episodes):
         fresh = sample((steps,), newest=len(episodes))
-        if config.learner.start_at_mean and not state.normalizer.count:
-            value = fresh.reward.mean(dtype=np.float64) / (1.0 - discount)
-            state = learner.start_critics_at(state, np.float32(np.clip(value, *bounds)))
-        state = learner.observe(state, fresh.observation)
-    batches = sample(
-        (config.learner.updates(steps), config.learner.batch_size),
-        n_step=config.replay.n_step,
-        discount=discount,
-    )
-    settings = config.learner
-    if progress.burning_in and config.burn_in.polyak is not None:
-        settings = replace(settings, polyak=config.burn_in.polyak)
+        state = _with_observed(config.learner, state, fresh, bounds, discount)
+    shape = (config.learner.updates(steps), config.learner.batch_size)
+    batches = sample(shape, n_step=config.replay.n_step, discount=discount)
+    scale = np.asarray(problem.scale, np.float32)
+    setting = learner.Setting(discount, bounds, scale, config.residual.critic_input == "sum")
     state, losses = learner.update(
-        settings,
+        _settings_of_now(config, progress),
         state,
         jax.tree.map(jnp.asarray, batches),
-        learner.Setting(
-            discount,
-            bounds,
-            np.asarray(problem.scale, np.float32),
-            config.residual.critic_input == "sum",
-        ),
+        setting,
         not progress.burning_in,
         jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), 4), cycle),
     )
     return state, {name: float(value) for name, value in losses.items()}
+
+
+def _with_observed(
+    config: LearnerConfig,
+    state: LearnerState,
+    fresh: learner.Batch[np.ndarray],
+    bounds: tuple[float, float],
+    discount: float,
+) -> LearnerState:
+    """The normaliser with new transitions; the critics begin at the mean of the first ones."""
+    if config.start_at_mean and not state.normalizer.count:
+        value = fresh.reward.mean(dtype=np.float64) / (1.0 - discount)
+        state = learner.start_critics_at(state, np.float32(np.clip(value, *bounds)))
+    return learner.observe(state, fresh.observation)
+
+
+def _settings_of_now(config: Config, progress: Progress) -> LearnerConfig:
+    """The learner's settings, with the pace of the target networks while burning in."""
+    if progress.burning_in and config.burn_in.polyak is not None:
+        return replace(config.learner, polyak=config.burn_in.polyak)
+    return config.learner

@@ -25,6 +25,8 @@ class Progress:
     """Whether it took a step yet; None in runs that are older than this entry."""
     last_mean_q: float | None = None
     bad_cycles: int = 0
+    trusted: bool = False
+    """Whether the policy was better than its controller when last an evaluation told them apart."""
     best_success: float = -1.0
     best_return: float = -np.inf
     finished: bool = False

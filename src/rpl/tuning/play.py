@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from rpl.config import Settings
 from rpl.controllers.contract import ControllerPolicy
 from rpl.controllers.settings import Setting, Values, settings_of, with_settings
 from rpl.errors import InvalidValue, RunError
@@ -15,6 +14,7 @@ from rpl.registry.builtin import make_controller
 from rpl.registry.names import controller_source
 from rpl.registry.resolve import ControllerSpec
 from rpl.rollout.evaluate import Outcome, evaluate
+from rpl.settings import Settings
 
 Tell = Callable[[int], None]
 
