@@ -12,13 +12,12 @@ from rpl.errors import RunError
 from rpl.rollout.evaluate import Outcome
 from rpl.tuning.confirm import (
     FINALISTS,
-    Interrupted,
     Remembering,
     confirm,
     finalists,
     fresh_seeds,
 )
-from rpl.tuning.search import MOST, ROUND, SETTLED, Journal, search
+from rpl.tuning.search import MOST, ROUND, SETTLED, Interrupted, Journal, search
 
 GAINS = {
     "gain": Setting(10.0, low=1.0, high=100.0),
@@ -50,14 +49,13 @@ class Formula:
 
 def search_in(folder, play, episodes=2000, **how):
     journal = Journal(folder / "journal.log")
-    over = search(journal, GAINS, play, episodes, 0, **how)
-    return over, journal.tried, journal
+    search(journal, GAINS, play, episodes, 0, **how)
+    return journal.tried, journal
 
 
 def test_it_begins_with_the_shipped_settings_and_ends_when_others_could_only_be_as_good(tmp_path):
     play = Formula()
-    over, found, _ = search_in(tmp_path, play)
-    assert over
+    found, _ = search_in(tmp_path, play)
     assert found[0].values == SHIPPED
     solved = [one for one in found if one.outcome.success_rate == 1.0]
     assert len(solved) == SETTLED
@@ -67,7 +65,7 @@ def test_it_begins_with_the_shipped_settings_and_ends_when_others_could_only_be_
 
 
 def test_what_is_clearly_worse_is_given_up_early(tmp_path):
-    _, found, _ = search_in(tmp_path, Formula(best=0.9), episodes=1500)
+    found, _ = search_in(tmp_path, Formula(best=0.9), episodes=1500)
     worse = [one for one in found[1:] if one.values["fault"] >= 50.0]
     given_up = [one for one in worse if not one.whole]
     assert len(given_up) >= len(worse) / 2 > 0
@@ -86,7 +84,7 @@ def test_stopped_or_killed_at_any_time_it_goes_on_as_if_nothing_had_happened(tmp
     """Killed before a setting's first episode, and within its episodes."""
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    _, undisturbed, _ = search_in(tmp_path / "whole", Formula(best=0.9), episodes=900)
+    undisturbed, _ = search_in(tmp_path / "whole", Formula(best=0.9), episodes=900)
 
     class Killed(BaseException):
         pass
@@ -107,12 +105,10 @@ def test_stopped_or_killed_at_any_time_it_goes_on_as_if_nothing_had_happened(tmp
     file.write_bytes(file.read_bytes() + b'{"op_code": 4, "wor')
     (tmp_path / "parts/journal.log.lock").symlink_to(file)
     asked = iter([False, True])
-    over, _, _ = search_in(
-        tmp_path / "parts", Formula(best=0.9), episodes=900, interrupted=lambda: next(asked)
-    )
-    assert not over
-    over, resumed, _ = search_in(tmp_path / "parts", Formula(best=0.9), episodes=900)
-    assert over
+    again = Formula(best=0.9)
+    with pytest.raises(Interrupted):
+        search_in(tmp_path / "parts", again, episodes=900, interrupted=lambda: next(asked))
+    resumed, _ = search_in(tmp_path / "parts", Formula(best=0.9), episodes=900)
     assert [one.values for one in resumed] == [one.values for one in undisturbed]
     for one, other in zip(resumed, undisturbed, strict=True):
         assert np.array_equal(one.outcome.success, other.outcome.success)
@@ -120,7 +116,7 @@ def test_stopped_or_killed_at_any_time_it_goes_on_as_if_nothing_had_happened(tmp
 
 def test_confirmed_settings_are_the_shipped_ones_but_for_what_was_wrong(tmp_path):
     play = Formula()
-    _, found, journal = search_in(tmp_path, play)
+    found, journal = search_in(tmp_path, play)
     best = finalists(found, SHIPPED, "success")
     assert 0 < len(best) <= FINALISTS
     assert all(values["gain"] != 10.0 for values in best)
@@ -145,7 +141,7 @@ def test_confirmed_settings_are_the_shipped_ones_but_for_what_was_wrong(tmp_path
 
 def test_where_nothing_is_shown_to_be_better_the_shipped_settings_stay(tmp_path):
     play = Formula(best=0.5)
-    _, found, journal = search_in(tmp_path, play, episodes=900)
+    found, journal = search_in(tmp_path, play, episodes=900)
     best = finalists(found, SHIPPED, "success") or [{"gain": 3.0, "fault": 20.0}]
     confirmed = confirm(
         Remembering(journal, play, fresh_seeds(0, 50), "fresh"), best, SHIPPED, "success"

@@ -11,15 +11,11 @@ from rpl.controllers.settings import Setting, Value, Values
 from rpl.rollout.evaluate import Outcome, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds, training_seeds
 from rpl.tuning.play import Play
-from rpl.tuning.search import ROUND, Journal, Tried, by_episode
+from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, by_episode
 
 STARTS_AT = 1_000_000  # training episodes: further than any search goes
 FINALISTS = 3  # of the search that play on, beside the shipped settings
 MOST = 210  # episodes of each
-
-
-class Interrupted(Exception):
-    """Somebody asked to stop; what was played is kept."""
 
 
 class Remembering:

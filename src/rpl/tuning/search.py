@@ -33,6 +33,10 @@ SETTLED = 3  # settings that solve all of them: others could only be as good
 DIGITS = 3  # of a proposed number, so that people can read and repeat it
 
 
+class Interrupted(Exception):
+    """Somebody asked to stop; what was played is kept."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """Settings and how they did in the episodes of the search that they played."""
@@ -121,7 +125,7 @@ def search(
     seed: int,
     on_tried: Callable[[Tried], None] = lambda tried: None,
     interrupted: Callable[[], bool] = lambda: False,
-) -> bool:
+) -> None:
     """Tries settings until the episodes are spent or nothing is left to gain.
 
     What is proposed depends on the seed and on what was tried, so that a search that was killed
@@ -136,20 +140,19 @@ def search(
         on_tried: is told of settings whose episodes are over.
         interrupted: is asked before others are tried.
 
-    Returns:
-        Whether the search is over; False where it was interrupted.
+    Raises:
+        Interrupted: if it was.
     """
     before = journal.tried
     spent = sum(len(one.outcome.success) for one in before)
     while spent + MOST <= episodes and not _is_settled(before, play.metric):
         if interrupted():
-            return False
+            raise Interrupted
         trial = _propose(journal.study, settings, seed, len(before))
         one = _try(trial, journal, settings, play, seed)
         before.append(one)
         spent += len(one.outcome.success)
         on_tried(one)
-    return True
 
 
 def _is_settled(before: list[Tried], metric: str) -> bool:

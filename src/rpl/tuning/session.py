@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,6 @@ from rpl.tuning import search as searching
 from rpl.tuning.confirm import (
     FINALISTS,
     Confirmed,
-    Interrupted,
     Remembering,
     confirm,
     episodes_left,
@@ -29,7 +29,7 @@ from rpl.tuning.confirm import (
 )
 from rpl.tuning.folder import JOURNAL, TuningFolder
 from rpl.tuning.play import Player
-from rpl.tuning.search import Journal, Tried, search
+from rpl.tuning.search import Interrupted, Journal, Tried, by_episode, search
 
 CONFIRMING = 0.25  # of the episodes
 
@@ -69,46 +69,73 @@ def run_tuning(
 ) -> dict[str, Any] | None:
     """The result of a tuning, as its folder keeps it; None where it was interrupted."""
     journal = Journal(folder.path / JOURNAL)
-    shipped = {name: setting.default for name, setting in player.settings.items()}
-    before = journal.tried
-    with Display(console, budget.episodes) as display, Interruption("setting", console) as asked:
-        for one in before:
-            display.on_tried(one, quiet=True)
+    with (
+        Display(console, budget.episodes, player.metric) as display,
+        Interruption("setting", console) as asked,
+    ):
         try:
-            if not search(
-                journal,
-                player.settings,
-                player,
-                budget.for_search,
-                budget.seed,
-                display.on_tried,
-                asked,
-            ):
-                return None
-            before = journal.tried
-            spent = sum(len(one.outcome.success) for one in before)
-            each = episodes_left(player.settings, budget.episodes - spent)
-            fresh = Remembering(
-                journal, player, fresh_seeds(budget.seed, each), "fresh", display.on_played, asked
-            )
-            found = finalists(before, shipped, player.metric)
-            confirmed = confirm(fresh, found, shipped, player.metric)
-            seeds = held_out_seeds(budget.evaluation_seed, budget.evaluation_episodes)
-            held_out = Remembering(journal, player, seeds, "held-out", interrupted=asked)
-            evaluation = _evaluation(held_out, confirmed.values, shipped, player.metric)
+            result = _Tuning(journal, player, budget, display, asked).result()
         except Interrupted:
             return None
-    result = {
-        "settings": confirmed.values,
-        "metric": player.metric,
-        "tried": len(before),
-        "episodes": spent + fresh.episodes,
-        "steps": sum(one.outcome.steps for one in before) + fresh.steps,
-        "confirmed": _confirmed(confirmed, each),
-        "evaluation": evaluation | {"seed": budget.evaluation_seed},
-    }
-    folder.finish(before, result)
+    folder.finish(journal.tried, result)
     return result
+
+
+@dataclass
+class _Tuning:
+    """The stages of a tuning, each from where it stands."""
+
+    journal: Journal
+    player: Player
+    budget: Budget
+    display: Display
+    asked: Callable[[], bool]
+
+    def result(self) -> dict[str, Any]:
+        """What the folder keeps.
+
+        Raises:
+            Interrupted: if it was.
+        """
+        before = self._searched()
+        spent = sum(len(one.outcome.success) for one in before)
+        player, budget = self.player, self.budget
+        shipped = {name: setting.default for name, setting in player.settings.items()}
+        each = episodes_left(player.settings, budget.episodes - spent)
+        fresh = self._remembering("fresh", fresh_seeds(budget.seed, each))
+        found = finalists(before, shipped, player.metric)
+        confirmed = confirm(fresh, found, shipped, player.metric)
+        seeds = held_out_seeds(budget.evaluation_seed, budget.evaluation_episodes)
+        held_out = self._remembering("held-out", seeds)
+        evaluation = _evaluation(held_out, confirmed.values, shipped, player.metric)
+        return {
+            "settings": confirmed.values,
+            "metric": player.metric,
+            "tried": len(before),
+            "episodes": spent + fresh.episodes,
+            "steps": sum(one.outcome.steps for one in before) + fresh.steps,
+            "confirmed": _confirmed(confirmed, each),
+            "evaluation": evaluation | {"seed": budget.evaluation_seed},
+        }
+
+    def _searched(self) -> list[Tried]:
+        """All settings that were tried, once the search is over."""
+        for one in self.journal.tried:
+            self.display.on_tried(one, quiet=True)
+        search(
+            self.journal,
+            self.player.settings,
+            self.player,
+            self.budget.for_search,
+            self.budget.seed,
+            self.display.on_tried,
+            self.asked,
+        )
+        return self.journal.tried
+
+    def _remembering(self, stage: str, seeds: list[int]) -> Remembering:
+        tell = self.display.on_played if stage == "fresh" else self.display.on_judged
+        return Remembering(self.journal, self.player, seeds, stage, tell, self.asked)
 
 
 def _confirmed(confirmed: Confirmed, episodes: int) -> dict[str, Any]:
@@ -143,10 +170,11 @@ class Display:
     Args:
         console: where it goes.
         episodes: that may be played.
+        metric: what makes settings better than others.
     """
 
-    def __init__(self, console: Console, episodes: int) -> None:
-        self._console, self._episodes = console, episodes
+    def __init__(self, console: Console, episodes: int, metric: str) -> None:
+        self._console, self._episodes, self._metric = console, episodes, metric
         self._played, self._count, self._printed = 0, 0, 0.0
         self._best: Tried | None = None
         self._bar = Progress(
@@ -169,29 +197,28 @@ class Display:
     def on_tried(self, one: Tried, quiet: bool = False) -> None:
         """Counts settings that were tried, and says which are the best by now."""
         self._count += 1
-        if one.whole and (self._best is None or _better(one, self._best)):
+        if one.whole and (self._best is None or self._level(one) > self._level(self._best)):
             self._best = one
         self.on_played(len(one.outcome.success), quiet)
 
     def on_played(self, count: int, quiet: bool = False) -> None:
-        """Counts episodes."""
+        """Counts episodes of training."""
         self._played += count
-        best = f", best so far {_in_words(self._best)}" if self._best else ""
-        said = f"{self._count} settings tried{best}"
+        said = f"{self._count} settings tried"
+        if self._best is not None:
+            values = ", ".join(f"{name} {value}" for name, value in self._best.values.items())
+            said += f", best so far {self._level(self._best)[0]:.2f} ({values})"
         self._bar.update(self._task, completed=self._played, description=said)
         due = time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
         if due and not quiet and not self._console.is_terminal:
             self._printed = time.monotonic()
             say(self._console, f"episode {self._played:,} of at most {self._episodes:,}: {said}")
 
+    def on_judged(self, count: int) -> None:
+        """Says that held-out episodes were played, which are not counted."""
+        if not self._console.is_terminal:
+            say(self._console, f"{count:,} held-out episodes played")
 
-def _better(one: Tried, other: Tried) -> bool:
-    def level(of: Tried) -> tuple[float, float]:
-        return of.outcome.success_rate, of.outcome.mean_return
-
-    return level(one) > level(other)
-
-
-def _in_words(one: Tried) -> str:
-    values = ", ".join(f"{name} {value}" for name, value in one.values.items())
-    return f"{one.outcome.success_rate:.2f} ({values})"
+    def _level(self, one: Tried) -> tuple[float, float]:
+        mean = float(by_episode(one.outcome, self._metric).mean())
+        return mean, one.outcome.mean_return
