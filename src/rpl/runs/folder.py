@@ -85,7 +85,8 @@ class RunFolder:
             raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
         self.path = path
         self.resumed = False
-        self._record, self._track = record, track
+        self._record = record
+        self._track: TrackerName | None = track
         self._events: Events | None = None
         self._tracker: Tracker | None = None
         self._resumed_at: int | None = None
