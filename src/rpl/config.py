@@ -61,7 +61,8 @@ class LearnerConfig(PlainValues):
     critics: int = 1
     """Critics whose least value is the target (clipped double Q-learning); TD3 and SAC: 2."""
     critics_drawn: int | None = None
-    """Critics that a target goes by, drawn anew in each gradient step (REDQ); None is all."""
+    """Critics that a target goes by, drawn anew in each gradient step (REDQ); None, or as
+    many as there are, is all."""
     critic_hidden: tuple[int, ...] | None = None
     """Widths of the critics' hidden layers; None is those of the actor."""
     aggregate: Aggregate = "first"
@@ -237,9 +238,6 @@ class Config(PlainValues):
                 "--learner.gate compares what is executed with the controller's action: it needs "
                 "--residual.observe-controller and --residual.critic-input sum"
             )
-        drawn = {"--learner.critics-drawn": self.learner.critics_drawn}
-        most = self.learner.critics
-        check_settings(drawn, lambda value: value <= most, f"at most --learner.critics ({most})")
 
     def _check_choices(self) -> None:
         for name, value, rows in (

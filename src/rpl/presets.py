@@ -74,10 +74,12 @@ FAST = replace(
         learning_rate_halving=20_000,
         gate=True,
         critics=4,
+        critics_drawn=2,
         critic_hidden=(128, 128, 128),
         layer_norm=True,
         aggregate="bound",
         pessimism=2.0,
+        trusted_pessimism=1.0,
         act_by_target=True,
         start_at_mean=True,
     ),
@@ -106,8 +108,6 @@ FAST_HORIZON = 50
 
 DENSE_SUM = 3
 """Rewards that are summed where they are dense, in episodes of FAST_HORIZON steps."""
-DENSE_PESSIMISM = 1.0
-"""Standard deviations of the bound where rewards are dense."""
 
 
 def paced(config: Config, horizon: int) -> Config:
@@ -126,13 +126,8 @@ def paced(config: Config, horizon: int) -> Config:
     )
 
 
-def less_strict(config: Config) -> Config:
-    """FAST where every step's reward says how good it was: a mistake of the gate costs little."""
-    return replace(config, learner=replace(config.learner, pessimism=DENSE_PESSIMISM))
-
-
 def for_dense_rewards(config: Config, sooner: float) -> Config:
-    """FAST where rewards are not -1 and 0: values arrive sooner, and a gate is less strict.
+    """FAST where rewards are not -1 and 0: values arrive sooner.
 
     Every step's reward says how good it was, so that the actions of older policies in a longer
     sum mislead less than where all depends on reaching the goal.
@@ -142,7 +137,7 @@ def for_dense_rewards(config: Config, sooner: float) -> Config:
         sooner: how many times as many rewards are summed.
     """
     return replace(
-        less_strict(config) if config.learner.gate else config,
+        config,
         replay=replace(config.replay, n_step=round(sooner * config.replay.n_step)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps / sooner)),
     )

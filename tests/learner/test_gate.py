@@ -177,3 +177,11 @@ def test_burn_in_behind_a_gate_learns_the_controllers_values() -> None:
         jax.tree.leaves(ours.critic), jax.tree.leaves(theirs.critic), strict=True
     ):
         assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_where_the_bound_is_half_as_strict_a_quarter_of_the_penalty_is_left() -> None:
+    made = gate(GATED)
+    assert float(made.caution) == 1.0
+    trusted = eqx.tree_at(lambda g: g.pessimism, made, jnp.asarray(1.0))
+    assert float(trusted.caution) == 0.25
+    assert float(gate(replace(GATED, pessimism=0.0)).caution) == 1.0

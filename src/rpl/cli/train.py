@@ -1,5 +1,7 @@
 """``rpl train``: learn, and leave a run folder behind."""
 
+import contextlib
+import ctypes
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from rpl.cli.options import (
     HELP,
     ControllerName,
     as_command,
+    check_typed,
     first_parse,
     groups_of,
     one_of,
@@ -66,6 +69,7 @@ class FirstOptions(TrainOptions):
     controller_name: ControllerName = None
 
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
 METHOD_HELP = (
     "What is learned: the residual, the whole action, that with the controller exploring, or a "
     "model of the task to plan with (pets)."
@@ -84,6 +88,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         chosen = spec_of(options, spec)
         require_controller(chosen)
         console = Console()
+        _share_one_heap()
         if not options.resume:
             say_first(chosen, console)
         _, code = run_session(
@@ -112,6 +117,12 @@ def film_of(folder: Path) -> bytes | None:
         return None
 
 
+def _share_one_heap() -> None:
+    """Keeps a run small: each thread that compiles would have a heap, and give none of it back."""
+    with contextlib.suppress(OSError, AttributeError):  # where the C library is another
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
+
+
 def named_by(arguments: list[str]) -> RunSpec:
     """The run that the arguments begin from: before options that depend on it change it."""
     said = first_parse(arguments, FirstOptions, Config(), PETSConfig())
@@ -131,7 +142,9 @@ def named_by(arguments: list[str]) -> RunSpec:
             kwargs=said.task.kwargs,
         )
     try:
-        return resolve(said.task_name, method, preset=preset, **given)
+        spec = resolve(said.task_name, method, preset=preset, **given)
+        check_typed(said, **groups_of(spec))
+        return spec
     except UnsuitableEnvironment:
         if not HELP & set(arguments):
             raise

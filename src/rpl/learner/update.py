@@ -119,7 +119,8 @@ def update(
         state, metrics = _critic_step(config, state, judge.judged(batch.action), x, target)
         if not train_actor:
             return state, metrics
-        action_l2 = _action_l2(config, setting.discount, metrics["critic_loss"], target)
+        weight = config.action_l2 * (1.0 if state.gate is None else state.gate.caution)
+        action_l2 = _action_l2(config, weight, setting.discount, metrics["critic_loss"], target)
         # The actor goes by the critic of before this step, as in the published implementation.
         by = ActorStep(judge, x, action_l2, actor_key)
         state, more = _actor_step_in_turn(config, state, by, index)
@@ -172,13 +173,13 @@ def _critic_step(
 
 
 def _action_l2(
-    config: LearnerConfig, discount: float, critic_loss: Array, target: Array
+    config: LearnerConfig, weight: ArrayLike, discount: float, critic_loss: Array, target: Array
 ) -> ArrayLike:
     """The penalty's weight as of now."""
     if not config.action_l2_by_error:
-        return config.action_l2
+        return weight
     per_step = (1.0 - discount) * jnp.std(target)
-    return config.action_l2 * critic_loss / (per_step + SMALL)
+    return weight * critic_loss / (per_step + SMALL)
 
 
 def _actor_step_in_turn(

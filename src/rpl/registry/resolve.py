@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import gymnasium
 import tyro
 
 from rpl.config import Config
-from rpl.observations import DESIRED_GOAL
 from rpl.pets.config import PRESETS as PLANNERS
 from rpl.pets.config import PETSConfig
-from rpl.presets import PRESETS, PUBLISHED, Preset, less_strict, paced, with_learner
+from rpl.presets import PRESETS, PUBLISHED, Preset, paced, with_learner
 from rpl.registry.catalog import (
     CONTROLLERS,
     METHODS,
@@ -38,6 +36,7 @@ from rpl.tasks.gym.task import MakeEnv
 # Episodes of users have any length, and are few: evaluations and updates are counted in steps.
 STEPS_PER_EPOCH = 10_000
 STEPS_PER_UPDATE = 4
+FEWEST_JUDGED, MOST_JUDGED = 20, 50  # episodes; between them as many steps as an epoch trains
 LONGEST_VIEW = 100  # steps: a discount of 0.99, also where episodes are longer
 
 
@@ -166,9 +165,8 @@ def default_config(task: TaskSpec, row: Method, preset: str) -> Config | PETSCon
     config = row.configure(preset_for(preset, task.name, row.residual).config, published)
     if not isinstance(task.options, EnvironmentOptions):
         return config
-    horizon, has_goals = rhythm_of(task.source, task.options)
-    config = config_for_horizon(config, horizon, task.options.processes)
-    return config if has_goals or not config.learner.gate else less_strict(config)
+    horizon = task.options.max_episode_steps or limit_of(task.source, task.options)
+    return config_for_horizon(config, horizon, task.options.processes)
 
 
 def resolve_controller(
@@ -225,16 +223,11 @@ class NoSettings:
     """A custom controller has its settings in its code."""
 
 
-def rhythm_of(source: str | MakeEnv, options: EnvironmentOptions) -> tuple[int, bool]:
-    """The most steps of an episode of an environment, and whether it has goals.
-
-    Without goals its rewards are taken for dense.
-    """
+def limit_of(source: str | MakeEnv, options: EnvironmentOptions) -> int:
+    """The most steps of an episode of an environment, as it says itself."""
     env = environment_maker(source, keywords=options.keywords())()
     try:
-        limit = options.max_episode_steps or episode_limit(env)
-        space = env.observation_space
-        return limit, isinstance(space, gymnasium.spaces.Dict) and DESIRED_GOAL in space.spaces
+        return episode_limit(env)
     finally:
         env.close()
 
@@ -255,7 +248,7 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         steps=100_000,
         episodes_per_cycle=episodes,
         cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
-        evaluation_episodes=20,
+        evaluation_episodes=min(max(STEPS_PER_EPOCH // horizon, FEWEST_JUDGED), MOST_JUDGED),
         final_evaluation_episodes=100,
         learner=replace(
             config.learner,

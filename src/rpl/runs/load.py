@@ -29,7 +29,7 @@ from rpl.registry.resolve import (
     resolve_controller,
 )
 from rpl.rollout.policies import GreedyPolicy
-from rpl.runs.checkpoint import load_checkpoint
+from rpl.runs.checkpoint import load_checkpoint, load_position
 from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
@@ -207,10 +207,9 @@ def _of_run(
     name = _file_of(checkpoint)
     state, stood = load_checkpoint(folder, learner, Progress, name)
     remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
-    if checkpoint == DEPLOYED and remark is None:
-        _, ended = load_checkpoint(folder, learner, Progress)
-        if not deploys_residual(ended.verdict):
-            state, remark = without_residual(state), WITHHELD
+    asked = checkpoint == DEPLOYED and remark is None
+    if asked and not deploys_residual(load_position(folder, Progress).verdict):
+        state, remark = without_residual(state), WITHHELD
     return Subject(
         spec.task.name,
         spec.method,

@@ -191,7 +191,7 @@ def run_session(
     track: TrackerName | None = None,
     filmed: Callable[[Path], bytes | None] = lambda folder: None,
 ) -> tuple[Path, int]:
-    """Makes a run in its folder, from where it stands.
+    """Makes a run in its folder, from where it stands; returns that, and 1 if it was stopped.
 
     Args:
         spec: every setting.
@@ -203,9 +203,6 @@ def run_session(
         resuming: what continues the run; None for the command with ``--resume``.
         track: who is told of the run besides its folder.
         filmed: makes a film (mp4) of the run in a folder for the tracker, or says why it cannot.
-
-    Returns:
-        The folder and an exit code, 1 if the run was stopped.
 
     Raises:
         RunError: if the folder cannot be used as asked.
