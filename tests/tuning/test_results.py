@@ -20,14 +20,15 @@ RECORDS = {
     f"{file.parts[-3]} {file.parts[-2]}": json.loads(file.read_text())
     for file in sorted(ROOT.glob("results/tuning/*/seed*/tuning.json"))
 }
-FAULTY = [name for name in RECORDS if name.startswith("pick-and-place")]
+FAULTY = [name for name in RECORDS if name.startswith("pick-and-place ")]
 
 
 def row(record: dict) -> str:
     """The line of the page's table that a record makes."""
     result = record["result"]
     found = ", ".join(f"{name} {result['settings'][name]:g}" for name in record["searched"])
-    cells = [record["task"], str(record["seed"]), found, f"{result['episodes']:,}"]
+    cells = [record["task"], record["task_options"]["physics"], str(record["seed"]), found]
+    cells += [f"{result['episodes']:,}"]
     cells += [f"{result['steps']:,}", str(result["evaluation"]["episodes"])]
     for who, sign in (("controller", ""), ("tuned", ""), ("difference", "+")):
         numbers = result["evaluation"][who]

@@ -178,7 +178,7 @@ def _print(
         f"{result['evaluation']['episodes']} held-out episodes",
     )
     if not confirmed["changed"]:
-        say(f"the shipped settings stay: of others was said {confirmed['verdict']!r}")
+        say("the shipped settings stay: no others were shown to be better")
     else:
         words = words_for(spec, player, result["settings"])
         say(f"use them: rpl train {spec.task.name}{words}")
