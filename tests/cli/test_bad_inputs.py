@@ -81,7 +81,7 @@ def typed_rows() -> list[Row]:
     rows += [(["nothing"], "choose one of tasks, objects", 2)]
     for name in ("slipery-push", "pick-and-plase", "mbrl-puser"):
         rows += [([c, name, *(["x.npz"] * (c == "cache"))], "did you mean", 2) for c in SUBJECTS]
-        rows += [(["train", name], "did you mean", 2), (["check", name], "did you mean", 2)]
+        rows += [([c, name], "did you mean", 2) for c in ("train", "check", "tune")]
     for name in ("reactive-puhs", "reactive-hok"):
         rows += [(["train", "push", "--controller", name], "did you mean reactive-", 2)]
         rows += [(["eval", "push", "--controller", name], "did you mean reactive-", 2)]
@@ -107,6 +107,12 @@ def typed_rows() -> list[Row]:
         (["eval", "toys:Slide", "--controller", "pipe.onnx"], "there is no file pipe.onnx", 1),
         (["eval", "toys:Slide", "--controller", "pipe.zip"], "there is no file pipe.zip", 1),
         (["eval", "toys:Slide", "--controller", "flipped.zip"], "was not saved by Stable-Base", 1),
+        (["tune", "toys:Slide"], "has no controller: name yours", 2),
+        (["tune", "toys:Slide", "--controller", "toys:one"], "has no setting to search", 1),
+        (["tune", "toys:Slide", "--controller", "toys:one(gain=2)"], "has no setting gain", 1),
+        (["tune", "toys:Slide", "--controller", "toys:one(2)"], "must have plain settings", 2),
+        (["tune", "push", "--episodes", "10"], "--episodes must be at least", 2),
+        (["tune", "push", "--resume", "--overwrite"], "leave out one", 2),
         (["eval", "pipes"], "it is no file", 1),
         (["export", "pipes", "x.onnx"], "it is no file", 1),
         (["objects", "nowhere"], "there is no folder nowhere", 1),

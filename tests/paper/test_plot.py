@@ -17,7 +17,7 @@ from rpl.paper.matrix import Cell, cell_at
 from rpl.paper.pages import comparison_level, first_claim, second_claim
 from rpl.paper.plot import rewrite_sections, write_all
 from rpl.paper.results import Results
-from rpl.paper.statistics import interquartile_mean, mean_until, summarise
+from rpl.paper.statistics import mean_until, summarise
 from rpl.paper.tables import full_table, readme_table, results_table
 
 COLUMNS = (
@@ -99,18 +99,6 @@ def test_rows_cut_short_do_not_count(results):
     assert Results(results).runs(shorter) == []
 
 
-def test_interquartile_mean_drops_the_quarters_and_draws_within_groups():
-    value, interval = interquartile_mean([np.array([0.0, 0.5, 0.7, 9.0])])
-    assert value == pytest.approx(0.6)
-    assert interval is not None
-    assert interval[0] <= value <= interval[1]
-    assert interquartile_mean([np.array([0.3])]) == (0.3, None)
-    assert interquartile_mean([np.array([1.0, 1.0])]) == (1.0, (1.0, 1.0))
-    # Each group keeps its number of values, so two constant groups leave no spread.
-    both = [np.array([0.0, 0.0]), np.array([1.0, 1.0])]
-    assert interquartile_mean(both) == (0.5, (0.5, 0.5))
-
-
 def test_a_seed_that_never_gets_there_is_said(results):
     runs = Results(results).runs(SLIPPERY)
     never = shortened(runs[1], 200_000)
@@ -127,9 +115,20 @@ def test_tables_show_what_there_is_and_what_is_missing(results):
     assert "| slippery-push | rpl-paper |" not in short
     assert re.search(r"\| noisy-hook \| rpl \| 0/5 \| \w+ \| - \| missing \|", table)
     shortest = readme_table(Results(results))
-    assert "| push | - | 400k | - | missing | 0.5 to 1.0" in shortest
-    assert "| slippery-push | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
+    assert "| push | ungated | - | 400k | - | missing | 0.5 to 1.0" in shortest
+    assert "| slippery-push | ungated | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
     assert len(shortest.splitlines()) == 2 + 6  # RPL on each task, and nothing else
+
+
+def test_the_default_stands_for_rpl_where_three_seeds_of_it_have_run(results):
+    gated = cell_at("slippery-push/rpl-gated")
+    for seed in range(3):
+        assert Results(results).rpl("slippery-push") == SLIPPERY
+        make_row(results, gated, seed, [0.3, 0.8, 1.0])
+    assert Results(results).rpl("slippery-push") == gated
+    assert "| slippery-push | fast | 3 | 150k | 0.400 | 1.000" in readme_table(Results(results))
+    assert "0.45 to 1.0 after 1M |" in readme_table(Results(results))
+    assert "| slippery-push | 3 | 0.400" in first_claim(Results(results))
 
 
 def test_claims_are_answered_with_numbers(results):

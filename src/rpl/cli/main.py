@@ -19,6 +19,7 @@ COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
     "objects": "rpl.cli.objects:objects",
     "train": "rpl.cli.train:command_for",
+    "tune": "rpl.cli.tune:command_for",
     "eval": "rpl.cli.evaluate:command_for",
     "watch": "rpl.cli.watch:command_for",
     "cache": "rpl.cli.cache:command_for",
@@ -33,8 +34,7 @@ COMMANDS = {
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 a usage error, 1 anything else."""
-    if "paper" not in sys.argv[1:2]:  # whose queue has runs to stop first
-        signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGINT, _leave)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -16,7 +16,11 @@ from rpl.cli.watch import recordings_of, strip_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.runs.many import run_folders
 from rpl.training.console import say
+
+if TYPE_CHECKING:
+    from rpl.viz.report import Pictures
 
 
 def report(
@@ -28,13 +32,13 @@ def report(
     """Writes one self-contained page: curves, numbers, films and settings.
 
     Args:
-        runs: Run folders, or rows of results (which have no policy to film).
+        runs: Run folders, folders of them, or rows of results (which have no policy to film).
         out: The page, .html.
         films: Episodes in each run's film, those first that the controller fails and the policy
             solves; 0 leaves films out.
         checkpoint: Which of a run's policies is filmed.
     """
-    from rpl.viz.report import Pictures, write_report  # matplotlib is slow to import
+    from rpl.viz.report import write_report  # matplotlib is slow to import
 
     require_suffix(out, "--out", ".html")
     if not runs:
@@ -43,20 +47,25 @@ def report(
         raise UsageError("--films must not be negative")
     check_counts(films=films or None)
     pictures: dict[Path, Pictures | str] = {}
-    for run in runs:
+    folders = run_folders(runs)
+    for run in folders:
         try:
-            film, strip = _filmed(run, films, checkpoint)
-            pictures[run] = Pictures(film, strip)
+            pictures[run] = filmed(run, films, checkpoint)
         except Failure as error:
             pictures[run] = str(error)
-    write_report(out, runs, pictures)
+    write_report(out, folders, pictures)
     say(Console(), f"wrote {out}")
     return 0
 
 
-def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
-    """A film and a strip of a run's policy beside its controller."""
+def filmed(run: Path, episodes: int, checkpoint: str) -> Pictures:
+    """A film and a strip of a run's policy beside its controller.
+
+    Raises:
+        Failure: saying why there is none.
+    """
     from rpl.viz.film import write_film, write_strip  # slow to import
+    from rpl.viz.report import Pictures
 
     if episodes == 0:
         raise RunError("none was asked for")
@@ -73,4 +82,4 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
         film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"
         write_film(film, recordings_of(subject, seeds), remark)
         write_strip(strip, strip_of(subject, seeds[0]), remark=remark)
-        return film.read_bytes(), strip.read_bytes()
+        return Pictures(film.read_bytes(), strip.read_bytes())

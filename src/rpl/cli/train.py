@@ -22,19 +22,26 @@ from rpl.cli.options import (
     one_of,
     with_groups,
 )
+from rpl.cli.output import say
+from rpl.cli.report import filmed
+from rpl.cli.seeds import train_seeds
 from rpl.config import Config
+from rpl.errors import Failure
 from rpl.pets.config import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
 from rpl.registry.catalog import METHODS, TaskOptions, check_task
 from rpl.registry.names import EnvironmentOptions, is_user_task
 from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
 from rpl.runs.session import run_session
+from rpl.runs.trackers import TrackerName
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
+
+FILMED_EPISODES = 2  # of a film for a tracker
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What ``rpl train`` takes besides the options that depend on task and method."""
+class RunOptions:
+    """What every command takes that makes runs."""
 
     task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
     """The task; `rpl tasks` lists them. Yours: a Gymnasium id, or module:function that makes
@@ -46,10 +53,24 @@ class TrainOptions:
     """Continue the run in the folder."""
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replace the run in the folder."""
+    track: TrackerName | None = None
+    """Show the run elsewhere too, with its configuration, numbers, film and final table, as in
+    `rpl train push --track wandb`: in W&B (extra wandb; WANDB_MODE=offline needs no account), or in
+    MLflow (extra mlflow; the folder mlruns, or where MLFLOW_TRACKING_URI says). --resume goes on
+    with what is there. TensorBoard's events are always in the run folder."""
 
 
 @dataclass(frozen=True)
-class FirstOptions(TrainOptions):
+class TrainOptions(RunOptions):
+    """What ``rpl train`` takes besides the options that depend on task and method."""
+
+    seeds: int | None = None
+    """So many runs, with the seeds from --seed on, side by side in one folder, by default
+    runs/<task>-<method>: `rpl train push --seeds 5`."""
+
+
+@dataclass(frozen=True)
+class FirstOptions(RunOptions):
     """The words on which other options depend."""
 
     method: str = "rpl"
@@ -80,19 +101,31 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         _share_one_heap()
         if not options.resume:
             say_first(chosen, console)
+        how = {name: getattr(options, name) for name in ("out", "resume", "overwrite")}
+        if options.seeds is not None:
+            return train_seeds(making, chosen, console, seeds=options.seeds, **how)
         _, code = run_session(
             chosen,
             shlex.join(["rpl", *making]),
             console,
-            out=options.out,
-            resume=options.resume,
-            overwrite=options.overwrite,
+            **how,
+            track=options.track,
+            filmed=film_of,
         )
         return code
 
     plans = "Learns a model of a task and plans with it."
     learns = "Trains a policy and writes a run folder."
     return as_command(run, options_of(spec), plans if spec.row.plans else learns)
+
+
+def film_of(folder: Path) -> bytes | None:
+    """A film (mp4) of the finished run in a folder; None where there is none, which is said."""
+    try:
+        return filmed(folder, FILMED_EPISODES, "deployed").film
+    except Failure as error:
+        say(f"no film is tracked: {error}", error=True)
+        return None
 
 
 def _share_one_heap() -> None:
@@ -130,8 +163,8 @@ def named_by(arguments: list[str]) -> RunSpec:
         return resolve(said.task_name, method, config=PRESETS[preset].config, **given)
 
 
-def options_of(spec: RunSpec) -> type:
-    """What the command takes, with the run's settings as defaults."""
+def options_of(spec: RunSpec, base: type = TrainOptions) -> type:
+    """What a command takes besides ``base``, with the run's settings as defaults."""
     method = ("method", one_of(METHODS, help=METHOD_HELP), spec.method)
     preset = spec.preset or spec.row.preset
     choices = presets_of(spec.row)
@@ -141,14 +174,14 @@ def options_of(spec: RunSpec) -> type:
     if spec.row.plans:
         planner = one_of(choices, aliases=["--pets"], help=PLANNER_HELP)
         fields = (method, ("preset", planner, preset))
-        return with_groups(TrainOptions, fields, task=task, config=spec.config)
+        return with_groups(base, fields, task=task, config=spec.config)
     fields = (
         method,
         ("preset", one_of(choices, help=PRESET_HELP), preset),
         ("learner_name", one_of(LEARNERS, name="learner", help=LEARNER_HELP), spec.learner),
         ("controller_name", ControllerName, None),
     )
-    return with_groups(TrainOptions, fields, **groups_of(spec) | {"task": task}, config=spec.config)
+    return with_groups(base, fields, **groups_of(spec) | {"task": task}, config=spec.config)
 
 
 def spec_of(options: Any, spec: RunSpec) -> RunSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from rpl.runs.folder import RunFolder
 from rpl.runs.needs import check_fits
 from rpl.runs.prior import FIELD, Prior, check_same_prior, read_prior
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
+from rpl.runs.trackers import TrackerName, check_installed
 from rpl.training.console import say
 from rpl.training.display import Display
 from rpl.training.interruption import Interruption
@@ -193,6 +195,8 @@ def run_session(
     resume: bool = False,
     overwrite: bool = False,
     resuming: str | None = None,
+    track: TrackerName | None = None,
+    filmed: Callable[[Path], bytes | None] = lambda folder: None,
 ) -> tuple[Path, int]:
     """Makes a run in its folder, from where it stands; returns that, and 1 if it was stopped.
 
@@ -204,24 +208,31 @@ def run_session(
         resume: continue the run in the folder.
         overwrite: replace it.
         resuming: what continues the run; None for the command with ``--resume``.
+        track: who is told of the run besides its folder.
+        filmed: makes a film (mp4) of the run in a folder for the tracker, or says why it cannot.
 
     Raises:
         RunError: if the folder cannot be used as asked.
     """
     folder = out or default_folder(spec)
     check_fits(spec, folder)
+    if track is not None:
+        check_installed(track)
     training = training_of(spec)
     if resume:
         check_same_prior(folder, training.facts.get(FIELD, []))
     record, defaults = record_of(spec, command) | training.facts, default_record(spec)
-    run = RunFolder(folder, record, resume, overwrite, defaults)
+    run = RunFolder(folder, record, resume, overwrite, defaults, track)
     try:
         training.open(run)
         if training.finished:
             say(console, f"{folder} is finished at {training.steps:,} steps")
             return folder, 0
+        run.start_tracking()
         with Interruption(training.unit, console) as interrupted:
             training.train(run, console, interrupted)
+        if track is not None and training.finished:
+            run.end(filmed(folder))
     finally:
         run.close()
     return folder, _say_end(training, folder, console, resuming or f"{command} --resume")
