@@ -52,6 +52,16 @@ def test_base_actions_of_the_file_stand_for_the_controller(tmp_path) -> None:
     assert_allclose(played.base_action[:, :-1][taken], played.action[taken], atol=1e-6)
 
 
+@pytest.mark.parametrize(("clip", "most"), [(True, 1.0), (False, 2.0)])
+def test_base_actions_of_the_file_are_clipped_where_the_controller_s_are(
+    tmp_path, clip, most
+) -> None:
+    task = GymnasiumTask(toys.Slide, 2)
+    path = record(tmp_path / "slide.npz", toys.Slide(), toys.one, base=lambda seen: [5.0])
+    base = ControllerPolicy(toys.batch, 1, clip)
+    assert played_back(task, episodes_of(path, task), HORIZON, base).base_action.max() == most
+
+
 def test_goals_success_and_ends_come_along(tmp_path) -> None:
     task = GymnasiumTask(lambda: toys.Reach(ends=True), 2)
     path = record(tmp_path / "reach.npz", toys.Reach(ends=True), toys.to_goal, SEEDS)

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from rpl.controllers.contract import Policy
+from rpl.controllers.contract import ControllerPolicy, Policy
 from rpl.observations import Observation
 from rpl.replay.episodes import Episodes
 from rpl.replay.recorded import Recorded, nested
@@ -86,7 +86,7 @@ class Playback(VectorEnv):
 
     def actions_of(self, what: Callable[[Recorded], Any]) -> np.ndarray:
         """The same of actions, as the task's."""
-        return np.clip(self._units.to_unit(self.rows_of(what)), -1.0, 1.0)
+        return self._units.to_unit(self.rows_of(what))
 
     def _observation(self) -> Observation:
         names = self._now[0].observations
@@ -98,12 +98,20 @@ class Playback(VectorEnv):
 
 
 class AsRecorded:
-    """A policy that does, or would do, what was recorded in the episodes that play."""
+    """A policy that does, or would do, what was recorded in the episodes that play.
+
+    Args:
+        playback: the episodes.
+        what: was recorded.
+        clip: clip it to [-1, 1].
+    """
 
     has_memory = True
 
-    def __init__(self, playback: Playback, what: Callable[[Recorded], Any]) -> None:
-        self._playback, self._what = playback, what
+    def __init__(
+        self, playback: Playback, what: Callable[[Recorded], Any], clip: bool = True
+    ) -> None:
+        self._playback, self._what, self._clip = playback, what, clip
 
     def reset(self, mask: np.ndarray) -> None:
         """The playback knows."""
@@ -112,11 +120,12 @@ class AsRecorded:
         self, observation: Observation, base_action: np.ndarray | None = None
     ) -> np.ndarray:
         """Actions (num_envs, action_dim)."""
-        return self._playback.actions_of(self._what)
+        action = self._playback.actions_of(self._what)
+        return np.clip(action, -1.0, 1.0) if self._clip else action
 
 
 def played_back(
-    task: VectorEnv, episodes: Sequence[Recorded], horizon: int, base: Policy | None
+    task: VectorEnv, episodes: Sequence[Recorded], horizon: int, base: ControllerPolicy | None
 ) -> Episodes:
     """Recorded episodes as if they had been collected in a task.
 
@@ -128,7 +137,8 @@ def played_back(
             recorded they stand for what it would say. None has none.
     """
     playback = Playback(task, episodes)
+    beside: Policy | None = base
     if base is not None and all(episode.base_actions is not None for episode in episodes):
-        base = AsRecorded(playback, lambda episode: episode.base_actions)
+        beside = AsRecorded(playback, lambda episode: episode.base_actions, base.clip)
     acted = AsRecorded(playback, lambda episode: episode.actions)
-    return collect(playback, acted, range(len(episodes)), horizon, base)
+    return collect(playback, acted, range(len(episodes)), horizon, beside)
