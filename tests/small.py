@@ -10,10 +10,10 @@ import jax
 from rpl import learner
 from rpl.config import Config, LearnerConfig
 from rpl.learner import LearnerState
-from rpl.paper.folders import Run
 from rpl.presets import FAST, WITHOUT_GATE
 from rpl.registry.catalog import TASKS
 from rpl.registry.resolve import config_for_horizon
+from rpl.sweeps.worker import Job
 
 RUN = tuple(
     "--episodes-per-cycle 2 --cycles-per-epoch 2 --evaluation-episodes 2 --learner.hidden 16 16 "  # noqa: SIM905
@@ -89,15 +89,22 @@ def lean(task: str) -> Any:
 
 
 class Silent:
-    """Keeps what it is told of a queue's runs."""
+    """Keeps what it is told of how runs ended, and never stops them."""
 
     def __init__(self) -> None:
         self.ended: dict[str, str | None] = {}
 
-    def on_tick(self) -> None: ...
+    def on_tick(self) -> bool:
+        return False
 
-    def on_end(self, run: Run, error: str | None) -> None:
-        self.ended[run.folder] = error
+    def on_end(self, job: Job, error: str | None) -> None:
+        self.ended[job.name] = error
+
+
+def small_jobs(place: Path, steps: int, *methods: str) -> list[Job]:
+    """A run of push for each method, in folders of their names."""
+    words = "train", "push", *RUN, "--steps", str(steps), "--method"
+    return [Job(name, (*words, name), place / name, place) for name in methods]
 
 
 def without_clocks(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

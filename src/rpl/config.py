@@ -123,6 +123,11 @@ class ReplayConfig(PlainValues):
     n_step: int = 1
     """Rewards summed before the critic's value takes over; more carry values back faster, but
     count the rewards of old policies' actions."""
+    prior: tuple[str, ...] = ()
+    """Episodes to learn from beside the run's own, as demonstrations or the controller's: files
+    that rpl.EpisodeLog writes (.npz, .h5), or Minari datasets by id or folder."""
+    prior_share: float = 0.5
+    """Share of each batch that is drawn from them (RLPD: a half)."""
 
 
 @dataclass(frozen=True)
@@ -275,6 +280,7 @@ LIMITS: Limits = {
         "burn_in.quiet_share burn_in.polyak",
     ),
     "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
+    "above 0 and below 1": (lambda value: 0.0 < value < 1.0, "replay.prior_share"),
     "at least 0 and below 2^63": (lambda value: 0 <= value < LARGEST_SEED, "seed"),
 }
 """What settings can be; None stands for one that was left open."""

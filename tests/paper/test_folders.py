@@ -10,8 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from rpl.paper.folders import Places, Run, Standing, read_progress, runs_of, seconds_left, speeds
+from rpl.paper.folders import (
+    Places,
+    Run,
+    Standing,
+    cheapest_first,
+    runs_of,
+    seconds_left,
+    speeds,
+)
 from rpl.paper.matrix import Cell
+from rpl.sweeps.progress import read_progress
 
 CELL = Cell("push", "rpl", steps=400, cost=2.0)
 RUN = Run(CELL, 3)
@@ -107,3 +116,16 @@ def test_speed_is_measured_on_the_cell_else_on_its_like_else_stated():
 def test_runs_are_a_cells_seeds_or_those_chosen():
     assert [run.seed for run in runs_of([CELL])] == [0, 1, 2, 3, 4]
     assert [run.seed for run in runs_of([replace(CELL, seeds=2)], [1, 4])] == [1]
+
+
+def test_cheapest_runs_come_first_and_low_seeds_before_high_ones():
+    cheap, dear = (Cell("push", method, 100, 1.0) for method in ("rpl", "scratch"))
+    standings = [Standing(Run(dear, 0), "missing"), Standing(Run(cheap, 1), "stopped", 50)]
+    standings += [Standing(Run(cheap, seed), "missing") for seed in (3, 2)]
+    order = cheapest_first(standings, lambda cell: (9.0 if cell is cheap else 1.0, True))
+    assert [(run.cell, run.seed) for run in order] == [
+        (cheap, 1),
+        (cheap, 2),
+        (cheap, 3),
+        (dear, 0),
+    ]

@@ -17,7 +17,7 @@ from rpl.paper.matrix import Cell, cell_at
 from rpl.paper.pages import comparison_level, first_claim, second_claim
 from rpl.paper.plot import rewrite_sections, write_all
 from rpl.paper.results import Results
-from rpl.paper.statistics import interquartile_mean, mean_until, summarise
+from rpl.paper.statistics import mean_until, summarise
 from rpl.paper.tables import full_table, readme_table, results_table
 
 COLUMNS = (
@@ -97,18 +97,6 @@ def test_rows_cut_short_do_not_count(results):
     shorter = replace(SLIPPERY, steps=SLIPPERY.steps + 1)
     assert len(Results(results).runs(SLIPPERY)) == 2
     assert Results(results).runs(shorter) == []
-
-
-def test_interquartile_mean_drops_the_quarters_and_draws_within_groups():
-    value, interval = interquartile_mean([np.array([0.0, 0.5, 0.7, 9.0])])
-    assert value == pytest.approx(0.6)
-    assert interval is not None
-    assert interval[0] <= value <= interval[1]
-    assert interquartile_mean([np.array([0.3])]) == (0.3, None)
-    assert interquartile_mean([np.array([1.0, 1.0])]) == (1.0, (1.0, 1.0))
-    # Each group keeps its number of values, so two constant groups leave no spread.
-    both = [np.array([0.0, 0.0]), np.array([1.0, 1.0])]
-    assert interquartile_mean(both) == (0.5, (0.5, 0.5))
 
 
 def test_a_seed_that_never_gets_there_is_said(results):

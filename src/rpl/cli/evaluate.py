@@ -18,6 +18,7 @@ from rpl.cli.by_object import (
     task_with_objects,
     training_categories,
 )
+from rpl.cli.evaluate_many import print_reports
 from rpl.cli.options import (
     PICTURES,
     SubjectOptions,
@@ -34,6 +35,7 @@ from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
+from rpl.runs.many import runs_in
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -73,6 +75,27 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
     require_suffix(options.picture, "--picture", *PICTURES)
+    if runs := runs_in(Path(options.run_or_task)):
+        if options.picture is not None:
+            raise UsageError("--picture shows a single run: name one of the folder's")
+        say("the same unseen episodes for each run; IQM: interquartile mean over them", error=True)
+        reports = {run.name: report_of(replace(options, run_or_task=str(run))) for run in runs}
+        print_reports(reports, options.json)
+        return 0
+    report = report_of(options)
+    if options.picture is not None:
+        from rpl.viz.by_object import success_by_category  # matplotlib is slow to import
+
+        success_by_category(report["splits"], options.picture)
+    if options.json:
+        print(json.dumps(report))
+    else:
+        print_report(report)
+    return 0
+
+
+def report_of(options: Any) -> dict[str, Any]:
+    """Evaluates a run, or a task's controller; what ``--json`` prints of it."""
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
     check_counts(episodes=episodes, num_envs=options.num_envs)
@@ -88,16 +111,7 @@ def run_evaluation(options: Any) -> int:
         raise UsageError(
             f"--picture shows success by kind of object, and {subject.name} has one object only"
         )
-    report = full_report(subject, episodes, options.seed, with_task)
-    if options.picture is not None:
-        from rpl.viz.by_object import success_by_category  # matplotlib is slow to import
-
-        success_by_category(report["splits"], options.picture)
-    if options.json:
-        print(json.dumps(report))
-    else:
-        print_report(report)
-    return 0
+    return full_report(subject, episodes, options.seed, with_task)
 
 
 def full_report(

@@ -34,8 +34,7 @@ COMMANDS = {
 
 def main() -> None:
     """Runs the command line and exits: 0 done, 2 a usage error, 1 anything else."""
-    if "paper" not in sys.argv[1:2]:  # whose queue has runs to stop first
-        signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGINT, _leave)
     sys.exit(run(sys.argv[1:]))
 
 

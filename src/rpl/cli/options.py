@@ -19,6 +19,7 @@ from rpl.registry.catalog import CONTROLLERS, TASKS, check_task
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
 from rpl.runs.load import Request, Subject, load_subject, named_spec
+from rpl.runs.many import runs_in
 from rpl.settings import Settings
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -102,6 +103,17 @@ def with_groups(base: type, fields: Iterable[tuple[str, Any, Any]] = (), **group
     return dataclasses.make_dataclass("Options", [*fields, *grouped], bases=(base,), frozen=True)
 
 
+def without_option(arguments: Iterable[str], name: str) -> list[str]:
+    """Arguments without an option and its value, in either way of writing it."""
+    kept, words = [], iter(arguments)
+    for word in words:
+        if word == name:
+            next(words, None)
+        elif not word.startswith(f"{name}="):
+            kept.append(word)
+    return kept
+
+
 def one_of(rows: Iterable[str], **about: Any) -> Any:
     """The type of an option that is one of some names."""
     return Annotated[tyro.extras.literal_type_from_choices(list(rows)), tyro.conf.arg(**about)]
@@ -160,7 +172,8 @@ def options_for(base: type, arguments: list[str]) -> type:
     if said is None or not said.run_or_task:
         spec = resolve("push", preset="paper")
     else:
-        spec = named_spec(Request(said.run_or_task, said.controller_name))
+        named = next(iter(runs_in(Path(said.run_or_task))), said.run_or_task)
+        spec = named_spec(Request(str(named), said.controller_name))
         check_typed(said, **groups_of(spec))
     return with_groups(base, **groups_of(spec))
 

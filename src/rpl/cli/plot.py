@@ -8,6 +8,7 @@ import tyro
 from rpl.cli.options import PICTURES, require_suffix
 from rpl.cli.output import say
 from rpl.errors import UsageError
+from rpl.runs.many import run_folders
 
 
 def plot(
@@ -17,7 +18,8 @@ def plot(
     """Draws learning curves as in the paper: a panel a task, a colour a method.
 
     Args:
-        runs: Run folders; several seeds of one method become mean and standard deviation.
+        runs: Run folders, or folders of them; several seeds of one method become mean and standard
+            deviation.
         out: The picture, .png, .pdf or .svg.
     """
     from rpl.viz.curves import learning_curves  # matplotlib is slow to import
@@ -25,6 +27,6 @@ def plot(
     require_suffix(out, "--out", *PICTURES)
     if not runs:
         raise UsageError("name at least one run folder: rpl plot runs/*")
-    learning_curves(list(runs), out)
+    learning_curves(run_folders(runs), out)
     say(f"wrote {out}")
     return 0

@@ -16,6 +16,7 @@ from rpl.cli.watch import recordings_of, strip_of
 from rpl.errors import Failure, RunError, UsageError
 from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
+from rpl.runs.many import run_folders
 from rpl.training.console import say
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def report(
     """Writes one self-contained page: curves, numbers, films and settings.
 
     Args:
-        runs: Run folders, or rows of results (which have no policy to film).
+        runs: Run folders, folders of them, or rows of results (which have no policy to film).
         out: The page, .html.
         films: Episodes in each run's film, those first that the controller fails and the policy
             solves; 0 leaves films out.
@@ -46,12 +47,13 @@ def report(
         raise UsageError("--films must not be negative")
     check_counts(films=films or None)
     pictures: dict[Path, Pictures | str] = {}
-    for run in runs:
+    folders = run_folders(runs)
+    for run in folders:
         try:
             pictures[run] = filmed(run, films, checkpoint)
         except Failure as error:
             pictures[run] = str(error)
-    write_report(out, runs, pictures)
+    write_report(out, folders, pictures)
     say(Console(), f"wrote {out}")
     return 0
 

@@ -24,6 +24,7 @@ from rpl.cli.options import (
 )
 from rpl.cli.output import say
 from rpl.cli.report import filmed
+from rpl.cli.seeds import train_seeds
 from rpl.config import Config
 from rpl.errors import Failure
 from rpl.pets.config import PETSConfig
@@ -39,8 +40,8 @@ FILMED_EPISODES = 2  # of a film for a tracker
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What ``rpl train`` takes besides the options that depend on task and method."""
+class RunOptions:
+    """What every command takes that makes runs."""
 
     task_name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(name="task", metavar="TASK")]
     """The task; `rpl tasks` lists them. Yours: a Gymnasium id, or module:function that makes
@@ -60,7 +61,16 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class FirstOptions(TrainOptions):
+class TrainOptions(RunOptions):
+    """What ``rpl train`` takes besides the options that depend on task and method."""
+
+    seeds: int | None = None
+    """So many runs, with the seeds from --seed on, side by side in one folder, by default
+    runs/<task>-<method>: `rpl train push --seeds 5`."""
+
+
+@dataclass(frozen=True)
+class FirstOptions(RunOptions):
     """The words on which other options depend."""
 
     method: str = "rpl"
@@ -91,13 +101,14 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         _share_one_heap()
         if not options.resume:
             say_first(chosen, console)
+        how = {name: getattr(options, name) for name in ("out", "resume", "overwrite")}
+        if options.seeds is not None:
+            return train_seeds(making, chosen, console, seeds=options.seeds, **how)
         _, code = run_session(
             chosen,
             shlex.join(["rpl", *making]),
             console,
-            out=options.out,
-            resume=options.resume,
-            overwrite=options.overwrite,
+            **how,
             track=options.track,
             filmed=film_of,
         )
@@ -152,8 +163,8 @@ def named_by(arguments: list[str]) -> RunSpec:
         return resolve(said.task_name, method, config=PRESETS[preset].config, **given)
 
 
-def options_of(spec: RunSpec) -> type:
-    """What the command takes, with the run's settings as defaults."""
+def options_of(spec: RunSpec, base: type = TrainOptions) -> type:
+    """What a command takes besides ``base``, with the run's settings as defaults."""
     method = ("method", one_of(METHODS, help=METHOD_HELP), spec.method)
     preset = spec.preset or spec.row.preset
     choices = presets_of(spec.row)
@@ -163,14 +174,14 @@ def options_of(spec: RunSpec) -> type:
     if spec.row.plans:
         planner = one_of(choices, aliases=["--pets"], help=PLANNER_HELP)
         fields = (method, ("preset", planner, preset))
-        return with_groups(TrainOptions, fields, task=task, config=spec.config)
+        return with_groups(base, fields, task=task, config=spec.config)
     fields = (
         method,
         ("preset", one_of(choices, help=PRESET_HELP), preset),
         ("learner_name", one_of(LEARNERS, name="learner", help=LEARNER_HELP), spec.learner),
         ("controller_name", ControllerName, None),
     )
-    return with_groups(TrainOptions, fields, **groups_of(spec) | {"task": task}, config=spec.config)
+    return with_groups(base, fields, **groups_of(spec) | {"task": task}, config=spec.config)
 
 
 def spec_of(options: Any, spec: RunSpec) -> RunSpec:

@@ -1,6 +1,7 @@
 """``rpl paper``: the paper's runs, figures and tables."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +14,16 @@ from rpl.cli.output import say
 from rpl.errors import RunError, check_settings
 from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, is_as_asked
-from rpl.paper.display import QueueDisplay, standings_table, time_left
-from rpl.paper.folders import Places, Run, runs_of, speeds
+from rpl.paper.display import look_at, standings_table, time_left
+from rpl.paper.folders import Places, Run, cheapest_first, runs_of, speeds
 from rpl.paper.matrix import MATRIX, Cell
-from rpl.paper.queue import Executor, LocalProcesses, cheapest_first, make_runs
 from rpl.registry.names import find
+from rpl.sweeps.cluster import make_on_ray
+from rpl.sweeps.display import Look, Watch
+from rpl.sweeps.local import make_here
+from rpl.sweeps.worker import Job
 
+POLITE = 10
 ABLATION_CELLS = tuple(cell for ablation in ABLATIONS for cell in ablation.cells)
 
 
@@ -162,25 +167,40 @@ def make_missing(options: PaperRunOptions) -> int:
     if not left:
         return 0
     order = cheapest_first(left, speeds(standings))
-    executor = _executor(options)
-    try:
-        with QueueDisplay(Console(), places, runs, options.jobs) as display:
-            failures = make_runs(order, places, executor, display, options.steps is None)
-    except KeyboardInterrupt:
+    jobs = {_job(run, places): run for run in order}
+
+    def look(ended: Mapping[Job, str | None]) -> Look:
+        lost = [jobs[job] for job, error in ended.items() if error is not None]
+        return look_at([places.standing(run) for run in runs if run not in lost], options.jobs)
+
+    def keep(job: Job) -> None:
+        if options.steps is None:
+            places.keep(jobs[job])
+
+    with Watch(Console(), look, keep) as watch:
+        whole = _make(list(jobs), options, watch)
+    if not whole:
         raise RunError(
             "stopped; the runs under way are saved, and the same command goes on with them"
-        ) from None
-    if failures:
-        raise RunError(f"{failures} of {len(order)} runs failed; their logs are in {places.runs}")
+        )
+    if watch.failures:
+        raise RunError(
+            f"{watch.failures} of {len(order)} runs failed; their logs are in {places.runs}"
+        )
     return 0
 
 
-def _executor(options: PaperRunOptions) -> Executor:
-    if options.ray is None:
-        return LocalProcesses(options.jobs)
-    from rpl.paper.cluster import RayTasks  # an optional extra
+def _job(run: Run, places: Places) -> Job:
+    folder = places.runs.resolve() / run.folder
+    return Job(run.folder, tuple(run.cell.arguments(run.seed)), folder, Path.cwd())
 
-    return RayTasks(options.ray, options.threads)
+
+def _make(jobs: Sequence[Job], options: PaperRunOptions, watch: Watch) -> bool:
+    """Makes the runs where they are to be made; whether it came to the end."""
+    if options.ray is not None:
+        return make_on_ray(jobs, options.ray, options.threads, watch)
+    os.nice(max(0, POLITE - os.nice(0)))  # for days; whoever uses the machine goes first
+    return make_here(jobs, options.jobs, watch)
 
 
 def draw(options: PaperPlotOptions) -> int:

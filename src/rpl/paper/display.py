@@ -1,21 +1,17 @@
-"""What a person sees of the paper's runs: a table, and the queue while it works."""
+"""What a person sees of the paper's runs: a table, and how long the rest takes."""
 
-import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 
-from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from rpl.cli.output import plain_table
-from rpl.paper.folders import Places, Run, Standing, seconds_left, speeds
+from rpl.paper.folders import Standing, seconds_left, speeds
 from rpl.paper.matrix import Cell
-from rpl.training.console import say
+from rpl.sweeps.display import Look
+from rpl.sweeps.progress import duration
 from rpl.viz.run_data import format_steps
 
-SECONDS_BETWEEN_LINES = 60.0
 STYLES = {
     "done": "green",
     "running": "bold yellow",
@@ -70,47 +66,9 @@ def time_left(standings: Sequence[Standing], jobs: int = 1) -> str:
     )
 
 
-def duration(seconds: float) -> str:
-    """5 min, 3.2 h."""
-    if seconds < 3600:
-        return f"{max(round(seconds / 60), 1)} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-class QueueDisplay(ExitStack):
-    """The table, redrawn in place on a terminal; plain lines in a pipe."""
-
-    def __init__(self, console: Console, places: Places, runs: Sequence[Run], jobs: int) -> None:
-        super().__init__()
-        self._console, self._places, self._runs, self._jobs = console, places, runs, jobs
-        self._next_line = 0.0
-        self._failed: set[Run] = set()
-        self._live: Live | None = None
-        if console.is_terminal:
-            self._live = self.enter_context(Live(console=console, auto_refresh=False))
-
-    def on_end(self, run: Run, error: str | None) -> None:
-        """Says how a run ended."""
-        if error is not None:
-            self._failed.add(run)
-        self._print(f"{run.folder} {'is finished' if error is None else f'failed: {error}'}")
-
-    def _print(self, text: str) -> None:
-        say(self._console, text)
-
-    def on_tick(self) -> None:
-        """Shows where the runs stand, once in a while."""
-        if self._live is None and time.monotonic() < self._next_line:
-            return
-        self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
-        standings = [self._places.standing(r) for r in self._runs if r not in self._failed]
-        sentence = time_left(standings, self._jobs)
-        if self._live:
-            self._live.update(Group(standings_table(standings), sentence), refresh=True)
-            return
-        running = [
-            f"{s.run.folder} at {format_steps(s.steps)}" for s in standings if s.state == "running"
-        ]
-        if running:
-            self._print(f"running: {', '.join(running)}")
-        self._print(sentence)
+def look_at(standings: Sequence[Standing], jobs: int) -> Look:
+    """Where the runs stand, for who watches them."""
+    running = [
+        f"{s.run.folder} at {format_steps(s.steps)}" for s in standings if s.state == "running"
+    ]
+    return Look(standings_table(standings), running, time_left(standings, jobs))

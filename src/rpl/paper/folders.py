@@ -1,6 +1,5 @@
 """Where a run of the matrix stands: finished, running, stopped or still to begin."""
 
-import fcntl
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Literal
 
 from rpl.errors import whole_file
 from rpl.paper.matrix import Cell
-from rpl.runs.files import last_number, read_rows
+from rpl.sweeps.progress import is_in_use, read_progress
 
 State = Literal["done", "running", "stopped", "outdated", "missing"]
 Speed = Callable[[Cell], tuple[float, bool]]
@@ -102,6 +101,12 @@ class Places:
                 self.keep(run)
 
 
+def cheapest_first(standings: Sequence[Standing], speed: Speed) -> list[Run]:
+    """The order in which figures fill soonest: the cheapest first, and then seed by seed."""
+    ordered = sorted(standings, key=lambda s: (seconds_left([s], speed), s.run.seed))
+    return [s.run for s in ordered]
+
+
 def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[Run]:
     """The runs of some cells, of all seeds or the chosen ones."""
     return [
@@ -110,32 +115,6 @@ def runs_of(cells: Iterable[Cell], seeds: Sequence[int] | None = None) -> list[R
         for seed in range(cell.seeds)
         if seeds is None or seed in seeds
     ]
-
-
-def read_progress(metrics: Path) -> tuple[int, float | None]:
-    """Environment steps and steps a second of the last whole row; (0, None) without one.
-
-    Raises:
-        UnreadableFile: if the file is not a run's.
-    """
-    rows = read_rows(metrics)
-    if not rows:
-        return 0, None
-    steps = int(last_number(metrics, "environment_steps", rows))
-    seconds = last_number(metrics, "wall_seconds", rows)
-    return steps, steps / seconds if seconds > 0 and steps > 0 else None
-
-
-def is_in_use(folder: Path) -> bool:
-    """Whether a live process writes in a run folder."""
-    try:
-        with open(folder / "lock", "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def speeds(standings: Sequence[Standing]) -> Speed:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from rpl.paper.matrix import Cell
 from rpl.registry.catalog import METHODS, TASKS
 from rpl.rollout.evaluate import Interval, Outcome
 from rpl.viz.run_data import LEVEL, RunData
-
-RESAMPLES = 2000
+from rpl.viz.statistics import interquartile_mean, lowest_after_burn_in
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
         float(np.mean(reached)) if reached and metric == "success" else None,
         len(reached),
         float(np.mean(whole)) if len(whole) == len(runs) else None,
-        _lowest(runs, f"policy_{metric}"),
+        lowest_after_burn_in(runs, f"policy_{metric}"),
     )
 
 
@@ -90,33 +88,6 @@ def mean_until(run: RunData, column: str, steps: float) -> float | None:
     x = np.append(run.steps[inside], steps)
     y = np.append(run.columns[column][inside], np.interp(steps, run.steps, run.columns[column]))
     return float(np.trapezoid(y, x) / (x[-1] - x[0]))
-
-
-def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
-    """The mean of the middle half of all values, with its stratified 95 % bootstrap interval.
-
-    Seeds are drawn again within their group (a task), never across groups; one seed a
-    group leaves nothing to draw, and no interval.
-    """
-    groups = [np.asarray(group, float) for group in groups]
-
-    def middle(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
-        return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
-
-    value = float(middle(*groups))
-    if min(map(len, groups)) < 2:
-        return value, None
-    if all(np.ptp(group) == 0.0 for group in groups):
-        return value, (value, value)
-    interval = stats.bootstrap(
-        groups,
-        middle,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return value, (float(interval.low), float(interval.high))
 
 
 def _pooled_interval(runs: Sequence[RunData], rates: np.ndarray, metric: str) -> Interval | None:
@@ -137,11 +108,3 @@ def _interval_of_returns(runs: Sequence[RunData], means: np.ndarray) -> Interval
     # Independent errors add by their squares.
     below, above = (np.sqrt(np.square(side - means).sum()) / len(runs) for side in (low, high))
     return float(means.mean() - below), float(means.mean() + above)
-
-
-def _lowest(runs: Sequence[RunData], column: str) -> float | None:
-    """The lowest value after burn-in; None for methods without one."""
-    if not all(run.columns["burning_in"].any() for run in runs):
-        return None
-    after = [run.columns[column][run.steps > run.burn_in_end] for run in runs]
-    return float(min(values.min() for values in after)) if all(map(len, after)) else None

@@ -9,11 +9,11 @@ import numpy as np
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
 from rpl.paper.results import TASKS, Results, cell_of
-from rpl.paper.statistics import Interval, Summary, interquartile_mean, metric_of
+from rpl.paper.statistics import Summary, metric_of
 from rpl.viz.run_data import LEVEL, format_steps
+from rpl.viz.statistics import NOTHING, interquartile_mean, number, steps_in_words, with_interval
 
 MISSING = "missing"
-NOTHING = "-"
 BASELINES = ("expert-explore", "scratch")
 
 
@@ -139,29 +139,12 @@ def steps_to_level(s: Summary) -> str:
     """The mean over the seeds that reach it, and how many do not."""
     if not s.runs or s.metric != "success":
         return NOTHING
-    if s.steps_to_level is None:
-        return "never"
-    some = f" ({s.reached} of {len(s.runs)})" if s.reached < len(s.runs) else ""
-    return format_steps(round(s.steps_to_level, -3)) + some
-
-
-def number(value: float | None) -> str:
-    """0.985, -75.2, or a dash."""
-    if value is None:
-        return NOTHING
-    return f"{value:.3f}" if abs(value) <= 1.0 else f"{value:.1f}"
+    return steps_in_words(s.steps_to_level, s.reached, len(s.runs))
 
 
 def final(s: Summary) -> str:
     """The policy's level in the end; "missing" while there is no run."""
     return with_interval(s.final, s.final_interval) if s.runs else MISSING
-
-
-def with_interval(value: float | None, interval: Interval | None) -> str:
-    """0.985 [0.978, 0.990]"""
-    if value is None or interval is None:
-        return number(value)
-    return f"{number(value)} [{number(interval[0])}, {number(interval[1])}]"
 
 
 COLUMNS: dict[str, Callable[[Summary], str]] = {

@@ -127,7 +127,7 @@ def _read_json(path: Path) -> Any:
     file = path / "config.json"
     try:
         if not file.exists():
-            raise RunError(f"{path} is not a run folder: it has no config.json")
+            raise RunError(f"{path} is not a run folder: {_what_it_is(path)}")
         if not file.is_file() or file.stat().st_size > LARGEST_RECORD:
             raise RunError(f"{file} is not a run's")
         return json.loads(file.read_bytes().decode())
@@ -137,6 +137,11 @@ def _read_json(path: Path) -> Any:
         raise RunError(f"{file} is damaged: {error}") from error
     except RecursionError as error:
         raise RunError(f"{file} is damaged: it is nested too deeply") from error
+
+
+def _what_it_is(path: Path) -> str:
+    inside = sorted(file.parent.name for file in path.glob("*/config.json"))
+    return f"it holds runs, name one as {path / inside[0]}" if inside else "it has no config.json"
 
 
 def is_ours(path: Path) -> bool:

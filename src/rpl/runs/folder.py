@@ -47,6 +47,7 @@ from rpl.settings import Settings
 PROVENANCE = (
     *("format", *MARK),
     *("command", "versions", "commit", "machine"),
+    "prior",  # see rpl.runs.prior.check_same_prior
 )  # may differ in a run that goes on
 
 

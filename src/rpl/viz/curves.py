@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rpl.errors import whole_file
-from rpl.viz.run_data import LAST_TRIALS, RunData, format_steps, read_run
+from rpl.viz.run_data import LAST_TRIALS, RunData, format_steps, metric_of_runs, read_run
 
 # Okabe and Ito's colours, told apart with every kind of colour vision; a method keeps its own.
 METHODS = {
@@ -181,19 +181,33 @@ def _legend_columns(labels: Sequence[str], inches: float) -> int:
     return 1
 
 
+def seeds_of_one(runs: Sequence[RunData]) -> list[list[RunData]]:
+    """The runs in groups of several seeds that share task, method and settings."""
+    alike: dict[tuple[str, str], list[RunData]] = {}
+    for run in runs:
+        alike.setdefault((run.task, run.method), []).append(run)
+    groups = [seeds for those in alike.values() for seeds in _by_settings(those)]
+    return [seeds for seeds in groups if len(seeds) > 1]
+
+
 def variants(runs: Sequence[RunData]) -> list[tuple[str, list[RunData]]]:
     """The runs of one method by their settings, each with what tells it from the others.
 
     Runs with the same settings are seeds of one variant, which has no name if it is the only one.
     """
+    groups = _by_settings(runs)
+    names = _names([seeds[0] for seeds in groups]) if len(groups) > 1 else [""]
+    return list(zip(names, groups, strict=True))
+
+
+def _by_settings(runs: Sequence[RunData]) -> list[list[RunData]]:
     groups: list[list[RunData]] = []
     for run in runs:
         seeds = next((group for group in groups if _numbers(group[0]) == _numbers(run)), [])
         if not seeds:
             groups.append(seeds)
         seeds.append(run)
-    names = _names([seeds[0] for seeds in groups]) if len(groups) > 1 else [""]
-    return list(zip(names, groups, strict=True))
+    return groups
 
 
 def _numbers(run: RunData) -> dict[str, object]:
@@ -220,14 +234,6 @@ def _folder_name(folder: Path) -> str:
     folder = folder.resolve()
     named = re.sub(r"-?seed\d+$", "", folder.name)
     return named or folder.parent.name
-
-
-def metric_of_runs(runs: Sequence[RunData]) -> str:
-    """What a task is judged by: its return if it says so or knows no success."""
-    if any(run.metric == "return" or run.plans for run in runs):
-        return "return"
-    judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
-    return "success" if any(judged) else "return"
 
 
 def curve(

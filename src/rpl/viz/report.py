@@ -11,8 +11,9 @@ from pathlib import Path
 from rpl.errors import whole_file
 from rpl.runs.files import read_config
 from rpl.runs.settings import flat
-from rpl.viz.curves import RunData, draw_curves, metric_of_runs, read_run
-from rpl.viz.run_data import LEVEL, Record, format_steps
+from rpl.viz.curves import draw_curves, seeds_of_one
+from rpl.viz.run_data import LEVEL, Record, RunData, format_steps, metric_of_runs, read_run
+from rpl.viz.statistics import seeds_table
 
 STYLE = """
 :root { color-scheme: light; }
@@ -53,6 +54,7 @@ def write_report(
         _curves(folders),
         "<h2>Where they ended</h2>",
         _numbers(runs),
+        *map(_together, seeds_of_one(runs)),
         "<h2>On the same episodes</h2>",
         *(_pictures(run, pictures[folder]) for run, folder in zip(runs, folders, strict=True)),
         "<h2>Settings</h2>",
@@ -88,6 +90,13 @@ def _numbers(runs: Sequence[RunData]) -> str:
         *("steps", f"steps to {LEVEL}"),
     )
     return _table(header, [_row(run) for run in runs])
+
+
+def _together(seeds: Sequence[RunData]) -> str:
+    """Some seeds' ends, and their interquartile mean."""
+    head, rows = seeds_table(seeds)
+    title = f"{seeds[0].task}, {seeds[0].method}: {len(seeds)} seeds, and their interquartile mean"
+    return f"<h3>{escape(title)}</h3>{_table(head, rows)}"
 
 
 def _row(run: RunData) -> list[str]:

@@ -1,6 +1,6 @@
 """Run folders as the pictures need them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,6 +154,14 @@ def _read_columns(path: Path, needed: set[str]) -> dict[str, np.ndarray]:
         raise UnreadableFile(f"{path} is damaged: it has a number that is infinite")
     unknown = np.full(len(steps), np.nan)
     return {name: unknown for name in SUCCESSES if name not in read} | read
+
+
+def metric_of_runs(runs: Sequence[RunData]) -> str:
+    """What a task is judged by: its return if it says so or knows no success."""
+    if any(run.metric == "return" or run.plans for run in runs):
+        return "return"
+    judged = [np.isfinite(run.columns.get("policy_success", np.nan)).any() for run in runs]
+    return "success" if any(judged) else "return"
 
 
 def format_steps(steps: float, position: object = None) -> str:

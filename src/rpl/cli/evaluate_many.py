@@ -1,0 +1,64 @@
+"""``rpl eval`` of a folder of runs: each on the same unseen episodes, and all together."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from rpl.cli.output import plain_table
+
+Report = Mapping[str, Any]
+"""What ``rpl eval --json`` prints of one run."""
+
+
+def print_reports(reports: Mapping[str, Report], as_json: bool) -> None:
+    """Prints a table of the runs, by their names, or a JSON object."""
+    middles = interquartile_means(list(reports.values()))
+    if as_json:
+        print(json.dumps({"runs": reports, "interquartile_mean": middles}))
+        return
+    table = plain_table("run", numbers=("controller", "policy [95 %]", "difference [95 %]", ""))
+    for name, report in reports.items():
+        table.add_row(*map(Text, _row(name, report)))
+    if middles:
+        table.add_row("IQM", *(_with_interval(*middles[name]) for name in middles))
+    Console().print(table)
+
+
+def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Any]]:
+    """Of controller, policy and difference over the runs, with bootstrap intervals.
+
+    None where the runs were not judged by the same, or one has no policy.
+    """
+    from rpl.viz.statistics import interquartile_mean  # SciPy is slow to import
+
+    judged = {report["judged_by"] for report in reports}
+    if len(judged) > 1 or not all(report["policy"] for report in reports):
+        return {}
+    key = _key(reports[0])
+    return {
+        name: interquartile_mean([np.array([report[name][key] for report in reports])])
+        for name in ("controller", "policy", "difference")
+    }
+
+
+def _key(report: Report) -> str:
+    return "success_rate" if report["judged_by"] == "success" else "mean_return"
+
+
+def _row(name: str, report: Report) -> tuple[str, ...]:
+    key, interval = _key(report), f"{report['judged_by']}_interval"
+    if report["policy"] is None:
+        return name, f"{report['controller'][key]:.3f}", "", "", ""
+    parts = (_with_interval(report[n][key], report[n][interval]) for n in ("policy", "difference"))
+    return name, f"{report['controller'][key]:.3f}", *parts, report["verdict"]
+
+
+def _with_interval(value: float, interval: Sequence[float] | None) -> str:
+    if interval is None:
+        return f"{value:.3f}"
+    low, high = interval
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"

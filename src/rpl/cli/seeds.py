@@ -1,0 +1,98 @@
+"""``rpl train --seeds``: one run with several seeds, side by side, in one folder."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rpl.cli.look import look_at_jobs
+from rpl.cli.options import without_option
+from rpl.cli.output import plain_table
+from rpl.config import Config
+from rpl.errors import RunError, UsageError, check_settings
+from rpl.registry.resolve import RunSpec
+from rpl.runs.many import make_ready
+from rpl.runs.record import default_folder
+from rpl.sweeps.display import Watch
+from rpl.sweeps.local import at_once, make_here
+from rpl.sweeps.worker import Job
+from rpl.training.console import say
+from rpl.viz.run_data import read_run
+
+MOST_SEEDS = 1000
+
+
+def train_seeds(
+    arguments: list[str],
+    spec: RunSpec,
+    console: Console,
+    *,
+    seeds: int,
+    out: Path | None,
+    resume: bool,
+    overwrite: bool,
+) -> int:
+    """Makes a run for each of so many seeds, from the run's own on; returns an exit code.
+
+    Args:
+        arguments: of ``rpl``.
+        spec: the first run.
+        console: what is said goes there.
+        seeds: how many.
+        out: the folder of the run folders; None for ``folder_of_seeds``.
+        resume: continue the runs in the folder.
+        overwrite: replace them.
+
+    Raises:
+        RunError: if the folder cannot be used as asked, or a run failed.
+    """
+    check_settings({"--seeds": seeds}, lambda count: 1 <= count <= MOST_SEEDS, "from 1 to 1,000")
+    if resume and overwrite:
+        raise UsageError("--resume continues runs and --overwrite deletes them: leave out one")
+    folder = out or folder_of_seeds(spec)
+    jobs = seed_jobs(arguments, spec.config.seed, seeds, folder.resolve())
+    make_ready(folder, [job.folder for job in jobs], resume, overwrite)
+    number = at_once(seeds)
+    steps = spec.config.steps if isinstance(spec.config, Config) else None
+    with Watch(console, lambda ended: look_at_jobs(jobs, ended, steps, number)) as watch:
+        whole = make_here(jobs, number, watch)
+    if not whole:
+        say(
+            console, f"stopped and saved; continue with: {shlex.join(['rpl', *arguments])} --resume"
+        )
+        return 1
+    if watch.failures:
+        raise RunError(f"{watch.failures} of {seeds} runs failed; their logs are in {folder}")
+    console.print(outcome_table([job.folder for job in jobs]))
+    say(console, "IQM: interquartile mean over seeds, with its bootstrap interval")
+    say(console, f"done: {folder}")
+    return 0
+
+
+def folder_of_seeds(spec: RunSpec) -> Path:
+    """Where they go if nobody says where: as a single run, without its seed."""
+    single = default_folder(spec)
+    return single.with_name(single.name.removesuffix(f"-seed{spec.config.seed}"))
+
+
+def seed_jobs(arguments: Sequence[str], first: int, seeds: int, folder: Path) -> list[Job]:
+    """The runs that arguments of ``rpl train`` make with the seeds from ``first`` on."""
+    single = without_option(without_option(arguments, "--seeds"), "--out")
+    return [
+        Job(f"seed{k}", (*single, "--seed", str(k)), folder / f"seed{k}", Path.cwd())
+        for k in range(first, first + seeds)
+    ]
+
+
+def outcome_table(folders: Sequence[Path]) -> Table:
+    """What came of some seeds: a row each, and one of all together."""
+    from rpl.viz.statistics import seeds_table  # SciPy is slow to import
+
+    head, rows = seeds_table([read_run(folder) for folder in folders])
+    table = plain_table(head[0], numbers=head[1:])
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
