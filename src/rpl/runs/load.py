@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.console import Console
 
 from rpl.config import Config
 from rpl.controllers import contract
@@ -20,7 +17,7 @@ from rpl.pets.train import PETSProgress, PETSState, create_state, make_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, can_be_found, code_behind, is_user_task
+from rpl.registry.names import EnvironmentOptions, can_be_found, is_user_task
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -31,11 +28,11 @@ from rpl.registry.resolve import (
 from rpl.rollout.policies import GreedyPolicy
 from rpl.runs.checkpoint import load_checkpoint, load_position
 from rpl.runs.files import Record, read_config, steps_taken
+from rpl.runs.provenance import say_what_runs
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
 from rpl.settings import Settings
 from rpl.tasks.gym.task import MakeEnv
-from rpl.training.console import say
 from rpl.training.progress import Progress
 from rpl.training.verdict import WITHHELD, deploys_residual
 
@@ -147,22 +144,6 @@ def named_spec(request: Request) -> RunSpec:
     controller = _controller_of(folder, spec, request)
     say_what_runs(folder, spec.task.name, None if request.controller else spec.controller.name)
     return replace(spec, controller=controller)
-
-
-def say_what_runs(folder: Path, *names: str | None) -> None:
-    """Says on standard error, once, whose code a run's names lead to, before any of it runs."""
-    for name in names:
-        if name is not None and (file := code_behind(name)):
-            _say_once(folder, name, file)
-
-
-@functools.cache
-def _say_once(folder: Path, name: str, file: Path) -> None:
-    say(
-        Console(stderr=True),
-        f"note: {folder} names {name}, and so runs the code of {file}: "
-        "open no run of people whom you do not trust",
-    )
 
 
 def _controller_of(folder: Path, spec: RunSpec, request: Request) -> ControllerSpec:
