@@ -99,8 +99,8 @@ def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> 
     if isinstance(space, gymnasium.spaces.Dict):
         inner = space_with_base_action(space["observation"], actions)
         return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
-    is_vector = isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1
-    if not is_vector or not np.issubdtype(space.dtype, np.floating):
+    is_box = isinstance(space, gymnasium.spaces.Box)
+    if not is_box or len(space.shape) != 1 or not np.issubdtype(space.dtype, np.floating):
         raise InvalidValue(f"the base action cannot stand beside observations of {space}")
     boundless = np.full(actions.shape or (), np.inf)  # a controller need not be clipped
     low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
