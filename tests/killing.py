@@ -43,7 +43,7 @@ def run_forked(job: dict[str, Any]) -> dict[str, Any]:
         pid = os.fork()
         if pid == 0:
             os._exit(_child(job, said.fileno(), counted.fileno()))
-        deadline = time.monotonic() + (job["seconds"] or 900.0)
+        deadline = time.monotonic() + (job["seconds"] or 3600.0)
         while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)

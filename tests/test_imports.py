@@ -13,7 +13,9 @@ import pytest
 import rpl
 
 ROOT = Path(rpl.__file__).parent
-EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "optuna", "stable_baselines3", "envpool")
+EXTRAS = ("torch", "onnx", "onnxruntime", "ray", "stable_baselines3", "envpool", "optuna")
+TRACKERS = ("wandb", "mlflow")
+"""Extras with a module of their own, which is imported where the extra is."""
 
 
 def imported(nodes: Iterable[ast.AST]) -> set[str]:
@@ -33,6 +35,8 @@ def test_optional_extras_are_imported_where_they_are_used() -> None:
         tree = ast.parse(path.read_text())
         top = imported(node for node in tree.body)
         assert not any(name.split(".")[0] in EXTRAS for name in top), path
+        trackers = {name.split(".")[0] for name in top} & set(TRACKERS)
+        assert all(path.name == f"{name}_tracker.py" for name in trackers), path
 
 
 def test_listing_the_tasks_loads_no_learner() -> None:

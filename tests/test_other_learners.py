@@ -1,5 +1,6 @@
 """Other people's learners act in the registered environments and in a residual around them."""
 
+import functools
 import runpy
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 import rpl
+import small
 from rpl.controllers.adapt import adapt
+from rpl.errors import Failure
 from rpl.registry.names import controller_source
 from rpl.tasks.gym.task import GymnasiumTask
 
@@ -188,3 +191,24 @@ def test_a_model_acts_as_its_file_does_and_as_its_mean(name, tmp_path) -> None:
     for source in (model, model.policy, model.predict, controller_source(tmp_path / "model.zip")):
         action = task.from_unit(adapt(source, task)(observation))
         np.testing.assert_allclose(action, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_example_clones_demonstrations_and_improves_the_clone(
+    workplace, monkeypatch, capfd
+) -> None:
+    """In small: a clone in PyTorch that plans chunks, the demonstrations as prior data, a film."""
+    small_run = functools.partial(rpl.improve, config=small.user_config(50))
+    monkeypatch.setattr(rpl, "improve", small_run)
+    words = "clone.py --demonstrations 4 --epochs 2 --steps 800 --episodes 2 --filmed 1"
+    monkeypatch.setattr(sys, "argv", words.split())
+    try:
+        runpy.run_path(str(EXAMPLE.with_name("clone.py")), run_name="__main__")
+    except Failure as error:
+        if "no picture can be drawn here" not in str(error):
+            raise
+    said = " ".join(capfd.readouterr().out.split())
+    assert "demonstrations.npz: 4 episodes, 200 transitions" in said
+    for name in ("demonstrator", "clone", "clone + residual"):
+        assert f"{name} success" in said
+    kept = np.load(workplace / "runs/demonstrations.npz")
+    assert kept["actions"].shape == (200, 4)

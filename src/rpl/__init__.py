@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rpl import controllers, tasks
 from rpl.controllers.contract import Controller, ControllerError, per_env
+from rpl.replay.log import EpisodeLog
 from rpl.residual import Residual, ResidualWrapper
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "Controller",
     "ControllerError",
     "EnvironmentOptions",
+    "EpisodeLog",
     "Residual",
     "ResidualWrapper",
     "controllers",

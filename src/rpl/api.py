@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,8 @@ def improve(
     seed: int = 0,
     learner: Literal["ddpg", "td3", "sac"] | None = None,
     scale: float | tuple[float, ...] | None = None,
+    prior: str | Path | Sequence[str | Path] = (),
+    prior_share: float | None = None,
     task: EnvironmentOptions | None = None,
     config: Config | None = None,
     resume: bool = False,
@@ -51,6 +54,9 @@ def improve(
         learner: the reinforcement learner; default: that of ``config``, or DDPG.
         scale: how far the policy may be from its controller, in halves of the action range:
             one number, or one for each component.
+        prior: episodes to learn from beside the run's own: files that ``rpl.EpisodeLog`` writes, or
+            Minari datasets by id or folder.
+        prior_share: share of each batch that is drawn from them; default: a half.
         task: how the environment becomes a task: its length, processes, how it is judged.
         config: every other setting; default: the fast preset in the environment's rhythm.
         resume: continue the run in the folder.
@@ -76,7 +82,7 @@ def improve(
     config = replace(spec.config, steps=steps, seed=seed)
     if scale is not None:
         config = replace(config, residual=replace(config.residual, scale=scale))
-    spec = replace(spec, config=config)
+    spec = replace(spec, config=_with_prior(config, prior, prior_share))
     console = Console(quiet=quiet)
     if not (resume or quiet):
         say_first(spec, console)
@@ -91,6 +97,16 @@ def improve(
         resuming=f"rpl.improve(..., out={str(out or default_folder(spec))!r}, resume=True)",
     )
     return load_policy(folder, "deployed", 1, make_env=env, controller=controller)
+
+
+def _with_prior(
+    config: Config, prior: str | Path | Sequence[str | Path], share: float | None
+) -> Config:
+    """The configuration with these prior data, where any are given."""
+    files = (prior,) if isinstance(prior, (str, Path)) else tuple(prior)
+    named = {"prior": tuple(map(str, files))} if files else {}
+    shared = {} if share is None else {"prior_share": share}
+    return replace(config, replay=replace(config.replay, **named, **shared))
 
 
 def load(

@@ -61,7 +61,8 @@ class LearnerConfig(PlainValues):
     critics: int = 1
     """Critics whose least value is the target (clipped double Q-learning); TD3 and SAC: 2."""
     critics_drawn: int | None = None
-    """Critics that a target goes by, drawn anew in each gradient step (REDQ); None is all."""
+    """Critics that a target goes by, drawn anew in each gradient step (REDQ); None, or as
+    many as there are, is all."""
     critic_hidden: tuple[int, ...] | None = None
     """Widths of the critics' hidden layers; None is those of the actor."""
     aggregate: Aggregate = "first"
@@ -122,6 +123,11 @@ class ReplayConfig(PlainValues):
     n_step: int = 1
     """Rewards summed before the critic's value takes over; more carry values back faster, but
     count the rewards of old policies' actions."""
+    prior: tuple[str, ...] = ()
+    """Episodes to learn from beside the run's own, as demonstrations or the controller's: files
+    that rpl.EpisodeLog writes (.npz, .h5), or Minari datasets by id or folder."""
+    prior_share: float = 0.5
+    """Share of each batch that is drawn from them (RLPD: a half)."""
 
 
 @dataclass(frozen=True)
@@ -237,9 +243,6 @@ class Config(PlainValues):
                 "--learner.gate compares what is executed with the controller's action: it needs "
                 "--residual.observe-controller and --residual.critic-input sum"
             )
-        drawn = {"--learner.critics-drawn": self.learner.critics_drawn}
-        most = self.learner.critics
-        check_settings(drawn, lambda value: value <= most, f"at most --learner.critics ({most})")
 
     def _check_choices(self) -> None:
         for name, value, rows in (
@@ -277,6 +280,7 @@ LIMITS: Limits = {
         "burn_in.quiet_share burn_in.polyak",
     ),
     "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
+    "above 0 and below 1": (lambda value: 0.0 < value < 1.0, "replay.prior_share"),
     "at least 0 and below 2^63": (lambda value: 0 <= value < LARGEST_SEED, "seed"),
 }
 """What settings can be; None stands for one that was left open."""

@@ -113,6 +113,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     target = path.resolve()
     beside = target.with_name(f".{target.stem}.{os.getpid()}.new{target.suffix}")
+    _unfinished.add(beside)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield beside
@@ -120,8 +121,23 @@ def whole_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise CannotWrite(path, error) from error
     finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        _discard(beside)
+
+
+_unfinished: set[Path] = set()
+"""What ``whole_file`` has handed out."""
+
+
+def discard_unfinished() -> None:
+    """Deletes what is being written, where a process ends at once."""
+    for path in list(_unfinished):
+        _discard(path)
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    _unfinished.discard(path)
 
 
 def _settle(new: Path, place: Path) -> None:

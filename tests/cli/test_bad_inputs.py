@@ -6,6 +6,7 @@ Rows are (words, what the sentence says, exit code), made from tables of inputs.
 import json
 import math
 import os
+import zipfile
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -80,7 +81,7 @@ def typed_rows() -> list[Row]:
     rows += [(["nothing"], "choose one of tasks, objects", 2)]
     for name in ("slipery-push", "pick-and-plase", "mbrl-puser"):
         rows += [([c, name, *(["x.npz"] * (c == "cache"))], "did you mean", 2) for c in SUBJECTS]
-        rows += [(["train", name], "did you mean", 2), (["check", name], "did you mean", 2)]
+        rows += [([c, name], "did you mean", 2) for c in ("train", "check", "tune")]
     for name in ("reactive-puhs", "reactive-hok"):
         rows += [(["train", "push", "--controller", name], "did you mean reactive-", 2)]
         rows += [(["eval", "push", "--controller", name], "did you mean reactive-", 2)]
@@ -102,6 +103,18 @@ def typed_rows() -> list[Row]:
         (["eval", "toys:Slide", "--controller", "no.onnx"], "there is no file no.onnx", 1),
         (["eval", "toys:Slide", "--controller", "empty.npz"], "is not a cache", 1),
         (["eval", "toys:Slide", "--controller", "empty.onnx"], "is not a policy", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.npz"], "it is no file", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.onnx"], "there is no file pipe.onnx", 1),
+        (["eval", "toys:Slide", "--controller", "pipe.zip"], "there is no file pipe.zip", 1),
+        (["eval", "toys:Slide", "--controller", "flipped.zip"], "was not saved by Stable-Base", 1),
+        (["tune", "toys:Slide"], "has no controller: name yours", 2),
+        (["tune", "toys:Slide", "--controller", "toys:one"], "has no setting to search", 1),
+        (["tune", "toys:Slide", "--controller", "toys:one(gain=2)"], "has no setting gain", 1),
+        (["tune", "toys:Slide", "--controller", "toys:one(2)"], "must have plain settings", 2),
+        (["tune", "push", "--episodes", "10"], "--episodes must be at least", 2),
+        (["tune", "push", "--resume", "--overwrite"], "leave out one", 2),
+        (["eval", "pipes"], "it is no file", 1),
+        (["export", "pipes", "x.onnx"], "it is no file", 1),
         (["objects", "nowhere"], "there is no folder nowhere", 1),
         (["plot"], "name at least one run folder", 2),
         (["report"], "name at least one run folder", 2),
@@ -147,6 +160,25 @@ NUMBERS: list[Row] = [
         "--planner.population 1000000000000": "would fit",
         "--model.hidden 0 0 0": "--model.hidden must be at least 1",
     }.items()
+]
+GROUPS: dict[str, tuple[str, str]] = {
+    "push": ("--task.friction -1 0 0", "--task.friction must be at least 0, not -1.0"),
+    "noisy-hook": ("--task.noise nan", "--task.noise must be at least 0"),
+    "hook": ("--controller.gain 0", "gain must be above 0"),
+    "pick-and-place": ("--controller.gain nan", "gain must be above 0"),
+    "mbrl-pusher": ("--task.max-torque -1", "--task.max-torque must be above 0"),
+    "push --controller discrete-mpc-push": ("--controller.expansions 0", "between 1 and 10000"),
+    "toys:Slide --controller toys:one": ("--task.processes 0", "between 1 and 1024, not 0"),
+    "toys:Reach --controller toys:to_goal": ("--task.reward-bounds 1 0", "give the least reward"),
+    "toys:EndsEarly --controller toys:one": ("--task.kwargs 7", "kwargs '7' must be name=value"),
+}
+GROUPED: list[Row] = [
+    ([c, *named.split(), *(["x.npz"] * (c == "cache")), *option.split()], sentence, 2)
+    for c, (named, (option, sentence)) in product(("train", *SUBJECTS), GROUPS.items())
+] + [
+    (["check", *named.split(), *option.split()], sentence, 2)
+    for named, (option, sentence) in GROUPS.items()
+    if "toys:" in named
 ]
 COUNTS: list[Row] = [
     ([c, "push", *(["x.npz"] * (c == "cache")), "--episodes", n], f"--episodes must be {what}", 2)
@@ -234,7 +266,7 @@ def opened_rows() -> list[Row]:
     return rows
 
 
-ROWS: list[Row] = [*typed_rows(), *NUMBERS, *COUNTS, *SUFFIXES, *opened_rows()]
+ROWS: list[Row] = [*typed_rows(), *NUMBERS, *GROUPED, *COUNTS, *SUFFIXES, *opened_rows()]
 
 
 def make_places(folder: Path) -> None:
@@ -264,6 +296,14 @@ def make_places(folder: Path) -> None:
         (folder / f"metrics-{name}/metrics.csv").write_bytes(data)
     (folder / "folder.png").mkdir()
     (folder / "theirs").mkdir()
+    for name in ("pipe.npz", "pipe.onnx", "pipe.zip", "pipes/checkpoint/best.eqx"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(folder / name)
+    (folder / "pipes/config.json").write_text(text)
+    with zipfile.ZipFile(folder / "flipped.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data", "{" * 1000)
+    data = (folder / "flipped.zip").read_bytes()
+    (folder / "flipped.zip").write_bytes(data[:36] + b"\xff" + data[37:])  # within the entry
     for name in ("file", "empty.npz", "empty.onnx", "theirs/notes.txt"):
         (folder / name).write_text("")
 
@@ -303,8 +343,6 @@ def test_a_bad_input_earns_one_sentence(words, sentence, code, places, capfd, mo
         (["train", "push", "--stepps", "3"], "--stepps"),
         (["eval", "push", "--checkpoint", "worst"], "--checkpoint"),
         (["train", "push", "--preset", "slow"], "--preset"),
-        (["train", "push", "--task.friction", "-1", "0", "0"], "--task.friction"),
-        (["train", "push", "--controller.gain", "nan"], "--controller.gain"),
     ],
 )
 def test_an_option_that_does_not_parse_is_said_in_a_box(words, sentence, capfd) -> None:

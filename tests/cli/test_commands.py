@@ -1,6 +1,8 @@
 """The command line: killing, resuming and interrupting real processes; complaining."""
 
 import json
+import os
+import pty
 import re
 import shutil
 import signal
@@ -102,6 +104,36 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     assert "is finished" in again.stdout
 
 
+def test_a_run_saves_though_its_terminal_is_gone(tmp_path):
+    words = (*TRAIN, "--steps", "1000000", "--cycles-per-epoch", "100000")
+    child, terminal = pty.fork()
+    if child == 0:  # SIGHUP comes to whoever a terminal belongs to, and to write to it fails
+        os.chdir(tmp_path)
+        os.execvp(sys.executable, command(*words, "--out", "run"))
+    seen = b""
+    while b"critic loss" not in seen:
+        seen += os.read(terminal, 1000)
+    os.close(terminal)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 1
+    with open(tmp_path / "run/checkpoint/last.eqx", "rb") as file:
+        assert json.loads(file.readline())["environment_steps"] > 0
+
+
+@pytest.mark.parametrize("backend", ["bogus", "disable"])
+def test_a_backend_that_cannot_draw_is_said_where_something_is_to_be_drawn(
+    backend, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MUJOCO_GL", backend)
+    words = ("watch", "push", "--episodes", "1", "--no-contrast", "--strip", "strip.png")
+    ended = finish(*words, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("rpl: ")
+    assert "MUJOCO_GL" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_interrupted_run_saves_though_nobody_reads_what_it_says(tmp_path):
     words = (*TRAIN, "--steps", "1000000", "--cycles-per-epoch", "100000")
     process = subprocess.Popen(
@@ -142,6 +174,27 @@ def test_an_interrupt_before_there_is_anything_to_save_ends_at_once(moment, tmp_
         process.kill()
     assert (process.returncode, said, error) == (1, "", "rpl: interrupted\n")
     assert not (tmp_path / "run/checkpoint").exists()
+
+
+def test_an_interrupt_while_a_file_is_written_leaves_the_older_one_alone(trained, tmp_path):
+    (tmp_path / "curves.png").write_bytes(b"good")
+    process = subprocess.Popen(
+        command(
+            *("plot", str(trained), "--out", "curves.png"),
+            first=f"{MOMENT}\nat('os.rename', 'curves.png', collect)",
+        ),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "now\n"
+    assert len(list(tmp_path.iterdir())) == 2
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "rpl: interrupted\n")
+    assert process.returncode == 1
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"good"]
 
 
 def test_a_run_without_its_replay_does_not_go_on(tmp_path, capfd):

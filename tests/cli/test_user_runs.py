@@ -238,8 +238,12 @@ def test_a_policy_that_differs_from_its_file_is_refused(trained, tmp_path, monke
     policy = rpl.load(trained, "last")
     real = policy.residual
     monkeypatch.setattr(policy, "residual", lambda *seen: real(*seen) + 1e-3)
-    with pytest.raises(rpl.errors.RunError, match=r"differs from the learner by 1\.0e-03"):
-        export.export(policy, tmp_path / "policy.onnx")
+    path = tmp_path / "policy.onnx"
+    path.write_bytes(b"good")
+    with pytest.raises(rpl.errors.RunError, match=r"differ from the learner by 1\.0e-03"):
+        export.export(policy, path)
+    assert path.read_bytes() == b"good"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("observing", [False, True])

@@ -115,9 +115,20 @@ def test_tables_show_what_there_is_and_what_is_missing(results):
     assert "| slippery-push | rpl-paper |" not in short
     assert re.search(r"\| noisy-hook \| rpl \| 0/5 \| \w+ \| - \| missing \|", table)
     shortest = readme_table(Results(results))
-    assert "| push | - | 400k | - | missing | 0.5 to 1.0" in shortest
-    assert "| slippery-push | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
+    assert "| push | ungated | - | 400k | - | missing | 0.5 to 1.0" in shortest
+    assert "| slippery-push | ungated | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
     assert len(shortest.splitlines()) == 2 + 6  # RPL on each task, and nothing else
+
+
+def test_the_default_stands_for_rpl_where_three_seeds_of_it_have_run(results):
+    gated = cell_at("slippery-push/rpl-gated")
+    for seed in range(3):
+        assert Results(results).rpl("slippery-push") == SLIPPERY
+        make_row(results, gated, seed, [0.3, 0.8, 1.0])
+    assert Results(results).rpl("slippery-push") == gated
+    assert "| slippery-push | fast | 3 | 150k | 0.400 | 1.000" in readme_table(Results(results))
+    assert "0.45 to 1.0 after 1M |" in readme_table(Results(results))
+    assert "| slippery-push | 3 | 0.400" in first_claim(Results(results))
 
 
 def test_claims_are_answered_with_numbers(results):

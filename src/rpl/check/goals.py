@@ -9,7 +9,7 @@ import numpy as np
 
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
-from rpl.replay.hindsight import needs_more_than_goals
+from rpl.replay.hindsight import RuleError, needs_more_than_goals, numbers_of
 
 TOLERANCE = 1e-6
 Compute = Callable[[np.ndarray, np.ndarray, dict[str, np.ndarray]], np.ndarray]
@@ -37,17 +37,12 @@ def _check_episode(
     achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
     desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
     try:
-        by_hand = _one_by_one(compute, achieved, desired)
+        by_hand = _one_by_one("compute_reward", compute, achieved, desired)
+    except RuleError as error:
+        findings.error("compute-reward-no-number", str(error))
+        return
     except Exception as error:
         findings.error("compute-reward-raises", needs_more_than_goals("compute_reward", error))
-        return
-    if not np.isfinite(by_hand).all():
-        findings.error(
-            "compute-reward-not-finite",
-            f"compute_reward says {by_hand[~np.isfinite(by_hand)][0]} for the goals of step "
-            f"{np.argmin(np.isfinite(by_hand)) + 1}: return finite rewards, or train with "
-            "--replay.hindsight 0",
-        )
         return
     paid = np.asarray(episode.rewards, float)
     wrong = np.flatnonzero(np.abs(by_hand - paid) > TOLERANCE * np.maximum(1.0, np.abs(paid)))
@@ -80,8 +75,11 @@ def function_of(env: gymnasium.Env, name: str) -> Compute | None:
         return None
 
 
-def _one_by_one(compute: Compute, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
+def _one_by_one(
+    name: str, compute: Compute, achieved: np.ndarray, desired: np.ndarray
+) -> np.ndarray:
+    pairs = zip(achieved, desired, strict=True)
+    return np.array([numbers_of(name, compute(a, d, {}), 1)[0] for a, d in pairs])
 
 
 def _check_terminations(
@@ -96,8 +94,11 @@ def _check_terminations(
     if compute is None:
         return
     try:
-        ends = _one_by_one(compute, achieved, desired).astype(bool)
+        ends = _one_by_one("compute_terminated", compute, achieved, desired).astype(bool)
     except NotImplementedError:
+        return
+    except RuleError as error:
+        findings.error("compute-terminated-no-number", str(error))
         return
     except Exception as error:
         complaint = needs_more_than_goals("compute_terminated", error)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from rpl.check import Finding, Training, check
 from rpl.check.first_lines import MARKS, print_finding
-from rpl.cli.options import option_words
+from rpl.cli.options import as_command, check_typed, first_parse, option_words
 from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
@@ -65,8 +65,19 @@ class CheckOptions:
         )
 
 
-def run_check(options: Annotated[CheckOptions, tyro.conf.arg(name="")]) -> int:
-    """Checks an environment, and a controller in it, and says what to do about what is wrong."""
+def command_for(arguments: list[str]) -> Callable[..., int]:
+    """The command; what its options cannot be is refused before tyro reads them."""
+    said = first_parse(arguments, CheckOptions)
+    if said is not None:
+        check_typed(said, task=EnvironmentOptions())
+    summary = (
+        "Checks an environment, and a controller in it, and says what to do about what is wrong."
+    )
+    return as_command(run_check, CheckOptions, summary)
+
+
+def run_check(options: CheckOptions) -> int:
+    """Checks, prints what was found, and returns 1 if a training would fail."""
     make_env, controller = named(options)
     findings = check(make_env, controller, options.training())
     bad = any(finding.severity == "error" for finding in findings)

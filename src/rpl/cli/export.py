@@ -7,7 +7,6 @@ import tyro
 
 from rpl.cli.options import require_suffix
 from rpl.cli.output import say
-from rpl.errors import whole_file
 
 
 def export(
@@ -27,8 +26,7 @@ def export(
     from rpl.deploy.export import export as write
 
     policy = load(run, checkpoint)
-    with whole_file(out) as beside:
-        difference = write(policy, beside)
+    difference = write(policy, out)
     inputs = ", ".join([*policy.widths, *(["controller_action"] if policy.is_residual else [])])
     say(f"wrote {out}: {inputs} -> action; at most {difference:.1e} from the learner")
     if policy.remark:

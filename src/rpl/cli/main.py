@@ -13,17 +13,18 @@ from typing import Any
 import tyro
 
 from rpl.cli.output import say
-from rpl.errors import Failure, UsageError, described, frames_of_user_code
+from rpl.errors import Failure, UsageError, described, discard_unfinished, frames_of_user_code
 
 COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
     "objects": "rpl.cli.objects:objects",
     "train": "rpl.cli.train:command_for",
     "sweep": "rpl.cli.sweep:command_for",
+    "tune": "rpl.cli.tune:command_for",
     "eval": "rpl.cli.evaluate:command_for",
     "watch": "rpl.cli.watch:command_for",
     "cache": "rpl.cli.cache:command_for",
-    "check": "rpl.cli.check:run_check",
+    "check": "rpl.cli.check:command_for",
     "export": "rpl.cli.export:export",
     "plot": "rpl.cli.plot:plot",
     "report": "rpl.cli.report:report",
@@ -43,6 +44,7 @@ def _leave(number: int, frame: Any) -> None:
 
     A run takes the signal over as soon as it has something to save.
     """
+    discard_unfinished()
     shows_cursor = b"\x1b[?25h" if sys.stderr.isatty() else b""
     with contextlib.suppress(OSError):
         os.write(sys.stderr.fileno(), shows_cursor + b"rpl: interrupted\n")

@@ -174,7 +174,27 @@ def options_for(base: type, arguments: list[str]) -> type:
     else:
         named = next(iter(runs_in(Path(said.run_or_task))), said.run_or_task)
         spec = named_spec(Request(str(named), said.controller_name))
+        check_typed(said, **groups_of(spec))
     return with_groups(base, **groups_of(spec))
+
+
+def check_typed(said: Any, **groups: Any) -> None:
+    """Refuses settings of a task or controller that cannot be: tyro would say it in a box.
+
+    Args:
+        said: from ``first_parse``.
+        groups: instances with what is named, as for ``with_groups``.
+
+    Raises:
+        InvalidValue: naming the setting and what it may be.
+    """
+    for name, group in groups.items():
+        typed = getattr(said, name)
+        values = {one.name: getattr(typed, one.name) for one in dataclasses.fields(typed)}
+        unset = {one.name: one.default for one in dataclasses.fields(typed)}
+        known = {one.name for one in dataclasses.fields(group)}
+        given = {key: value for key, value in values.items() if key in known}
+        dataclasses.replace(group, **{k: v for k, v in given.items() if v != unset[k]})
 
 
 def groups_of(spec: RunSpec) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -18,6 +18,9 @@ from rpl.runs.checkpoint import has_checkpoint
 from rpl.runs.load import Request, Subject, is_planner, load_subject
 from rpl.runs.many import run_folders
 from rpl.training.console import say
+
+if TYPE_CHECKING:
+    from rpl.viz.report import Pictures
 
 
 def report(
@@ -35,7 +38,7 @@ def report(
             solves; 0 leaves films out.
         checkpoint: Which of a run's policies is filmed.
     """
-    from rpl.viz.report import Pictures, write_report  # matplotlib is slow to import
+    from rpl.viz.report import write_report  # matplotlib is slow to import
 
     require_suffix(out, "--out", ".html")
     if not runs:
@@ -47,8 +50,7 @@ def report(
     folders = run_folders(runs)
     for run in folders:
         try:
-            film, strip = _filmed(run, films, checkpoint)
-            pictures[run] = Pictures(film, strip)
+            pictures[run] = filmed(run, films, checkpoint)
         except Failure as error:
             pictures[run] = str(error)
     write_report(out, folders, pictures)
@@ -56,9 +58,14 @@ def report(
     return 0
 
 
-def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
-    """A film and a strip of a run's policy beside its controller."""
+def filmed(run: Path, episodes: int, checkpoint: str) -> Pictures:
+    """A film and a strip of a run's policy beside its controller.
+
+    Raises:
+        Failure: saying why there is none.
+    """
     from rpl.viz.film import write_film, write_strip  # slow to import
+    from rpl.viz.report import Pictures
 
     if episodes == 0:
         raise RunError("none was asked for")
@@ -75,4 +82,4 @@ def _filmed(run: Path, episodes: int, checkpoint: str) -> tuple[bytes, bytes]:
         film, strip = Path(temporary) / "film.mp4", Path(temporary) / "strip.png"
         write_film(film, recordings_of(subject, seeds), remark)
         write_strip(strip, strip_of(subject, seeds[0]), remark=remark)
-        return film.read_bytes(), strip.read_bytes()
+        return Pictures(film.read_bytes(), strip.read_bytes())

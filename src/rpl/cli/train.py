@@ -1,5 +1,7 @@
 """``rpl train``: learn, and leave a run folder behind."""
 
+import contextlib
+import ctypes
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,20 +16,27 @@ from rpl.cli.options import (
     HELP,
     ControllerName,
     as_command,
+    check_typed,
     first_parse,
     groups_of,
     one_of,
     with_groups,
 )
+from rpl.cli.output import say
+from rpl.cli.report import filmed
 from rpl.cli.seeds import train_seeds
 from rpl.config import Config
+from rpl.errors import Failure
 from rpl.pets.config import PETSConfig
 from rpl.presets import LEARNERS, PRESETS
 from rpl.registry.catalog import METHODS, TaskOptions, check_task
 from rpl.registry.names import EnvironmentOptions, is_user_task
 from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
 from rpl.runs.session import run_session
+from rpl.runs.trackers import TrackerName
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
+
+FILMED_EPISODES = 2  # of a film for a tracker
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,11 @@ class RunOptions:
     """Continue the run in the folder."""
     overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
     """Replace the run in the folder."""
+    track: TrackerName | None = None
+    """Show the run elsewhere too, with its configuration, numbers, film and final table, as in
+    `rpl train push --track wandb`: in W&B (extra wandb; WANDB_MODE=offline needs no account), or in
+    MLflow (extra mlflow; the folder mlruns, or where MLFLOW_TRACKING_URI says). --resume goes on
+    with what is there. TensorBoard's events are always in the run folder."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class FirstOptions(RunOptions):
     controller_name: ControllerName = None
 
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
 METHOD_HELP = (
     "What is learned: the residual, the whole action, that with the controller exploring, or a "
     "model of the task to plan with (pets)."
@@ -83,6 +98,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         chosen = spec_of(options, spec)
         require_controller(chosen)
         console = Console()
+        _share_one_heap()
         if not options.resume:
             say_first(chosen, console)
         how = {name: getattr(options, name) for name in ("out", "resume", "overwrite")}
@@ -93,12 +109,29 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
             shlex.join(["rpl", *making]),
             console,
             **how,
+            track=options.track,
+            filmed=film_of,
         )
         return code
 
     plans = "Learns a model of a task and plans with it."
     learns = "Trains a policy and writes a run folder."
     return as_command(run, options_of(spec), plans if spec.row.plans else learns)
+
+
+def film_of(folder: Path) -> bytes | None:
+    """A film (mp4) of the finished run in a folder; None where there is none, which is said."""
+    try:
+        return filmed(folder, FILMED_EPISODES, "deployed").film
+    except Failure as error:
+        say(f"no film is tracked: {error}", error=True)
+        return None
+
+
+def _share_one_heap() -> None:
+    """Keeps a run small: each thread that compiles would have a heap, and give none of it back."""
+    with contextlib.suppress(OSError, AttributeError):  # where the C library is another
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def named_by(arguments: list[str]) -> RunSpec:
@@ -120,7 +153,9 @@ def named_by(arguments: list[str]) -> RunSpec:
             kwargs=said.task.kwargs,
         )
     try:
-        return resolve(said.task_name, method, preset=preset, **given)
+        spec = resolve(said.task_name, method, preset=preset, **given)
+        check_typed(said, **groups_of(spec))
+        return spec
     except UnsuitableEnvironment:
         if not HELP & set(arguments):
             raise

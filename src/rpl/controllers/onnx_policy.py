@@ -89,9 +89,10 @@ def open_session(path: Path) -> InferenceSession:
         raise ControllerError(
             "a policy stored as ONNX needs onnxruntime: pip install -e '.[export]'"
         ) from error
-    if not path.exists():
+    if not path.is_file():  # nor is a pipe one, from which nothing may ever come
         raise ControllerError(f"there is no file {path}")
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors, which are raised as well
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(

@@ -25,13 +25,13 @@ def load_model(path: str | Path) -> Any:
         ControllerError: if there is no such file, or nothing here that reads it.
     """
     path = Path(path)
-    if not path.exists():
+    if not path.is_file():
         raise ControllerError(f"there is no file {path}")
     try:
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read("data"))
         where = data["policy_class"]["__module__"]
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever bytes may do to a reader of archives
         raise ControllerError(f"{path} was not saved by Stable-Baselines3") from error
     algorithm = _algorithm(where, data)
     if algorithm is None:
@@ -39,7 +39,10 @@ def load_model(path: str | Path) -> Any:
             f"{path} holds a policy of {where}, whose algorithm cannot be told: load it yourself, "
             "and give the model as module:model"
         )
-    return algorithm.load(path, device="cpu")
+    try:
+        return algorithm.load(path, device="cpu")
+    except Exception as error:
+        raise ControllerError(f"{path} cannot be loaded by {where}: {error}") from error
 
 
 def _algorithm(where: str, data: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from rpl.controllers.onnx_policy import open_session
 from rpl.deploy.gate import add_gate, add_sum
 from rpl.deploy.graph import Graph
 from rpl.deploy.policy import Policy
-from rpl.errors import RunError
+from rpl.errors import RunError, whole_file
 from rpl.observations import BASE_ACTION, OBSERVATION
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ NAMES = (CONTROLLER_ACTION, ACTION, RESIDUAL, ADVANTAGE)
 
 
 def export(policy: Policy, path: Path) -> float:
-    """Writes the policy and compares it with the learner's own answers.
+    """Writes the policy, once it has given the learner's own answers; else an older file stays.
 
     The file's inputs are the parts of an observation that the learner sees, each (n, size):
     ``observation``, and for tasks with goals ``desired_goal``; for a residual also
@@ -49,7 +49,8 @@ def export(policy: Policy, path: Path) -> float:
         The largest difference from the learner found, on random and on real observations.
 
     Raises:
-        RunError: if onnx is missing, or the file and the learner differ by more than 1e-5.
+        RunError: if onnx is missing, the file and the learner differ by more than 1e-5, or it
+            cannot be written.
     """
     try:
         import onnx
@@ -57,14 +58,14 @@ def export(policy: Policy, path: Path) -> float:
         raise RunError("an export needs onnx: pip install -e '.[export]'") from error
     model = _model(policy)
     onnx.checker.check_model(model, full_check=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, str(path))
-    difference = largest_difference(policy, path)
-    if not difference <= TOLERANCE:
-        raise RunError(
-            f"{path} differs from the learner by {difference:.1e}, more than {TOLERANCE:.0e}: "
-            "do not use it, and report this run's config.json"
-        )
+    with whole_file(Path(path)) as beside:
+        onnx.save(model, str(beside))
+        difference = largest_difference(policy, beside)
+        if not difference <= TOLERANCE:
+            raise RunError(
+                f"{path} is not written: it would differ from the learner by {difference:.1e}, "
+                f"more than {TOLERANCE:.0e}; report this run's config.json"
+            )
     return difference
 
 
@@ -216,7 +217,7 @@ def _same_side(file: np.ndarray, learner: np.ndarray) -> np.ndarray:
     off = np.abs(file - learner).max(initial=0.0)
     if not off <= ADVANTAGE_TOLERANCE * max(1.0, np.abs(learner).max(initial=0.0)):
         raise RunError(
-            f"the file's advantages differ from the learner's by {off:.1e}: do not use it, and "
-            "report this run's config.json"
+            f"it is not written: the file's advantages would differ from the learner's by "
+            f"{off:.1e}; report this run's config.json"
         )
     return (file > 0.0) == (learner > 0.0)

@@ -52,7 +52,7 @@ def methods_figure(results: Results, tasks: Sequence[str]) -> Figure:
     figure, panels = _panels(len(tasks))
     for letter, axes, task in zip("abc", panels, tasks, strict=False):
         for method, (label, colour) in METHODS.items():
-            cell = cell_of(task, method)
+            cell = results.rpl(task) if method == "rpl" else cell_of(task, method)
             if cell is not None:
                 draw_runs(axes, results.runs(cell), cell, label, colour)
         _draw_initial(axes, results, task)

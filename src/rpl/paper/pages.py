@@ -27,7 +27,7 @@ def first_claim(results: Results) -> str:
     """RPL improves on initial policies."""
     rows, better, judged = [], 0, 0
     for task in TASKS:
-        s = _summary(results, task, "rpl")
+        s = results.summary(results.rpl(task))
         verdict = _improves(s)
         judged += bool(s.runs)
         better += verdict.startswith("yes")
@@ -55,7 +55,7 @@ def second_claim(results: Results) -> str:
     """RPL is more data-efficient than learning from scratch."""
     rows, fewer, judged = [], 0, 0
     for task in TASKS:
-        rpl, scratch = _summary(results, task, "rpl"), _summary(results, task, "scratch")
+        rpl, scratch = results.summary(results.rpl(task)), _summary(results, task, "scratch")
         level = comparison_level(results, rpl)
         ours, theirs = _mean_steps(rpl, level), _mean_steps(scratch, level)
         both = bool(rpl.runs and scratch.runs) and level is not None

@@ -14,7 +14,7 @@ from rpl.viz.run_data import LEVEL, format_steps
 from rpl.viz.statistics import NOTHING, interquartile_mean, number, steps_in_words, with_interval
 
 MISSING = "missing"
-COMPARED = ("rpl", "expert-explore", "scratch")
+BASELINES = ("expert-explore", "scratch")
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -32,7 +32,9 @@ def results_table(results: Results) -> str:
     """The paper's methods on each task, without variants, in the columns that it has too."""
     ours = ("area", "lowest after burn-in", "interquartile mean")
     columns = [name for name in COLUMNS if name not in ours]
-    return _table([s for s in summaries(results) if not s.cell.variant], columns)
+    shown = {results.rpl(task) for task in TASKS}
+    shown |= {cell for cell in MATRIX if cell.method != "rpl" and not cell.variant}
+    return _table([s for s in summaries(results) if s.cell in shown], columns)
 
 
 def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
@@ -41,14 +43,14 @@ def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
 
 def readme_table(results: Results) -> str:
     """What the README shows: RPL on each task."""
-    header = ("task", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
+    header = ("task", "preset", "seeds", "steps", "controller", "residual policy [95 %]", "paper")
+    shown = [results.summary(results.rpl(task)) for task in TASKS]
     rows = [
         [
-            *(s.cell.task, str(len(s.runs) or NOTHING), format_steps(s.cell.steps)),
+            *(s.cell.task, s.cell.preset, str(len(s.runs) or NOTHING), format_steps(s.cell.steps)),
             *(number(s.initial), final(s), published(s)),
         ]
-        for s in summaries(results)
-        if s.cell.label == "rpl"
+        for s in shown
     ]
     return markdown(header, rows)
 
@@ -56,7 +58,7 @@ def readme_table(results: Results) -> str:
 def across_tasks(results: Results) -> str:
     """The interquartile mean over tasks and seeds, on the tasks that every method has run."""
     cells = {
-        task: [cell for label in COMPARED if (cell := cell_of(task, label))]
+        task: [results.rpl(task), *(c for label in BASELINES if (c := cell_of(task, label)))]
         for task in TASKS
         if metric_of(task) == "success"
     }
@@ -64,7 +66,7 @@ def across_tasks(results: Results) -> str:
     if not common:
         return "No task has runs of all three methods yet.\n"
     rows = []
-    for i, label in enumerate(COMPARED):
+    for i, label in enumerate(("rpl", *BASELINES)):
         finals = [
             np.array([run.columns["policy_success"][-1] for run in results.runs(cells[task][i])])
             for task in common
@@ -127,9 +129,10 @@ def published(s: Summary) -> str:
     """What the paper reports for it, the controller's level first."""
     paper = PUBLISHED.get((s.cell.task, s.cell.method))
     initial = INITIAL.get(s.cell.task)
-    if paper is None or s.cell.variant not in ("", "paper"):
+    if paper is None or s.cell.variant not in ("", "paper", "gated"):
         return NOTHING
-    return f"{initial:g} to {paper}" if s.cell.label == "rpl" and initial else str(paper)
+    is_ours = s.cell.method == "rpl" and s.cell.variant != "paper"
+    return f"{initial:g} to {paper}" if is_ours and initial else str(paper)
 
 
 def steps_to_level(s: Summary) -> str:

@@ -13,7 +13,7 @@ from rpl.controllers.contract import Controller
 from rpl.problem import Problem
 from rpl.registry.environments import user_task
 from rpl.registry.names import EnvironmentOptions, custom_controller
-from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals
+from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals, numbers_of
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
@@ -138,14 +138,15 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
         raise UnsuitableEnvironment(needs_more_than_goals(name, error)) from error
 
     def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
-        return np.array([float(compute(a, d, {})) for a, d in zip(achieved, desired, strict=True)])
+        pairs = zip(achieved, desired, strict=True)
+        return np.array([numbers_of(name, compute(a, d, {}), 1)[0] for a, d in pairs])
 
     def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
-        return np.asarray(compute(achieved, desired, info), np.float64)
+        return numbers_of(name, compute(achieved, desired, info), len(achieved))
 
     try:
         values = together(achieved, desired, {})
-        fits = values.shape == (7,) and np.allclose(values, one_by_one(achieved, desired, {}))
+        fits = np.allclose(values, one_by_one(achieved, desired, {}))
     except Exception:
         return one_by_one
     return together if fits else one_by_one

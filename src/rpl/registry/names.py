@@ -24,7 +24,9 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
+from rpl.controllers.settings import with_settings
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
+from rpl.registry.bracketed import WITH_SETTINGS, settings_in
 from rpl.settings import PlainValues
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -143,8 +145,12 @@ def is_registered(name: str) -> bool:
 
 
 def is_custom_controller(name: str) -> bool:
-    """Whether a name looks like ``module:controller``, or a file that holds a policy."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith((".onnx", CACHE, MODEL))
+    """Whether a name looks like ``module:controller``, or a file that holds a policy.
+
+    In brackets may follow its settings: ``module:controller(gain=2.0)``.
+    """
+    named = OBJECT.fullmatch(name) or WITH_SETTINGS.fullmatch(name)
+    return bool(named) or name.endswith((".onnx", CACHE, MODEL))
 
 
 def can_be_found(name: str) -> bool:
@@ -239,6 +245,9 @@ def controller_source(source: Any) -> Any:
     if not isinstance(source, (str, Path)):
         return source
     name = str(source)
+    if WITH_SETTINGS.fullmatch(name):
+        bare, values = settings_in(name)
+        return with_settings(load_object(bare), values)
     if name.endswith(CACHE):
         return CachedPolicy(name)
     if name.endswith(MODEL):

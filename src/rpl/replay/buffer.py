@@ -24,7 +24,18 @@ Ask = Callable[[Observation], np.ndarray]
 
 
 class Replay(Ring):
-    """A ring of episodes to draw transitions from; see ``Ring`` for how it is made."""
+    """A ring of episodes to draw transitions from; see ``Ring`` for how it is made.
+
+    Goals are relabelled with the "future" strategy: the goal of a transition at time t becomes the
+    one achieved at a time uniform over t + 1 .. length of the same episode, and the rewards are
+    computed anew. Actions stay as they happened; base actions become what the base policy would do
+    for the new goal if it can be asked, and else stay too.
+
+    Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same goal, with
+    m the least of n and what would be left of the episode with that goal, and the next observation
+    is the m-th. The actions between are those of older policies with noise, and were meant for the
+    episode's own goal: with n > 1 the target is biased by as much.
+    """
 
     def sample(
         self,
@@ -37,55 +48,55 @@ class Replay(Ring):
         discount: float = 1.0,
         ask: Ask | None = None,
     ) -> Batch[np.ndarray]:
-        """Transitions drawn uniformly over steps, with relabelled goals ("future" strategy).
-
-        With probability ``hindsight`` the goal of a transition at time t becomes the goal
-        achieved at a time uniform over t + 1 .. length of the same episode, and the rewards
-        are computed anew. Actions stay as they happened; base actions become what the base policy
-        would do for the new goal if it can be asked, and else stay too.
-
-        Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same
-        goal, with m the least of n and what would be left of the episode with that goal, and
-        the next observation is the m-th. The actions between are those of older policies with
-        noise, and were meant for the episode's own goal: with n > 1 the target is biased by as
-        much.
+        """Transitions drawn uniformly over steps, their goals relabelled.
 
         Args:
             shape: leading shape of the result, such as (updates, batch).
             generator: source of randomness.
-            hindsight: the probability, 0 to 1.
+            hindsight: the probability of another goal, 0 to 1.
             rules: what the task pays and when it ends.
             newest: draw from the newest episodes only.
             n_step: n.
             discount: gamma.
             ask: the base policy, if it is a function of what is stored.
         """
-        count, at = int(np.prod(shape)), self._arrays
-        episode, t = self._draw_steps(count, generator, newest)
-        relabelled = generator.random(count) < hindsight
-        # Drawn whether used or not, so that the share of hindsight changes nothing else.
-        future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
-        goal = None
-        if DESIRED_GOAL in at:
-            later = at[ACHIEVED_GOAL][self._row(episode, future)]
-            goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
-        drawn = Drawn(episode, t, goal, relabelled)
-        if rules.compute_terminated is None and hindsight > 0.0 and goal is not None:
-            rules = self._with_ends(rules)
+        drawn = self._drawn(int(np.prod(shape)), generator, hindsight, newest)
+        rules = self.with_ends(rules) if hindsight > 0.0 else rules
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
-        row, end = self._row(episode, t), self._row(episode, t + taken)
-        base, next_base = (self._base(at_row, drawn, ask) for at_row in (row, end))
+        ends = drawn._replace(t=drawn.t + taken)
+        (seen, base), (next_seen, next_base) = (self._shown_at(at, ask) for at in (drawn, ends))
         batch = Batch(
-            observation=self._seen(row, goal, base),
+            observation=seen,
             base_action=base,
-            action=at["action"][row],
+            action=self._arrays["action"][self._row(drawn.episode, drawn.t)],
             reward=reward,
-            next_observation=self._seen(end, goal, next_base),
+            next_observation=next_seen,
             next_base_action=next_base,
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
         return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
+
+    def _drawn(
+        self, count: int, generator: np.random.Generator, hindsight: float, newest: int | None
+    ) -> Drawn:
+        """Steps, and their goals as relabelled."""
+        at = self._arrays
+        episode, t = self._draw_steps(count, generator, newest)
+        relabelled = generator.random(count) < hindsight
+        # Drawn whether used or not, so that the share of hindsight changes nothing else.
+        future = t + 1 + np.floor(generator.random(count) * (at["length"][episode] - t)).astype(int)
+        if DESIRED_GOAL not in at:
+            return Drawn(episode, t, None, relabelled)
+        later = at[ACHIEVED_GOAL][self._row(episode, future)]
+        goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
+        return Drawn(episode, t, goal, relabelled)
+
+    def _shown_at(self, drawn: Drawn, ask: Ask | None) -> tuple[Arrays, np.ndarray | None]:
+        """What the learner is shown at these steps, and the base actions there."""
+        row = self._row(drawn.episode, drawn.t)
+        base = self._base(row, drawn, ask)
+        return self._seen(row, drawn.goal, base), base
 
     def _seen(self, row: np.ndarray, goal: np.ndarray | None, base: np.ndarray | None) -> Arrays:
         """What the learner is shown at these rows, with these goals and base actions."""
@@ -156,9 +167,14 @@ class Replay(Ring):
         ended[relabelled] = at_goal | (ended[relabelled] & ~at_own_goal)
         return ended
 
-    def _with_ends(self, rules: GoalRules) -> GoalRules:
-        """The rules, with what the episodes say of ends; see ``ending_where_paid``."""
+    def with_ends(self, rules: GoalRules) -> GoalRules:
+        """The rules, with what the episodes say of ends; see ``ending_where_paid``.
+
+        As they are where they say so themselves, and without goals.
+        """
         at = self._arrays
+        if rules.compute_terminated is not None or DESIRED_GOAL not in at:
+            return rules
         slots = (self._stored - 1 - np.arange(self._shown)) % self._slots
         ended = slots[at["terminated"][slots]]
         if not ended.size:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import reprlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from rpl.errors import Failure
 
 OfGoals = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 """Something that follows from achieved goals (n, goal_dim), desired goals and an info: (n,).
@@ -29,4 +33,25 @@ def needs_more_than_goals(name: str, error: Exception) -> str:
         f"{name} raises {type(error).__name__} ({error}) for two goals and an empty info, which is "
         "what hindsight asks: let it follow from the goals alone, or train with "
         "--replay.hindsight 0"
+    )
+
+
+class RuleError(Failure, ValueError):
+    """A rule of an environment returned what hindsight cannot use."""
+
+
+def numbers_of(name: str, returned: Any, count: int) -> np.ndarray:
+    """What a rule of an environment returned for so many pairs of goals, (count,) float64.
+
+    Raises:
+        RuleError: if it is not as many finite real numbers.
+    """
+    with contextlib.suppress(TypeError, ValueError):
+        values = np.asarray(returned, None if np.iscomplexobj(returned) else np.float64)
+        if values.dtype == np.float64 and values.size == count and np.isfinite(values).all():
+            return values.reshape(count)
+    said = " ".join(reprlib.repr(returned).split())
+    raise RuleError(
+        f"{name} returned {said} for {count} pair{'s' * (count > 1)} of goals, as hindsight asks "
+        "of it: let it return a finite number for each, or train with --replay.hindsight 0"
     )

@@ -42,6 +42,8 @@ class Outcome:
     """Episodes with an observation or a reward that was not finite; they count as failures."""
     starts: int | None = None
     """How many different first observations the episodes had; None if nobody counted."""
+    steps: int = 0
+    """Environment steps taken; of an episode that diverged as many as it may have had."""
 
     @property
     def success_rate(self) -> float:
@@ -138,6 +140,7 @@ def evaluate(
         **_beside_base(episodes),
         diverged=episodes.dropped,
         starts=_distinct_starts(episodes),
+        steps=episodes.steps + episodes.dropped * horizon,
     )
 
 

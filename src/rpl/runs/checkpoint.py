@@ -95,6 +95,8 @@ def read_stored(path: Path) -> Stored:
         RunError: if it is damaged, or of a newer version.
         OSError: if there is none.
     """
+    if path.exists() and not path.is_file():  # from a pipe nothing may ever come
+        raise _damaged(path, ValueError("it is no file"))
     data = path.read_bytes()
     try:
         return _unpacked(data, path)
@@ -151,7 +153,37 @@ def load_checkpoint(
     Raises:
         RunError: if it is missing, cannot be read, or is of a newer version.
     """
-    file_path = path / "checkpoint" / f"{name}.eqx"
+    stored = _find(path, name)
+    try:
+        return _learned(stored, like), _position(stored, kind)
+    except Exception as error:  # without a checksum there is nothing that bytes cannot do
+        raise _damaged(_file(path, name), error) from error
+
+
+def load_position(path: Path, kind: type[Position], name: str = "last") -> Position:
+    """Where the run stood at a checkpoint, without what was learned; see ``load_checkpoint``."""
+    stored = _find(path, name)
+    try:
+        return _position(stored, kind)
+    except Exception as error:
+        raise _damaged(_file(path, name), error) from error
+
+
+def _position(stored: Stored, kind: type[Position]) -> Position:
+    return read_back(kind(), stored.progress, strict=True)
+
+
+def _file(path: Path, name: str) -> Path:
+    return path / "checkpoint" / f"{name}.eqx"
+
+
+def _find(path: Path, name: str) -> Stored:
+    """A run's checkpoint, which was made with the settings beside it.
+
+    Raises:
+        RunError: saying why there is none.
+    """
+    file_path = _file(path, name)
     try:
         stored = _last_if_best(path) if name == "best" else None
         stored = stored or read_stored(file_path)
@@ -164,10 +196,7 @@ def load_checkpoint(
             raise RunError(f"{file_path} cannot be read: {error.strerror or error}") from error
         raise RunError(f"{path} has no checkpoint '{name}' yet") from error
     check_settings_of(path, stored)
-    try:
-        return _learned(stored, like), read_back(kind(), stored.progress, strict=True)
-    except Exception as error:  # without a checksum there is nothing that bytes cannot do
-        raise _damaged(file_path, error) from error
+    return stored
 
 
 def check_settings_of(path: Path, stored: Stored) -> None:

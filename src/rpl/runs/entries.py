@@ -11,7 +11,7 @@ from rpl.errors import RunError
 from rpl.replay.arrays import delete_arrays
 from rpl.runs.files import is_ours
 
-FILES = ("config.json", "metrics.csv", "lock")
+FILES = ("config.json", "metrics.csv", "tracked.json", "lock")
 FOLDERS = {"checkpoint": "*.eqx*", "replay": "*.npy", "events": "events.out.tfevents.*"}
 """With what is ours in each."""
 LEFT_BY_A_KILL = {"lock", "config.json.new"}
@@ -79,7 +79,7 @@ def _there(*paths: Path) -> Iterator[Path]:
 
 def delete_entries(path: Path) -> None:
     """Deletes what a run wrote but its config.json; whatever else is in the folder stays."""
-    for name in ("metrics.csv", "metrics.csv.new"):
+    for name in ("metrics.csv", "metrics.csv.new", "tracked.json", "tracked.json.new"):
         (path / name).unlink(missing_ok=True)
     for entry in (path / "checkpoint").glob("*"):
         if entry.name in CHECKPOINTS:

@@ -41,11 +41,13 @@ from rpl.runs.files import (
     write_durably,
 )
 from rpl.runs.settings import differences
+from rpl.runs.trackers import Tracker, TrackerName, final_table, open_tracker, told
 from rpl.settings import Settings
 
 PROVENANCE = (
     *("format", *MARK),
     *("command", "versions", "commit", "machine"),
+    "prior",  # see rpl.runs.prior.check_same_prior
 )  # may differ in a run that goes on
 
 
@@ -60,6 +62,7 @@ class RunFolder:
         resume: continue what the folder holds.
         overwrite: delete the run that the folder holds; other files in it stay.
         defaults: of its settings, for a run that is older than some of them.
+        track: who is told of the run besides.
 
     Raises:
         RunError: if another process uses the folder, its config.json is not a run's, it holds a
@@ -75,6 +78,7 @@ class RunFolder:
         resume: bool = False,
         overwrite: bool = False,
         defaults: Record | None = None,
+        track: TrackerName | None = None,
     ) -> None:
         if resume and overwrite:
             raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
@@ -82,7 +86,10 @@ class RunFolder:
             raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
         self.path = path
         self.resumed = False
+        self._record = record
+        self._track: TrackerName | None = track
         self._events: Events | None = None
+        self._tracker: Tracker | None = None
         self._resumed_at: int | None = None
         refuse_foreign(path)  # before anything is made in it
         try:
@@ -160,10 +167,11 @@ class RunFolder:
         return self.path / "replay"
 
     def append(self, row: dict[str, Any]) -> None:
-        """Adds a row to ``metrics.csv`` and to the TensorBoard events.
+        """Adds a row to ``metrics.csv``, to the TensorBoard events and to the tracker's run.
 
         Raises:
             CannotWrite: if there is no room.
+            RunError: if the tracker does not take it.
         """
         path = self.path / "metrics.csv"
         text = io.StringIO()
@@ -181,6 +189,28 @@ class RunFolder:
         with _writing(events):
             self._events = self._events or Events(events, self._resumed_at)
             self._events.append(row, time.time())
+        if self._tracker is not None:
+            with told(self._track):
+                self._tracker.append(row, time.time())
+
+    def start_tracking(self) -> None:
+        """Begins or takes up what the tracker knows of the run, if it has one.
+
+        Raises:
+            RunError: if the tracker is missing, or does not answer.
+        """
+        if self._track is not None:
+            self._tracker = open_tracker(self._track, self.path, self._record)
+
+    def end(self, film: bytes | None) -> None:
+        """Tells the tracker what the run has come to, with a film if there is one.
+
+        Raises:
+            RunError: if the tracker does not take it.
+        """
+        if self._tracker is not None:
+            with told(self._track):
+                self._tracker.end(final_table(self.path), film)
 
     def save(self, state: object, progress: Settings, best: bool) -> None:
         """Writes the last checkpoint, and the best one if told so; each appears whole or not.
@@ -234,10 +264,13 @@ class RunFolder:
 
     def close(self) -> None:
         """Closes the events and lets go of the lock."""
-        if self._events is not None:
-            with contextlib.suppress(OSError):  # on a full disk that was said already
-                self._events.close()
-        self._lock.close()
+        with self._lock:
+            if self._events is not None:
+                with contextlib.suppress(OSError):  # on a full disk that was said already
+                    self._events.close()
+            if self._tracker is not None:
+                with told(self._track):
+                    self._tracker.close()
 
 
 @contextlib.contextmanager

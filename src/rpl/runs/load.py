@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from rich.console import Console
 
 from rpl.config import Config
 from rpl.controllers import contract
@@ -20,7 +17,7 @@ from rpl.pets.train import PETSProgress, PETSState, create_state, make_pets
 from rpl.problem import Problem
 from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.catalog import METHODS, TASKS, TaskOptions
-from rpl.registry.names import EnvironmentOptions, can_be_found, code_behind, is_user_task
+from rpl.registry.names import EnvironmentOptions, can_be_found, is_user_task
 from rpl.registry.resolve import (
     ControllerSpec,
     RunSpec,
@@ -29,13 +26,13 @@ from rpl.registry.resolve import (
     resolve_controller,
 )
 from rpl.rollout.policies import GreedyPolicy
-from rpl.runs.checkpoint import load_checkpoint
+from rpl.runs.checkpoint import load_checkpoint, load_position
 from rpl.runs.files import Record, read_config, steps_taken
+from rpl.runs.provenance import say_what_runs
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
 from rpl.settings import Settings
 from rpl.tasks.gym.task import MakeEnv
-from rpl.training.console import say
 from rpl.training.progress import Progress
 from rpl.training.verdict import WITHHELD, deploys_residual
 
@@ -149,22 +146,6 @@ def named_spec(request: Request) -> RunSpec:
     return replace(spec, controller=controller)
 
 
-def say_what_runs(folder: Path, *names: str | None) -> None:
-    """Says on standard error, once, whose code a run's names lead to, before any of it runs."""
-    for name in names:
-        if name is not None and (file := code_behind(name)):
-            _say_once(folder, name, file)
-
-
-@functools.cache
-def _say_once(folder: Path, name: str, file: Path) -> None:
-    say(
-        Console(stderr=True),
-        f"note: {folder} names {name}, and so runs the code of {file}: "
-        "open no run of people whom you do not trust",
-    )
-
-
 def _controller_of(folder: Path, spec: RunSpec, request: Request) -> ControllerSpec:
     """The controller beside a run: that it learned on, or the one given if a script made it.
 
@@ -207,10 +188,9 @@ def _of_run(
     name = _file_of(checkpoint)
     state, stood = load_checkpoint(folder, learner, Progress, name)
     remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
-    if checkpoint == DEPLOYED and remark is None:
-        _, ended = load_checkpoint(folder, learner, Progress)
-        if not deploys_residual(ended.verdict):
-            state, remark = without_residual(state), WITHHELD
+    asked = checkpoint == DEPLOYED and remark is None
+    if asked and not deploys_residual(load_position(folder, Progress).verdict):
+        state, remark = without_residual(state), WITHHELD
     return Subject(
         spec.task.name,
         spec.method,

@@ -1,13 +1,19 @@
-"""Where a run comes from: versions, commit and machine."""
+"""Where a run comes from: versions, commit and machine; and whose code it leads to."""
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import platform
 import subprocess
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+
+from rpl.registry.names import code_behind
+from rpl.training.console import say
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 
@@ -54,3 +60,19 @@ def _commit() -> str | None:
         return git("describe", "--always", "--dirty")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def say_what_runs(folder: Path, *names: str | None) -> None:
+    """Says on standard error, once, whose code a run's names lead to, before any of it runs."""
+    for name in names:
+        if name is not None and (file := code_behind(name)):
+            _say_once(folder, name, file)
+
+
+@functools.cache
+def _say_once(folder: Path, name: str, file: Path) -> None:
+    say(
+        Console(stderr=True),
+        f"note: {folder} names {name}, and so runs the code of {file}: "
+        "open no run of people whom you do not trust",
+    )

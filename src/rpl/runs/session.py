@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -19,11 +20,14 @@ from rpl.registry.builtin import pets_problem, problem_of
 from rpl.registry.resolve import RunSpec
 from rpl.replay.arrays import ReplayLost
 from rpl.replay.buffer import Replay
+from rpl.replay.mixed import MixedReplay
 from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.needs import check_fits
+from rpl.runs.prior import FIELD, Prior, check_same_prior, read_prior
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
+from rpl.runs.trackers import TrackerName, check_installed
 from rpl.training.console import say
 from rpl.training.display import Display
 from rpl.training.interruption import Interruption
@@ -74,6 +78,9 @@ class LearnerTraining:
         assert isinstance(spec.config, Config)
         self.config, self.problem = spec.config, problem_of(spec)
         self.facts = facts_of(self.problem, self.config)
+        self.prior = read_prior(spec, self.problem)
+        if self.prior is not None:
+            self.facts |= {FIELD: self.prior.facts}
 
     def open(self, run: RunFolder) -> None:
         if run.resumed and run.resumed_format == 0:
@@ -83,7 +90,7 @@ class LearnerTraining:
                 "--overwrite; it can be evaluated, watched and exported as it is"
             )
         self.state, self.progress = new_learner(self.config, self.problem), Progress()
-        self.replay = new_replay(self.config, self.problem, run.replay_folder)
+        self.replay = new_replay(self.config, self.problem, run.replay_folder, self.prior)
         if not run.resumed:
             return
         self.state, self.progress = run.restore(self.state, Progress)
@@ -97,6 +104,8 @@ class LearnerTraining:
 
     def train(self, run: RunFolder, console: Console, interrupted: Interruption) -> None:
         config, problem = self.config, self.problem
+        for sentence in self.prior.sentences if self.prior else ():
+            say(console, sentence)
         if self.steps < config.steps:
             self.progress.verdict = None  # a run that goes on is judged again
         judged = problem.metric, problem.baseline
@@ -186,6 +195,8 @@ def run_session(
     resume: bool = False,
     overwrite: bool = False,
     resuming: str | None = None,
+    track: TrackerName | None = None,
+    filmed: Callable[[Path], bytes | None] = lambda folder: None,
 ) -> tuple[Path, int]:
     """Makes a run in its folder, from where it stands; returns that, and 1 if it was stopped.
 
@@ -197,22 +208,31 @@ def run_session(
         resume: continue the run in the folder.
         overwrite: replace it.
         resuming: what continues the run; None for the command with ``--resume``.
+        track: who is told of the run besides its folder.
+        filmed: makes a film (mp4) of the run in a folder for the tracker, or says why it cannot.
 
     Raises:
         RunError: if the folder cannot be used as asked.
     """
     folder = out or default_folder(spec)
     check_fits(spec, folder)
+    if track is not None:
+        check_installed(track)
     training = training_of(spec)
+    if resume:
+        check_same_prior(folder, training.facts.get(FIELD, []))
     record, defaults = record_of(spec, command) | training.facts, default_record(spec)
-    run = RunFolder(folder, record, resume, overwrite, defaults)
+    run = RunFolder(folder, record, resume, overwrite, defaults, track)
     try:
         training.open(run)
         if training.finished:
             say(console, f"{folder} is finished at {training.steps:,} steps")
             return folder, 0
+        run.start_tracking()
         with Interruption(training.unit, console) as interrupted:
             training.train(run, console, interrupted)
+        if track is not None and training.finished:
+            run.end(filmed(folder))
     finally:
         run.close()
     return folder, _say_end(training, folder, console, resuming or f"{command} --resume")
@@ -240,11 +260,16 @@ def new_learner(config: Config, problem: Problem) -> LearnerState:
     )
 
 
-def new_replay(config: Config, problem: Problem, folder: Path | None) -> Replay:
-    """An empty replay, or the one in the folder."""
+def new_replay(
+    config: Config, problem: Problem, folder: Path | None, prior: Prior | None = None
+) -> Replay:
+    """An empty replay, or the one in the folder; beside it prior data, if there are any."""
     episodes = max(config.replay.capacity // problem.horizon, 1)
     # Each step may end an episode, whose last observation takes a row; a cycle may have one more.
     slack = (2 * config.episodes_per_cycle + 1) * config.cycles_per_epoch
     size = problem.action_size
     base_size = size if problem.adds else 0
-    return Replay(episodes, problem.horizon, problem.seen, size, base_size, slack, folder)
+    room = (episodes, problem.horizon, problem.seen, size, base_size, slack, folder)
+    if prior is None:
+        return Replay(*room)
+    return MixedReplay(*room, prior=prior.replay, share=config.replay.prior_share)

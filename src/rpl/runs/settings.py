@@ -15,8 +15,9 @@ from rpl.settings import Settings
 Options = TypeVar("Options", bound=Settings)
 
 # What changes speed or length, but no number on the way there; except that products of a single
-# row may be rounded otherwise than those of many, where --num-envs is 1.
-FREE = frozenset({"config.num_threads", "config.num_envs", "config.steps"})
+# row may be rounded otherwise than those of many, where --num-envs is 1. Of files of prior data
+# the checksum counts, not where they lie.
+FREE = frozenset({"config.num_threads", "config.num_envs", "config.steps", "config.replay.prior"})
 # Settings that are no more, with the value at which they changed nothing.
 RETIRED = {
     "config.learner.action_l2_relative": False,

@@ -1,0 +1,124 @@
+"""Who else is told of a run than its folder: one protocol, and a module for each tracker."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from rpl.errors import RunError
+from rpl.runs.checkpoint import read_stored
+from rpl.runs.files import Record, read_rows, write_durably
+
+TrackerName = Literal["wandb", "mlflow"]
+IDS = "tracked.json"
+"""Under which id each tracker knows the run, in its folder."""
+
+
+class Table(NamedTuple):
+    """What a run has come to: a row for the policy, for its controller and for the difference."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float | None]]
+
+
+class Tracker(Protocol):
+    """Is told of a run as it goes; made with its configuration, anew in every session."""
+
+    def append(self, row: Mapping[str, Any], wall_time: float) -> None:
+        """Adds the numbers of an evaluation at its ``environment_steps``; None is no number."""
+        ...
+
+    def end(self, table: Table, film: bytes | None) -> None:
+        """Adds what the run has come to, and a film of it (mp4) where there is one."""
+        ...
+
+    def close(self) -> None:
+        """Sends what is left; the run may go on in another session."""
+        ...
+
+
+def check_installed(name: TrackerName) -> None:
+    """Refuses a tracker whose package is missing.
+
+    Raises:
+        RunError: with what to install.
+    """
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise RunError(f"--track {name} needs {name}: pip install -e '.[{name}]'") from error
+
+
+def open_tracker(name: TrackerName, folder: Path, record: Record) -> Tracker:
+    """The tracker of a run, under the id that its folder names, or under a new one.
+
+    Raises:
+        RunError: if it is missing, or does not answer.
+    """
+    check_installed(name)
+    module = importlib.import_module(f"rpl.runs.{name}_tracker")
+    file = folder / IDS
+    ids = json.loads(file.read_text()) if file.exists() else {}
+    with told(name):
+        tracker, known_as = module.opened(folder.resolve().name, record, ids.get(name))
+    write_durably(file, (json.dumps(ids | {name: known_as}) + "\n").encode())
+    return tracker
+
+
+@contextlib.contextmanager
+def told(name: str | None) -> Iterator[None]:
+    """Says in a sentence what a tracker refuses: each has errors of its own."""
+    try:
+        yield
+    except RunError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"{name} cannot track the run: {str(error) or type(error).__name__}; all of it is in "
+            "its folder: go on with --resume once that is mended, or leave out --track"
+        ) from error
+
+
+def final_table(folder: Path) -> Table:
+    """What a run has come to, from its folder: by its verdict, or else by its last evaluation."""
+    verdict = read_stored(folder / "checkpoint" / "last.eqx").progress.get("verdict")
+    if verdict is not None:
+        who = {name: verdict[name] for name in ("policy", "controller", "difference")}
+        rows = [
+            [name, *_numbers(of), verdict["episodes"], verdict["verdict"]]
+            for name, of in who.items()
+        ]
+        return Table((*COLUMNS, "verdict"), rows)
+    last = read_rows(folder / "metrics.csv")[-1]
+    found = [
+        [name, *_of_row(last, name), _number(last.get("evaluation_episodes"))]
+        for name in ("policy", "controller")
+        if f"{name}_return" in last
+    ]
+    return Table(COLUMNS, found)
+
+
+COLUMNS = (
+    *("who", "success", "success_low", "success_high"),
+    *("return", "return_low", "return_high", "episodes"),
+)
+
+
+def _numbers(summary: Mapping[str, Any]) -> list[float]:
+    return [
+        *(summary["success_rate"], *summary["success_interval"]),
+        *(summary["mean_return"], *summary["return_interval"]),
+    ]
+
+
+def _of_row(row: Mapping[str, str], who: str) -> list[float | None]:
+    names = [f"{who}_{of}{end}" for of in ("success", "return") for end in ("", "_low", "_high")]
+    return [_number(row.get(name)) for name in names]
+
+
+def _number(text: str | None) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,1 @@
+"""Searches a controller's own settings: the rival that a residual has to beat."""

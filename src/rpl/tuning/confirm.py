@@ -1,0 +1,157 @@
+"""What a search has found, told from luck: on episodes that did not choose it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rpl.controllers.settings import Setting, Value, Values
+from rpl.rollout.evaluate import Outcome, paired_difference, verdict
+from rpl.rollout.seeds import evaluation_seeds, training_seeds
+from rpl.tuning.play import Play
+from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, by_episode
+
+STARTS_AT = 1_000_000  # training episodes: further than any search goes
+FINALISTS = 3  # of the search that play on, beside the shipped settings
+MOST = 210  # episodes of each
+
+
+class Remembering:
+    """Plays episodes once, and gives their outcome back where a killed search goes on.
+
+    Args:
+        journal: keeps the outcomes.
+        play: plays episodes with settings.
+        seeds: the episodes.
+        stage: what they are for, one word.
+        on_played: is told how many episodes were played.
+        interrupted: is asked before any are.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        play: Play,
+        seeds: Sequence[int],
+        stage: str,
+        on_played: Callable[[int], None] = lambda count: None,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._journal, self._play, self._seeds, self._stage = journal, play, seeds, stage
+        self._on_played, self._interrupted = on_played, interrupted
+        self.episodes = self.steps = 0
+        """Played in all, whenever it was."""
+        self._seen: dict[str, Outcome] = {}
+
+    def __call__(self, values: Values) -> Outcome:
+        """The outcome of these settings.
+
+        Raises:
+            Interrupted: if it would have to be played now.
+        """
+        key = f"{self._stage} {json.dumps(dict(values), sort_keys=True)}"
+        if key not in self._seen:
+            outcome = self._journal.played(key)
+            if outcome is None:
+                if self._interrupted():
+                    raise Interrupted
+                outcome = self._play(values, self._seeds)
+                self._journal.keep_played(key, outcome)
+            self._seen[key] = outcome
+            self.episodes += len(self._seeds)
+            self.steps += self._seen[key].steps
+            self._on_played(len(self._seeds))
+        return self._seen[key]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The settings that a search has led to."""
+
+    values: dict[str, Value]
+    """All of them; as shipped where no others were shown to be better."""
+    changed: dict[str, Any]
+    """Of each that is not as shipped: the paired difference that it makes."""
+    outcome: Outcome
+    shipped: Outcome
+    verdict: str
+    """Of the best settings found against the shipped ones; see ``rpl.rollout.evaluate.verdict``."""
+
+
+def episodes_left(settings: Mapping[str, Setting], episodes: int) -> int:
+    """Episodes that each of those who may play can have, in whole rounds."""
+    each = min(episodes // (1 + FINALISTS + len(settings)), MOST)
+    return each // ROUND * ROUND
+
+
+def finalists(before: Sequence[Tried], shipped: Values, metric: str) -> list[Values]:
+    """The best of a search, the best one first; settings that solve as much by their return."""
+    others = [one for one in before if one.whole and one.values != shipped]
+
+    def level(one: Tried) -> tuple[float, float]:
+        return _level(one.outcome, metric), one.outcome.mean_return
+
+    found: list[Values] = []
+    for one in sorted(others, key=level, reverse=True):
+        if one.values not in found:
+            found.append(one.values)
+    return found[:FINALISTS]
+
+
+def confirm(
+    played: Callable[[Values], Outcome], found: Sequence[Values], shipped: Values, metric: str
+) -> Confirmed:
+    """The best of the finalists, with as many settings as shipped as cost nothing.
+
+    Args:
+        played: what settings come to in fresh training episodes, the same for all.
+        found: the finalists.
+        shipped: the controller's own values.
+        metric: what makes one better than another.
+    """
+    level = played(shipped)
+    best = max(found, key=lambda values: _rank(played(values), metric), default=shipped)
+    best, changed = _simplest(played, dict(best), shipped, metric)
+    outcome = played(best)
+    interval: Any = paired_difference(outcome, level)[f"{metric}_interval"]
+    said = verdict(interval, len(outcome.returns))
+    if said != "better":
+        return Confirmed(dict(shipped), {}, level, level, said)
+    return Confirmed(best, changed, outcome, level, said)
+
+
+def _simplest(
+    played: Callable[[Values], Outcome], best: dict[str, Value], shipped: Values, metric: str
+) -> tuple[dict[str, Value], dict[str, Any]]:
+    """Puts settings back, one by one, where that costs nothing; what each of the others is worth.
+
+    So what is left is what was wrong.
+    """
+    worth = {}
+    for name in [name for name in best if best[name] != shipped[name]]:
+        back = best | {name: shipped[name]}
+        if _level(played(back), metric) >= _level(played(best), metric):
+            best = back
+        else:
+            worth[name] = paired_difference(played(best), played(back))
+    return best, worth
+
+
+def _level(outcome: Outcome, metric: str) -> float:
+    return float(by_episode(outcome, metric).mean())
+
+
+def _rank(outcome: Outcome, metric: str) -> tuple[float, float]:
+    return _level(outcome, metric), outcome.mean_return
+
+
+def fresh_seeds(seed: int, count: int) -> list[int]:
+    """Training episodes that no search has seen."""
+    return training_seeds(seed, STARTS_AT, count)
+
+
+def held_out_seeds(seed: int, count: int) -> list[int]:
+    """Evaluation episodes, which never train or tune anything."""
+    return evaluation_seeds(seed, count)

@@ -1,0 +1,122 @@
+"""Which settings of a controller can be searched, in every form that a controller comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+import pytest
+
+from rpl.controllers.contract import ControllerError
+from rpl.controllers.pick_and_place import ReactivePickAndPlace
+from rpl.controllers.settings import Setting, settings_of, with_settings
+from rpl.errors import InvalidValue
+from rpl.registry.bracketed import named_with
+from rpl.registry.names import controller_source, is_custom_controller
+
+DECLARED = {
+    "gain": Setting(2.0, low=0.5, high=50.0),
+    "tries": Setting(3, low=1, high=9),
+    "side": Setting("top", ("top", "left")),
+}
+
+
+@dataclass(frozen=True)
+class Fields:
+    bias: float = 0.25
+    gain: Annotated[float, (0.5, 50.0)] = 2.0
+    tries: Annotated[int, (1, 9)] = 3
+    side: Annotated[str, ("top", "left")] = "top"
+    made: int = field(default=0, init=False)
+
+    def __call__(self, observation):
+        return self.gain * observation
+
+
+class Arguments:
+    def __init__(
+        self,
+        bias: float = 0.25,
+        gain: Annotated[float, (0.5, 50.0)] = 2.0,
+        tries: Annotated[int, (1, 9)] = 3,
+        side: Annotated[str, ("top", "left")] = "top",
+    ) -> None:
+        self.gain = gain
+
+    def __call__(self, observation):
+        return self.gain * observation
+
+
+class OfEnv(Arguments):
+    def __init__(self, env, gain: Annotated[float, (0.5, 50.0)] = 2.0) -> None:
+        self.env, self.gain = env, gain
+
+
+def function(
+    observation,
+    bias: float = 0.25,
+    *,
+    gain: Annotated[float, (0.5, 50.0)] = 2.0,
+    tries: Annotated[int, (1, 9)] = 3,
+    side: Annotated[str, ("top", "left")] = "top",
+):
+    return gain * observation
+
+
+def undeclared(observation, gain: float = 2.0, offset: float = -1.0, count: int = 3, on=True):
+    return gain * observation
+
+
+@pytest.mark.parametrize("source", [Fields, Fields(), Arguments, function, partial(function)])
+def test_what_declares_bounds_is_searched_and_nothing_else(source):
+    assert settings_of(source) == DECLARED
+    acting = with_settings(source, {"gain": 7.0})
+    assert np.array_equal(acting(np.ones(2)), [7.0, 7.0])
+
+
+def test_without_bounds_every_positive_float_is_searched_a_factor_of_ten_either_way():
+    assert settings_of(undeclared) == {"gain": Setting(2.0, low=0.2, high=20.0)}
+    assert settings_of(undeclared)["gain"].by_factor
+    shipped = settings_of(ReactivePickAndPlace(layout=None))  # type: ignore[arg-type]
+    assert {name: one.default for name, one in shipped.items()} == {
+        "gain": 10.0,
+        "carrying_gain": 100.0,
+    }
+
+
+def test_of_what_makes_controllers_from_environments_the_settings_are_set_before():
+    made = with_settings(OfEnv, {"gain": 7.0})
+    assert made("env").gain == 7.0
+    assert made("env").env == "env"
+
+
+def test_without_settings_or_with_impossible_ones_it_says_what_to_do():
+    with pytest.raises(ControllerError, match=r"gain: Annotated\[float, \(0.5, 50.0\)\]"):
+        settings_of(lambda observation: observation)
+    with pytest.raises(ControllerError, match=r"no setting pull; those it has: .*gain"):
+        with_settings(function, {"pull": 1.0})
+
+    def outside(observation, gain: Annotated[float, (0.5, 1.0)] = 2.0):
+        return observation
+
+    with pytest.raises(ControllerError, match=r"gain is 2\.0, outside"):
+        settings_of(outside)
+
+
+def test_a_name_with_settings_in_brackets_is_the_controller_with_these(workplace):
+    (workplace / "mine.py").write_text("def act(observation, gain=2.0, side='top'): return gain\n")
+    name = named_with("mine:act", {"gain": 3.5})
+    assert name == "mine:act(gain=3.5)"
+    assert named_with(name, {"side": "left"}) == "mine:act(gain=3.5, side='left')"
+    assert is_custom_controller(name)
+    assert controller_source(name)(None) == 3.5
+    for broken in (
+        "mine:act(gain)",
+        "mine:act(2.0)",
+        "mine:act(gain=open('x'))",
+        "mine:act(gain=)",
+    ):
+        with pytest.raises(InvalidValue, match=r"as in mine:act\(gain=2.0\)"):
+            controller_source(broken)
