@@ -49,7 +49,7 @@ def test_seeds_that_are_stopped_and_resumed_have_the_numbers_of_single_runs(work
         assert run([*WORDS, "--seed", str(seed), "--out", f"single{seed}"]) == 0
         assert metrics(folder) == metrics(Path(f"single{seed}"))
         log = folder.with_name(f"seed{seed}.log").read_text()
-        assert log.count(f"{before[seed][1]:,} steps: ") == 1, "it began again"
+        assert log.count(f" {before[seed][1]:,} steps: ") == 1, "it began again"
 
     capfd.readouterr()
     assert run(["eval", "many", "--episodes", "2", "--json"]) == 0

@@ -19,6 +19,7 @@ COMMANDS = {
     "tasks": "rpl.cli.tasks:tasks",
     "objects": "rpl.cli.objects:objects",
     "train": "rpl.cli.train:command_for",
+    "sweep": "rpl.cli.sweep:command_for",
     "tune": "rpl.cli.tune:command_for",
     "eval": "rpl.cli.evaluate:command_for",
     "watch": "rpl.cli.watch:command_for",
