@@ -38,8 +38,7 @@ class Results:
     def summary(self, cell: Cell) -> Summary:
         """A cell in numbers; areas are taken over what RPL gets on the task."""
         if cell not in self._summaries:  # a bootstrap takes a while, and many pages ask
-            horizon = min(c.steps for c in MATRIX if (c.task, c.label) == (cell.task, "rpl"))
-            self._summaries[cell] = summarise(cell, self.runs(cell), horizon)
+            self._summaries[cell] = summarise(cell, self.runs(cell), self.rpl(cell.task).steps)
         return self._summaries[cell]
 
     def rpl(self, task: str) -> Cell:
