@@ -20,7 +20,7 @@ from small import RUN, steps_in
 pytest.importorskip("ray", reason="the extra [cluster] is not installed")
 pytest.importorskip("optuna", reason="the extra [cluster] is not installed")
 
-STEPS = 2000
+STEPS = 1400
 OVER = ("residual.scale=0.25,0.5", "seed=0,1")
 WORDS = ["sweep", "push", *RUN, "--steps", str(STEPS), "--over", OVER[0], "--over", OVER[1]]
 

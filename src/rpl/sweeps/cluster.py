@@ -149,6 +149,22 @@ def fit(
     return not stopper.stop_all()
 
 
+class _Here:
+    """Who is told of the trials, which does not leave this process.
+
+    Ray Tune's own records are written with all that it was given, and never read back.
+    """
+
+    def __init__(
+        self, observer: Observer | None, begun: Callable[[dict[str, Any]], None] | None
+    ) -> None:
+        self.observer: Any = observer
+        self.begun: Any = begun
+
+    def __reduce__(self) -> tuple[type, tuple[None, None]]:
+        return _Here, (None, None)
+
+
 def _between(
     job_of: Callable[[dict[str, Any]], Job],
     observer: Observer,
@@ -157,24 +173,26 @@ def _between(
     """What tells the observer of the trials, and what tells Ray Tune when he wants an end."""
     from ray import tune
 
+    here = _Here(observer, begun)
+
     class Telling(tune.Callback):
         next_look, stop = 0.0, False
 
         def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
             if time.monotonic() >= self.next_look:
-                self.stop = observer.on_tick() or self.stop
+                self.stop = here.observer.on_tick() or self.stop
                 self.next_look = time.monotonic() + TICK
 
         def on_trial_start(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
-            begun(trial.config)
+            here.begun(trial.config)
 
         def on_trial_complete(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
             if not self.stop:
-                observer.on_end(job_of(trial.config), trial.last_result.get("failed"))
+                here.observer.on_end(job_of(trial.config), trial.last_result.get("failed"))
 
         def on_trial_error(self, iteration: int, trials: list, trial: Any, **info: Any) -> None:
             error = str(trial.get_error() or "lost").strip().splitlines()[-1]
-            observer.on_end(job_of(trial.config), f"lost: {error}")
+            here.observer.on_end(job_of(trial.config), f"lost: {error}")
 
     class Stopping(tune.Stopper):
         def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -175,6 +176,8 @@ def search(
             return True
         every = points_of(space) or []
         search = search_in(space, record, every if samples is None else every[:0])
+        # Of a trial that has gone on elsewhere Optuna hears the first levels again.
+        warnings.filterwarnings("ignore", "The reported value is ignored")
         how = {"search_alg": search, "scheduler": early_stopping(record.plan, grace)}
         return fit(record.plan.job, None, threads, watch, record.begin, num_samples=left, **how)
 
@@ -238,7 +241,9 @@ def draw(record: Record, out: Path) -> bool:
     study = optuna.create_study(direction="maximize")
     study.add_trials(trials)
     pyplot.switch_backend("Agg")
-    optuna.visualization.matplotlib.plot_parallel_coordinate(study, target_name="level")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it is experimental, and that an axis has one value
+        optuna.visualization.matplotlib.plot_parallel_coordinate(study, target_name="level")
     with whole_file(out) as beside:
         pyplot.savefig(beside, dpi=160, bbox_inches="tight")
     pyplot.close()
