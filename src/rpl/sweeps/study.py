@@ -232,7 +232,7 @@ def draw(record: Record, out: Path) -> bool:
     from matplotlib import pyplot
 
     trials = [
-        optuna.trial.create_trial(params=t.values, distributions=record.space, value=t.level)
+        optuna.trial.create_trial(params=t.values, distributions={**record.space}, value=t.level)
         for t in record.ended
         if t.level is not None
     ]
