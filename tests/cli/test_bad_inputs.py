@@ -38,6 +38,7 @@ BAD: dict[str, list[Any]] = {
     "between 0 and 1024": [-1, 5000, math.nan, "x"],
     "finite": [math.nan, math.inf, -math.inf, "x"],
     "at least 0 and below 1": [1.0, -0.1, math.nan, "x"],
+    "above 0 and below 1": [1.0, 0.0, math.nan, "x"],
     "at least 0 and below 2^63": [-1, 2**63, math.nan, "x"],
 }
 """Values that a kind of setting cannot have."""

@@ -109,6 +109,7 @@ def test_a_run_saves_though_its_terminal_is_gone(tmp_path):
     child, terminal = pty.fork()
     if child == 0:  # SIGHUP comes to whoever a terminal belongs to, and to write to it fails
         os.chdir(tmp_path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
         os.execvp(sys.executable, command(*words, "--out", "run"))
     seen = b""
     while b"critic loss" not in seen:

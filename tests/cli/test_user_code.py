@@ -24,7 +24,7 @@ def imaginary_object(observation):
 class Leaves(Slide):
     def step(self, action):
         if self.t == 2:
-            sys.exit()
+            sys.exit(None)
         return super().step(action)
 
 class LeavesAtReset(Slide):
@@ -94,7 +94,7 @@ def line_of(text: str) -> int:
         (["check", "toys:Slide", "--controller", "theirs:leaves"], "sys.exit(0)", "0"),
         (
             ["train", "theirs:Leaves", "--controller", "toys:one", *USER_RUN],
-            "sys.exit()",
+            "sys.exit(None)",
             "None",
         ),
         (

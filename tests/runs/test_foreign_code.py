@@ -8,7 +8,7 @@ import pytest
 
 import rpl
 from rpl.cli.main import run
-from rpl.runs import load
+from rpl.runs import provenance
 from small import USER_RUN
 
 THEIRS = """
@@ -36,7 +36,7 @@ def place(trained, workplace) -> Path:
     """Where one is: the run and the module, of which nothing is known yet."""
     shutil.copytree(trained, workplace, dirs_exist_ok=True)
     sys.modules.pop("theirs", None)
-    load._say_once.cache_clear()
+    provenance._say_once.cache_clear()
     return workplace
 
 

@@ -10,6 +10,15 @@ from rpl.training.interruption import Interruption
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """Signals do what they do by default, also where the tests run under nohup."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ASKING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", ASKING)
 def test_a_signal_asks_the_run_to_stop_and_is_handed_back_afterwards(number, capfd) -> None:
     before = signal.getsignal(number)
