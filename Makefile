@@ -25,7 +25,7 @@ test-sb3: $(VENV)/.installed-sb3
 
 # What `make test` tries a few times, tried often: 200 kills, 1,000 damages of each kind of file. Hours.
 soak: $(VENV)/.installed-dev
-	RPL_KILLS=200 RPL_SOAK=1000 nice $(BIN)/pytest tests/test_kills.py tests/test_damage.py
+	RPL_KILLS=200 RPL_SOAK=1000 nice $(BIN)/pytest tests/test_kills.py tests/test_damage.py tests/runs/test_memory.py
 
 # Speeds as ratios within one run, beside the peers that are installed.
 bench: $(VENV)/.installed

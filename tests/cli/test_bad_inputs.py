@@ -83,6 +83,7 @@ def typed_rows() -> list[Row]:
     for name in ("slipery-push", "pick-and-plase", "mbrl-puser"):
         rows += [([c, name, *(["x.npz"] * (c == "cache"))], "did you mean", 2) for c in SUBJECTS]
         rows += [([c, name], "did you mean", 2) for c in ("train", "check", "tune")]
+    rows += [(["sweep", "nope", "--over", "learner.polyak=0.1,0.2"], "there is no task 'nope'", 2)]
     for name in ("reactive-puhs", "reactive-hok"):
         rows += [(["train", "push", "--controller", name], "did you mean reactive-", 2)]
         rows += [(["eval", "push", "--controller", name], "did you mean reactive-", 2)]
@@ -92,6 +93,7 @@ def typed_rows() -> list[Row]:
     for name in ODD_NAMES:
         if not name.startswith("-"):
             rows += [(["train", name], "there is no", 2), (["check", name], "", 2)]
+        if name and not name.startswith("-"):  # no name at all is this folder, which has runs
             rows += [(["plot", name], "is not a run", 1), (["report", name], "is not a run", 1)]
     rows += [
         (["train", "nowhere:make", "--controller", "toys:one"], "there is no module nowhere", 2),

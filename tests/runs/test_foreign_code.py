@@ -8,6 +8,7 @@ import pytest
 
 import rpl
 from rpl.cli.main import run
+from rpl.registry import names
 from rpl.runs import provenance
 from small import USER_RUN
 
@@ -78,6 +79,6 @@ def test_plots_and_reports_without_films_run_none_of_it(words, place, capfd) -> 
 
 
 def test_a_module_that_is_installed_is_not_worth_a_note(capfd) -> None:
-    assert load.code_behind("gymnasium.envs.classic_control:PendulumEnv") is None
-    assert load.code_behind("rpl.tasks:PushEnv") is None
-    assert load.code_behind("push") is None
+    assert names.code_behind("gymnasium.envs.classic_control:PendulumEnv") is None
+    assert names.code_behind("rpl.tasks:PushEnv") is None
+    assert names.code_behind("push") is None
