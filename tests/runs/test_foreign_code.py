@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,13 @@ def trained(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def place(trained, workplace) -> Path:
+def place(trained, workplace) -> Iterator[Path]:
     """Where one is: the run and the module, of which nothing is known yet."""
     shutil.copytree(trained, workplace, dirs_exist_ok=True)
     sys.modules.pop("theirs", None)
     provenance._say_once.cache_clear()
-    return workplace
+    yield workplace
+    sys.modules.pop("theirs", None)  # others call theirs so too
 
 
 OPENING = {
