@@ -181,7 +181,7 @@ def test_burn_in_behind_a_gate_learns_the_controllers_values() -> None:
 
 def test_where_the_bound_is_half_as_strict_a_quarter_of_the_penalty_is_left() -> None:
     made = gate(GATED)
-    assert float(made.caution) == 1.0
+    assert float(made.caution(2.0)) == 1.0
     trusted = eqx.tree_at(lambda g: g.pessimism, made, jnp.asarray(1.0))
-    assert float(trusted.caution) == 0.25
-    assert float(gate(replace(GATED, pessimism=0.0)).caution) == 1.0
+    assert float(trusted.caution(2.0)) == 0.25
+    assert float(gate(replace(GATED, pessimism=0.0)).caution(0.0)) == 1.0

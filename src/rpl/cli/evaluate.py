@@ -32,7 +32,7 @@ from rpl.cli.output import say
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.problem import Problem
-from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, evaluate, paired_difference, verdict
+from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, compared, evaluate
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
 from rpl.runs.many import runs_in
@@ -167,12 +167,11 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     if policy is None:
         beside = ("difference", "verdict", "acted_share", "largest_deviation")
         return dict.fromkeys(beside)
-    difference = paired_difference(policy, controller)
-    interval: Any = difference[f"{problem.metric}_interval"]
+    difference, verdict = compared(policy, controller, problem.metric)
     adds = problem.adds
     return {
         "difference": difference,
-        "verdict": verdict(interval, len(policy.returns)),
+        "verdict": verdict,
         "acted_share": policy.acted_share if adds else None,
         "largest_deviation": list(policy.largest_deviation) if adds else None,
     }

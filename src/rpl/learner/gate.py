@@ -56,17 +56,16 @@ class Gate(eqx.Module):
     pessimism: Array
     """Standard deviations of the bound, (): see ``with_pessimism``."""
 
-    started_at: float = eqx.field(static=True)
-    """Pessimism of a policy that has not been shown to be better than its controller."""
-
-    @property
-    def caution(self) -> Array:
+    def caution(self, at_first: float) -> Array:
         """What is left of the residual's penalty, (): less where the bound is less strict.
 
         The penalty is weighted by a variance, the critics' squared error, and the bound is counted
         in standard deviations: hence the square.
+
+        Args:
+            at_first: pessimism of a policy that was not shown to be better than its controller.
         """
-        return jnp.square(self.pessimism / self.started_at) if self.started_at else jnp.ones(())
+        return jnp.square(self.pessimism / at_first) if at_first else jnp.ones(())
 
     @staticmethod
     def of(config: LearnerConfig, scale: tuple[float, ...]) -> Gate | None:
@@ -74,7 +73,7 @@ class Gate(eqx.Module):
         if not config.gate:
             return None
         pessimism = jnp.asarray(config.pessimism)
-        return Gate(scale, config.aggregate, config.act_by_target, pessimism, config.pessimism)
+        return Gate(scale, config.aggregate, config.act_by_target, pessimism)
 
     def advantage(self, advantages: Array) -> Array:
         """What is sure of the advantages, (batch,) of (critics, batch)."""

@@ -119,7 +119,8 @@ def update(
         state, metrics = _critic_step(config, state, judge.judged(batch.action), x, target)
         if not train_actor:
             return state, metrics
-        weight = config.action_l2 * (1.0 if state.gate is None else state.gate.caution)
+        caution = 1.0 if state.gate is None else state.gate.caution(config.pessimism)
+        weight = config.action_l2 * caution
         action_l2 = _action_l2(config, weight, setting.discount, metrics["critic_loss"], target)
         # The actor goes by the critic of before this step, as in the published implementation.
         by = ActorStep(judge, x, action_l2, actor_key)

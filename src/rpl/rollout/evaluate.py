@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -104,6 +104,15 @@ def verdict(interval: Interval, pairs: int) -> str:
     if low > 0.0:
         return "better"
     return "worse" if high < 0.0 else "no difference shown"
+
+
+def compared(
+    policy: Outcome, controller: Outcome, metric: str
+) -> tuple[dict[str, float | Interval], str]:
+    """``paired_difference`` of two outcomes, and their ``verdict`` by success or return."""
+    difference = paired_difference(policy, controller)
+    interval = cast(Interval, difference[f"{metric}_interval"])
+    return difference, verdict(interval, len(policy.returns))
 
 
 def _mean_interval(values: np.ndarray) -> Interval:

@@ -15,13 +15,12 @@ from typing import Any
 
 from rpl.errors import RunError
 from rpl.runs.files import read_rows
-from rpl.sweeps.local import Observer
+from rpl.sweeps.local import TICK, Observer
 from rpl.sweeps.progress import level_of
 from rpl.sweeps.worker import Job, RunProcess, wait_for_lock
 
 KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a run is begun again elsewhere when its machine is lost
-TICK = 1.0  # seconds between looks at what has happened
 SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",

@@ -174,8 +174,8 @@ def search(
         left = count_of(space, samples) - len(record.ended)
         if left <= 0:
             return True
-        every = points_of(space) or []
-        search = search_in(space, record, every if samples is None else every[:0])
+        every = points_of(space) if samples is None else None
+        search = search_in(space, record, every or [])
         # Of a trial that has gone on elsewhere Optuna hears the first levels again.
         warnings.filterwarnings("ignore", "The reported value is ignored")
         how = {"search_alg": search, "scheduler": early_stopping(record.plan, grace)}

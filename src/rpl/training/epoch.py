@@ -15,7 +15,7 @@ from rpl.controllers.contract import Policy
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.replay.buffer import Replay
-from rpl.rollout.evaluate import Outcome, evaluate, paired_difference, verdict
+from rpl.rollout.evaluate import Outcome, compared, evaluate
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.burn_in import ends_burn_in
@@ -119,8 +119,7 @@ class EpochEnd:
 
 def is_trusted(before: bool, problem: Problem, policy: Outcome, controller: Outcome) -> bool:
     """Whether the policy is better than its controller; as ``before`` where nothing is shown."""
-    interval: Any = paired_difference(policy, controller)[f"{problem.metric}_interval"]
-    shown = verdict(interval, len(policy.returns))
+    _, shown = compared(policy, controller, problem.metric)
     return shown == "better" or (before and shown != "worse")
 
 

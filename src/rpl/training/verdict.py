@@ -7,7 +7,7 @@ from typing import Any
 from rpl.config import Config
 from rpl.learner import LearnerState
 from rpl.problem import Problem
-from rpl.rollout.evaluate import paired_difference, verdict
+from rpl.rollout.evaluate import compared
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import verdict_seeds
 from rpl.training.epoch import Observer, judged
@@ -23,10 +23,9 @@ def judge_best(config: Config, problem: Problem, best: LearnerState, observer: O
     acting = GreedyPolicy(best, problem)
     policy = judged(problem, observer, "the best policy", acting, seeds, problem.base())
     controller = judged(problem, observer, problem.baseline, problem.level(), seeds)
-    difference = paired_difference(policy, controller)
-    interval: Any = difference[f"{problem.metric}_interval"]
+    difference, verdict = compared(policy, controller, problem.metric)
     return {
-        "verdict": verdict(interval, len(seeds)),
+        "verdict": verdict,
         "metric": problem.metric,
         "episodes": len(seeds),
         "policy": policy.summary(),

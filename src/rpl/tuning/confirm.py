@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rpl.controllers.settings import Setting, Value, Values
-from rpl.rollout.evaluate import Outcome, paired_difference, verdict
-from rpl.rollout.seeds import evaluation_seeds, training_seeds
+from rpl.rollout.evaluate import Outcome, compared, paired_difference
+from rpl.rollout.seeds import training_seeds
 from rpl.tuning.play import Play
-from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, by_episode
+from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, level_of, rank
 
 STARTS_AT = 1_000_000  # training episodes: further than any search goes
 FINALISTS = 3  # of the search that play on, beside the shipped settings
@@ -89,12 +89,8 @@ def episodes_left(settings: Mapping[str, Setting], episodes: int) -> int:
 def finalists(before: Sequence[Tried], shipped: Values, metric: str) -> list[Values]:
     """The best of a search, the best one first; settings that solve as much by their return."""
     others = [one for one in before if one.whole and one.values != shipped]
-
-    def level(one: Tried) -> tuple[float, float]:
-        return _level(one.outcome, metric), one.outcome.mean_return
-
     found: list[Values] = []
-    for one in sorted(others, key=level, reverse=True):
+    for one in sorted(others, key=lambda one: rank(one.outcome, metric), reverse=True):
         if one.values not in found:
             found.append(one.values)
     return found[:FINALISTS]
@@ -112,11 +108,10 @@ def confirm(
         metric: what makes one better than another.
     """
     level = played(shipped)
-    best = max(found, key=lambda values: _rank(played(values), metric), default=shipped)
+    best = max(found, key=lambda values: rank(played(values), metric), default=shipped)
     best, changed = _simplest(played, dict(best), shipped, metric)
     outcome = played(best)
-    interval: Any = paired_difference(outcome, level)[f"{metric}_interval"]
-    said = verdict(interval, len(outcome.returns))
+    _, said = compared(outcome, level, metric)
     if said != "better":
         return Confirmed(dict(shipped), {}, level, level, said)
     return Confirmed(best, changed, outcome, level, said)
@@ -132,26 +127,13 @@ def _simplest(
     worth = {}
     for name in [name for name in best if best[name] != shipped[name]]:
         back = best | {name: shipped[name]}
-        if _level(played(back), metric) >= _level(played(best), metric):
+        if level_of(played(back), metric) >= level_of(played(best), metric):
             best = back
         else:
             worth[name] = paired_difference(played(best), played(back))
     return best, worth
 
 
-def _level(outcome: Outcome, metric: str) -> float:
-    return float(by_episode(outcome, metric).mean())
-
-
-def _rank(outcome: Outcome, metric: str) -> tuple[float, float]:
-    return _level(outcome, metric), outcome.mean_return
-
-
 def fresh_seeds(seed: int, count: int) -> list[int]:
     """Training episodes that no search has seen."""
     return training_seeds(seed, STARTS_AT, count)
-
-
-def held_out_seeds(seed: int, count: int) -> list[int]:
-    """Evaluation episodes, which never train or tune anything."""
-    return evaluation_seeds(seed, count)

@@ -190,7 +190,7 @@ def _try(
     trial.set_user_attr("values", values)
     for name, value in as_json(outcome).items():
         trial.set_user_attr(name, value)
-    journal.keep(journal.study.tell(trial, float(by_episode(outcome, play.metric).mean())))
+    journal.keep(journal.study.tell(trial, level_of(outcome, play.metric)))
     return Tried(values, outcome)
 
 
@@ -218,6 +218,16 @@ def _readable(value: Any, setting: Setting) -> Any:
 def by_episode(outcome: Outcome, metric: str) -> np.ndarray:
     """What each episode was worth, (n,) float."""
     return outcome.success.astype(float) if metric == "success" else outcome.returns
+
+
+def level_of(outcome: Outcome, metric: str) -> float:
+    """What settings are worth, by their episodes."""
+    return float(by_episode(outcome, metric).mean())
+
+
+def rank(outcome: Outcome, metric: str) -> tuple[float, float]:
+    """What orders settings: their level, and of those that solve as much the return."""
+    return level_of(outcome, metric), outcome.mean_return
 
 
 def joined(outcomes: list[Outcome]) -> Outcome:

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rpl.controllers.settings import Values
 from rpl.errors import check_settings
-from rpl.rollout.evaluate import paired_difference, verdict
+from rpl.rollout.evaluate import compared
+from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.console import say
 from rpl.training.display import SECONDS_BETWEEN_LINES
 from rpl.training.interruption import Interruption
@@ -25,11 +26,10 @@ from rpl.tuning.confirm import (
     episodes_left,
     finalists,
     fresh_seeds,
-    held_out_seeds,
 )
 from rpl.tuning.folder import JOURNAL, TuningFolder
 from rpl.tuning.play import Player
-from rpl.tuning.search import Interrupted, Journal, Tried, by_episode, search
+from rpl.tuning.search import Interrupted, Journal, Tried, rank, search
 
 CONFIRMING = 0.25  # of the episodes
 
@@ -105,7 +105,7 @@ class _Tuning:
         fresh = self._remembering("fresh", fresh_seeds(budget.seed, each))
         found = finalists(before, shipped, player.metric)
         confirmed = confirm(fresh, found, shipped, player.metric)
-        seeds = held_out_seeds(budget.evaluation_seed, budget.evaluation_episodes)
+        seeds = evaluation_seeds(budget.evaluation_seed, budget.evaluation_episodes)
         held_out = self._remembering("held-out", seeds)
         evaluation = _evaluation(held_out, confirmed.values, shipped, player.metric)
         return {
@@ -153,14 +153,13 @@ def _evaluation(
 ) -> dict[str, Any]:
     """Tuned and shipped settings on the same held-out episodes."""
     level, policy = held_out(shipped), held_out(tuned)
-    difference = paired_difference(policy, level)
-    interval: Any = difference[f"{metric}_interval"]
+    difference, verdict = compared(policy, level, metric)
     return {
         "episodes": len(level.success),
         "controller": level.summary(),
         "tuned": policy.summary(),
         "difference": difference,
-        "verdict": verdict(interval, len(level.success)),
+        "verdict": verdict,
     }
 
 
@@ -197,7 +196,7 @@ class Display:
     def on_tried(self, one: Tried, quiet: bool = False) -> None:
         """Counts settings that were tried, and says which are the best by now."""
         self._count += 1
-        if one.whole and (self._best is None or self._level(one) > self._level(self._best)):
+        if one.whole and (self._best is None or self._rank(one) > self._rank(self._best)):
             self._best = one
         self.on_played(len(one.outcome.success), quiet)
 
@@ -207,7 +206,7 @@ class Display:
         said = f"{self._count} settings tried"
         if self._best is not None:
             values = ", ".join(f"{name} {value}" for name, value in self._best.values.items())
-            said += f", best so far {self._level(self._best)[0]:.2f} ({values})"
+            said += f", best so far {self._rank(self._best)[0]:.2f} ({values})"
         self._bar.update(self._task, completed=self._played, description=said)
         due = time.monotonic() - self._printed >= SECONDS_BETWEEN_LINES
         if due and not quiet and not self._console.is_terminal:
@@ -219,6 +218,5 @@ class Display:
         if not self._console.is_terminal:
             say(self._console, f"{count:,} held-out episodes played")
 
-    def _level(self, one: Tried) -> tuple[float, float]:
-        mean = float(by_episode(one.outcome, self._metric).mean())
-        return mean, one.outcome.mean_return
+    def _rank(self, one: Tried) -> tuple[float, float]:
+        return rank(one.outcome, self._metric)
