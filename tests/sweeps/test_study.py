@@ -29,12 +29,13 @@ def lose(cluster, node, folders, at_loss) -> threading.Thread:
     """Loses a node as soon as two of the runs are under way, and says what they had done."""
 
     def under_way() -> list[list[int]]:
-        return [steps_in(f) for f in folders() if len(steps_in(f)) >= 3 and is_in_use(f)]
+        begun = [f for f in folders() if (f / "metrics.csv").exists()]
+        return [steps for f in begun if len(steps := steps_in(f)) >= 3 and is_in_use(f)]
 
     def wait_and_lose() -> None:
-        while len(under_way()) < 2:
+        while len(now := under_way()) < 2:
             time.sleep(0.02)
-        at_loss.extend(under_way())
+        at_loss.extend(now)
         cluster.remove_node(node, allow_graceful=False)
 
     loser = threading.Thread(target=wait_and_lose, daemon=True)
