@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -25,18 +26,33 @@ OVER = ("residual.scale=0.25,0.5", "seed=0,1")
 WORDS = ["sweep", "push", *RUN, "--steps", str(STEPS), "--over", OVER[0], "--over", OVER[1]]
 
 
-def lose(cluster, node, folders, at_loss) -> threading.Thread:
-    """Loses a node as soon as two of the runs are under way, and says what they had done."""
+def commands_below(pid: int) -> list[str]:
+    """The command lines of a process' descendants."""
+    listed = subprocess.run(
+        ["ps", "-e", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    children: dict[int, list[tuple[int, str]]] = {}
+    for line in listed.stdout.splitlines():
+        child, parent, command = line.split(maxsplit=2)
+        children.setdefault(int(parent), []).append((int(child), command))
+    below = children.get(pid, [])
+    return [words for child, command in below for words in (command, *commands_below(child))]
 
-    def under_way() -> list[list[int]]:
-        begun = [f for f in folders() if (f / "metrics.csv").exists()]
-        return [steps for f in begun if len(steps := steps_in(f)) >= 3 and is_in_use(f)]
+
+def lose(cluster, node, folders, lost) -> threading.Thread:
+    """Loses a node as soon as a run on it is under way, and says which."""
+    (raylet,) = node.all_processes["raylet"]
+
+    def under_way() -> list[str]:
+        begun = [f for f in folders() if (f / "metrics.csv").exists() and len(steps_in(f)) >= 3]
+        here = "\n".join(commands_below(raylet.process.pid)) if begun else ""
+        return [f.name for f in begun if f"/{f.name} " in f"{here} " and is_in_use(f)]
 
     def wait_and_lose() -> None:
-        while len(now := under_way()) < 2:
+        while not (now := under_way()):
             time.sleep(0.02)
-        at_loss.extend(now)
         cluster.remove_node(node, allow_graceful=False)
+        lost.extend(now)
 
     loser = threading.Thread(target=wait_and_lose, daemon=True)
     loser.start()
@@ -46,12 +62,12 @@ def lose(cluster, node, folders, at_loss) -> threading.Thread:
 def test_a_sweep_that_loses_a_node_ends_every_trial_and_none_twice(cluster, workplace, capfd):
     second = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
-    at_loss: list[list[int]] = []
-    loser = lose(cluster, second, lambda: sorted(Path("swept").glob("trial-*/")), at_loss)
+    lost: list[str] = []
+    loser = lose(cluster, second, lambda: sorted(Path("swept").glob("trial-*/")), lost)
     words = [*WORDS, "--ray", cluster.address, "--out", "swept"]
     assert run(words) == 0
     loser.join(timeout=60)
-    assert len(at_loss) == 2, "the node was never lost"
+    assert len(lost) == 1, "the node was never lost"
 
     trials = json.loads(Path("swept/sweep.json").read_text())["trials"]
     assert len(trials) == 4
@@ -61,9 +77,10 @@ def test_a_sweep_that_loses_a_node_ends_every_trial_and_none_twice(cluster, work
         assert steps == sorted(set(steps)), "it was made twice"
         assert steps[-1] == trial["steps"]
         assert trial["state"] == "stopped early" or steps[-1] == STEPS
-    # A process prints its first line before it knows its speed; five began for four trials.
-    logs = [Path(f"swept/{name}.log").read_text() for name in trials]
-    assert sum(log.count("-:--:-- left") for log in logs) == 5
+    # A process prints its first line before it knows its speed; the lost one began again.
+    logs = {name: Path(f"swept/{name}.log").read_text() for name in trials}
+    begun = {name: log.count("-:--:-- left") for name, log in logs.items()}
+    assert begun == {name: 2 if name in lost else 1 for name in trials}
     with open("swept/trials.csv") as file:
         rows = list(csv.DictReader(file))
     assert sorted((row["residual.scale"], row["seed"]) for row in rows) == [
@@ -73,7 +90,7 @@ def test_a_sweep_that_loses_a_node_ends_every_trial_and_none_twice(cluster, work
     assert Path("swept/trials.png").read_bytes().startswith(b"\x89PNG")
 
     assert run([*words, "--resume"]) == 0
-    assert [Path(f"swept/{name}.log").read_text() for name in trials] == logs
+    assert {name: Path(f"swept/{name}.log").read_text() for name in trials} == logs
     capfd.readouterr()
     assert run([*words, "--over", "burn-in.threshold=1,2", "--resume"]) == 1
     assert "was started with other settings" in capfd.readouterr().err
