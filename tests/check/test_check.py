@@ -477,6 +477,13 @@ class Counts(In):
     offset, unit = 1e8, 100.0
 
 
+class MostlyAtRest(In):
+    """An object that trembles by less than float32 tells, but for the moment when it is moved."""
+
+    def _observe(self):
+        return np.array([1.0 + 1e-8 * (self.t % 2) + 0.1 * (self.t > 4)], np.float64)
+
+
 class Wide(In):
     def __init__(self):
         super().__init__()
@@ -502,6 +509,10 @@ def test_what_misleads_a_learner_is_said(make_env, controller, name, says) -> No
     assert re.search(says, found[name])
     right = {f.name for f in check(Reach if controller is toys.to_goal else Slide, controller)}
     assert name not in right
+
+
+def test_the_trembling_of_what_rests_is_not_what_a_learner_would_miss() -> None:
+    assert "float32-precision" not in {f.name for f in check(MostlyAtRest, None)}
 
 
 def test_a_crash_is_not_taken_for_the_goal() -> None:

@@ -16,6 +16,7 @@ from rpl.tasks.gym.task import Observation
 LARGE = 200.0
 LEAST_SPREAD = 1e-3  # in standard deviations of 0.01, the least that observations are divided by
 COARSE = 0.02  # of a usual step, that float32 rounds away
+JITTER = 0.01  # of the greatest change
 REPLAY = 1_000_000  # transitions that are kept
 WIDE = 4e9  # bytes of replay
 
@@ -112,15 +113,19 @@ def _shown(
             yield name, part
 
 
+def _usual_change(steps: np.ndarray) -> float:
+    """The median of those changes (steps,) that are more than the jitter of something at rest."""
+    moving = steps[steps > JITTER * steps.max(initial=0.0)]
+    return float(np.median(moving)) if len(moving) else np.inf
+
+
 def _check_numbers(findings: Findings, name: str, episodes: Sequence[np.ndarray]) -> None:
     """The size and the differences of a part's components, each episode (steps, size)."""
     numbers = np.concatenate(episodes).astype(np.float64)
     largest, spread = np.abs(numbers).max(axis=0), numbers.std(axis=0)
     of = "" if name == OBSERVATION else f" of '{name}'"
     steps = np.concatenate([np.abs(np.diff(e.astype(np.float64), axis=0)) for e in episodes])
-    usual = np.array(
-        [np.median(step[step > 0]) if (step > 0).any() else np.inf for step in steps.T]
-    )
+    usual = np.array([_usual_change(step) for step in steps.T])
     coarse = np.spacing(largest.astype(np.float32)) > COARSE * usual
     if coarse.any():
         c = int(np.argmax(coarse))
