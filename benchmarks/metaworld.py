@@ -5,7 +5,7 @@ Needs an environment of its own, since Meta-World pins another MuJoCo than the p
     pip install metaworld && pip install -e '.[tune]'
     rpl train benchmarks.metaworld:make_env --task.kwargs name=push-v3 \\
         --controller 'benchmarks.metaworld:Imperfect(name="push-v3", noise=0.5)'
-    python -m benchmarks.metaworld          # all ten, and the table
+    python -m benchmarks.pairs benchmarks.metaworld --tune      # all ten, and the table
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import gymnasium
 import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS_GOAL_OBSERVABLE
 from metaworld.policies import ENV_POLICY_MAP
+
+from benchmarks.pairs import Pair
 
 STEPS = 120  # of an episode
 OBJECT = slice(4, 7)  # the first object's place in what is observed, m
@@ -90,3 +92,30 @@ class Imperfect:
         action = np.asarray(self.policy.get_action(late), float)
         action[:3] = self.gain * action[:3] + self.noise * self.generator.standard_normal(3)
         return np.clip(action, -1.0, 1.0)
+
+
+FAULTS = {
+    "reach": ("gain", 0.4, "moves at 40 % of its speed"),
+    "push": ("noise", 0.5, "its hand shakes by half of its speed"),
+    "pick-place": ("delay", 5, "sees what was 5 steps ago"),
+    "door-open": ("error", 0.03, "sees the handle 3 cm beside its place"),
+    "drawer-open": ("noise", 0.7, "its hand shakes by 70 % of its speed"),
+    "drawer-close": ("delay", 8, "sees what was 8 steps ago"),
+    "button-press-topdown": ("error", 0.04, "sees the button 4 cm beside its place"),
+    "peg-insert-side": ("noise", 0.5, "its hand shakes by half of its speed"),
+    "window-open": ("delay", 3, "sees what was 3 steps ago"),
+    "window-close": ("error", 0.04, "sees the handle 4 cm beside its place"),
+}
+"""One argument for each task, chosen so that a part of seeds 10 to 49 fails."""
+
+
+def _words(name: str, argument: str, value: float) -> tuple[str, ...]:
+    controller = f'benchmarks.metaworld:Imperfect(name="{name}-v3", {argument}={value})'
+    task = ("benchmarks.metaworld:make_env", "--task.kwargs", f"name={name}-v3")
+    return (*task, "--controller", controller)
+
+
+PAIRS = (
+    *(Pair(name, why, _words(name, *fault), tuned=300) for name, (*fault, why) in FAULTS.items()),
+    Pair("push-right", "", _words("push", "gain", 1.0)),
+)
