@@ -12,7 +12,7 @@ from rpl.cli.look import look_at_jobs
 from rpl.cli.options import without_option
 from rpl.cli.output import plain_table
 from rpl.config import Config
-from rpl.errors import RunError, UsageError, check_settings
+from rpl.errors import RunError, check_settings
 from rpl.registry.resolve import RunSpec
 from rpl.runs.many import make_ready
 from rpl.runs.record import default_folder
@@ -47,11 +47,10 @@ def train_seeds(
         overwrite: replace them.
 
     Raises:
-        RunError: if the folder cannot be used as asked, or a run failed.
+        UsageError, RunError: if the folder cannot be used as asked.
+        RunError: if a run failed.
     """
     check_settings({"--seeds": seeds}, lambda count: 1 <= count <= MOST_SEEDS, "from 1 to 1,000")
-    if resume and overwrite:
-        raise UsageError("--resume continues runs and --overwrite deletes them: leave out one")
     folder = out or folder_of_seeds(spec)
     jobs = seed_jobs(arguments, spec.config.seed, seeds, folder.resolve())
     make_ready(folder, [job.folder for job in jobs], resume, overwrite)
@@ -60,9 +59,8 @@ def train_seeds(
     with Watch(console, lambda ended: look_at_jobs(jobs, ended, steps, number)) as watch:
         whole = make_here(jobs, number, watch)
     if not whole:
-        say(
-            console, f"stopped and saved; continue with: {shlex.join(['rpl', *arguments])} --resume"
-        )
+        again = shlex.join(["rpl", *arguments, "--resume"])
+        say(console, f"stopped and saved; continue with: {again}")
         return 1
     if watch.failures:
         raise RunError(f"{watch.failures} of {seeds} runs failed; their logs are in {folder}")

@@ -48,12 +48,7 @@ def create(
     actor_key, critic_key = jax.random.split(key)
     width = sum(sizes.values())
     shared = Frames(frames, beside_frames) if config.average_frames else ONE_FRAME
-
-    def make_critic(key: Array) -> Critic:
-        hidden = config.critic_hidden or config.hidden
-        return Critic(key, width, action_size, hidden, shared, config.layer_norm)
-
-    critic = Critics.create(critic_key, config.critics, make_critic)
+    critic = _critics(critic_key, width, action_size, config, shared)
     algorithm = algorithm_of(config)
     actor = algorithm.make_actor(actor_key, width, action_size, config, shared)
     return LearnerState(
@@ -68,6 +63,16 @@ def create(
         sizes=tuple(sizes.items()),
         gate=gate,
     )
+
+
+def _critics(
+    key: Array, width: int, action_size: int, config: LearnerConfig, shared: Frames
+) -> Critics:
+    def make(key: Array) -> Critic:
+        hidden = config.critic_hidden or config.hidden
+        return Critic(key, width, action_size, hidden, shared, config.layer_norm)
+
+    return Critics.create(key, config.critics, make)
 
 
 class Setting(NamedTuple):

@@ -7,6 +7,7 @@ from its cell alone, so that it can be repeated, and a result can be held to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 SEEDS = 5
@@ -129,6 +130,15 @@ def _gated() -> tuple[Cell, ...]:
     )
 
 
+def _published(*lengths: tuple[Sequence[Cell], int]) -> tuple[Cell, ...]:
+    """Cells with the paper's settings, each as long as said."""
+    return tuple(
+        replace(cell, preset="paper", variant="paper", steps=steps, cost=3.5)
+        for cells, steps in lengths
+        for cell in cells
+    )
+
+
 def _matrix() -> tuple[Cell, ...]:
     push = _methods("push", 400_000, 8.0, 1_000_000, words=PLANNER)
     push = (push[0], replace(push[1], cost=1.2, words=()), push[2])
@@ -141,14 +151,7 @@ def _matrix() -> tuple[Cell, ...]:
     little = replace(reactive, variant="reactive-push-scale-0.25", words=small)
     slippery = _methods("slippery-push", 500_000, 1.2, 1_000_000)
     pick = _methods("pick-and-place", 800_000, 1.3)
-    published = tuple(
-        replace(cell, preset="paper", variant="paper", steps=steps, cost=3.5)
-        for cell, steps in (
-            *((cell, 1_000_000) for cell in slippery[:2]),
-            (pick[0], 1_500_000),
-            (pick[1], 1_000_000),
-        )
-    )
+    published = _published((slippery[:2], 1_000_000), (pick[:1], 1_500_000), (pick[1:2], 1_000_000))
     noisy = _methods("noisy-hook", 600_000, 3.0, words=RARELY_JUDGED)
     complex_ = _methods("complex-hook", 1_000_000, 4.0, words=RARELY_JUDGED)
     # It begins to learn at 600k steps; from scratch nothing is learned at all.
@@ -156,10 +159,7 @@ def _matrix() -> tuple[Cell, ...]:
     judging_sums = replace(complex_[0], variant="observing", words=JUDGING_SUMS)
     pusher = _methods("mbrl-pusher", 600_000, 1.5)
     pets = Cell(
-        *("mbrl-pusher", "pets", PETS_STEPS, 500.0),
-        preset="small",
-        seeds=3,
-        trial_steps=PETS_HORIZON,
+        "mbrl-pusher", "pets", PETS_STEPS, 500.0, preset="small", seeds=3, trial_steps=PETS_HORIZON
     )
     return (
         *_gated(),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rpl.errors import RunError
+from rpl.errors import RunError, UsageError
 from rpl.runs.entries import delete_entries, refuse_foreign
 from rpl.runs.files import locked
 
@@ -36,9 +36,12 @@ def make_ready(folder: Path, runs: Iterable[Path], resume: bool, overwrite: bool
         overwrite: they are deleted.
 
     Raises:
+        UsageError: if both were asked for.
         RunError: if there are runs and neither was asked for, there is none to resume, or the
             folder is a run's or cannot be written.
     """
+    if resume and overwrite:
+        raise UsageError("--resume continues runs and --overwrite deletes them: leave out one")
     if (folder / "config.json").exists():
         raise RunError(f"{folder} holds a single run: choose another folder with --out")
     there = [run for run in runs if (run / "config.json").exists()]

@@ -127,16 +127,13 @@ def fit(
     from ray import tune
 
     trial = tune.with_parameters(_run_trial, job_of=job_of, threads=threads)
+    names = dict.fromkeys(("trial_name_creator", "trial_dirname_creator"), _name_of)
     telling, stopper = _between(job_of, observer, begun)
     with tempfile.TemporaryDirectory(prefix="rpl-sweep-") as place:
         tune.Tuner(
             tune.with_resources(trial, {"cpu": threads}),
             param_space=space,
-            tune_config=tune.TuneConfig(
-                trial_name_creator=lambda trial: trial.trial_id,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-                **config,
-            ),
+            tune_config=tune.TuneConfig(**names, **config),
             run_config=tune.RunConfig(
                 storage_path=place,
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
@@ -146,6 +143,10 @@ def fit(
             ),
         ).fit()
     return not stopper.stop_all()
+
+
+def _name_of(trial: Any) -> str:
+    return trial.trial_id
 
 
 class _Here:
