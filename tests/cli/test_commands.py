@@ -250,6 +250,33 @@ def test_a_learner_brings_its_settings_and_each_can_be_changed(tmp_path, monkeyp
     assert record["config"]["learner"].items() >= (LEARNERS["td3"] | {"critics": 3}).items()
 
 
+LOUD = """
+import ctypes
+import os
+
+import toys
+
+
+class Loud(toys.Slide):
+    def reset(self, **keywords):
+        print("in Python")
+        os.write(1, b"in a file\\n")
+        ctypes.CDLL(None).puts(b"in C")
+        return super().reset(**keywords)
+"""
+
+
+@pytest.mark.parametrize("command", [["eval", "--episodes", "2"], ["check"]], ids=lambda c: c[0])
+def test_json_stands_alone_whatever_an_environment_prints(workplace, capfd, command):
+    Path("loud.py").write_text(LOUD)
+    name, *words = command
+    assert run([name, "loud:Loud", "--controller", "toys:one", *words, "--json"]) == 0
+    output, error = capfd.readouterr()
+    assert json.loads(output)
+    for where in ("in Python", "in a file", "in C"):
+        assert where in error
+
+
 def test_eval_json_has_the_promised_keys_and_nothing_else(capfd):
     assert run(["eval", "push", "--episodes", "3", "--task.physics", "lean", "--json"]) == 0
     report = json.loads(capfd.readouterr().out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -16,6 +15,7 @@ from rich.console import Console
 from rpl.check import Finding, Training, check
 from rpl.check.first_lines import MARKS, print_finding
 from rpl.cli.options import as_command, check_typed, first_parse, option_words
+from rpl.cli.output import only_json
 from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
@@ -78,14 +78,14 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 
 def run_check(options: CheckOptions) -> int:
     """Checks, prints what was found, and returns 1 if a training would fail."""
-    make_env, controller = named(options)
-    findings = check(make_env, controller, options.training())
-    bad = any(finding.severity == "error" for finding in findings)
-    if options.json:
-        print(json.dumps(report(options, findings)))
-    else:
-        print_findings(options, findings, Console())
-    return 1 if bad else 0
+    with only_json(options.json) as print_json:
+        make_env, controller = named(options)
+        findings = check(make_env, controller, options.training())
+        if options.json:
+            print_json(report(options, findings))
+        else:
+            print_findings(options, findings, Console())
+    return 1 if any(finding.severity == "error" for finding in findings) else 0
 
 
 def named(options: CheckOptions) -> tuple[Callable[[], gymnasium.Env], Any]:

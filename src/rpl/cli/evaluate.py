@@ -1,6 +1,5 @@
 """``rpl eval``: policy and controller on the same unseen episodes."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from rpl.cli.by_object import (
     task_with_objects,
     training_categories,
 )
-from rpl.cli.evaluate_many import print_reports
+from rpl.cli.evaluate_many import as_json, print_reports
 from rpl.cli.options import (
     PICTURES,
     SubjectOptions,
@@ -28,7 +27,7 @@ from rpl.cli.options import (
     options_for,
     require_suffix,
 )
-from rpl.cli.output import say
+from rpl.cli.output import only_json, say
 from rpl.controllers.contract import Policy
 from rpl.errors import UsageError
 from rpl.problem import Problem
@@ -75,23 +74,31 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
 def run_evaluation(options: Any) -> int:
     """Evaluates and prints a table or JSON."""
     require_suffix(options.picture, "--picture", *PICTURES)
+    with only_json(options.json) as print_json:
+        _evaluate(options, print_json)
+    return 0
+
+
+def _evaluate(options: Any, print_json: Callable[[Any], None]) -> None:
     if runs := runs_in(Path(options.run_or_task)):
         if options.picture is not None:
             raise UsageError("--picture shows a single run: name one of the folder's")
         say("the same unseen episodes for each run; IQM: interquartile mean over them", error=True)
         reports = {run.name: report_of(replace(options, run_or_task=str(run))) for run in runs}
-        print_reports(reports, options.json)
-        return 0
+        if options.json:
+            print_json(as_json(reports))
+        else:
+            print_reports(reports)
+        return
     report = report_of(options)
     if options.picture is not None:
         from rpl.viz.by_object import success_by_category  # matplotlib is slow to import
 
         success_by_category(report["splits"], options.picture)
     if options.json:
-        print(json.dumps(report))
+        print_json(report)
     else:
         print_report(report)
-    return 0
 
 
 def report_of(options: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """``rpl eval`` of a folder of runs: each on the same unseen episodes, and all together."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,18 +13,21 @@ Report = Mapping[str, Any]
 """What ``rpl eval --json`` prints of one run."""
 
 
-def print_reports(reports: Mapping[str, Report], as_json: bool) -> None:
-    """Prints a table of the runs, by their names, or a JSON object."""
+def print_reports(reports: Mapping[str, Report]) -> None:
+    """Prints a table of the runs, by their names."""
     middles = interquartile_means(list(reports.values()))
-    if as_json:
-        print(json.dumps({"runs": reports, "interquartile_mean": middles}))
-        return
     table = plain_table("run", numbers=("controller", "policy [95 %]", "difference [95 %]", ""))
     for name, report in reports.items():
         table.add_row(*map(Text, _row(name, report)))
     if middles:
         table.add_row("IQM", *(_with_interval(*middles[name]) for name in middles))
     Console().print(table)
+
+
+def as_json(reports: Mapping[str, Report]) -> dict[str, Any]:
+    """What ``--json`` prints of the runs, by their names."""
+    middles = interquartile_means(list(reports.values()))
+    return {"runs": reports, "interquartile_mean": middles}
 
 
 def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Any]]:
