@@ -133,12 +133,25 @@ def test_the_default_stands_for_rpl_where_three_seeds_of_it_have_run(results):
 
 def test_claims_are_answered_with_numbers(results):
     first, second = first_claim(Results(results)), second_claim(Results(results))
-    assert "| all with runs | - | - | - | 2 of 2 |" in first
+    assert "| all with runs | - | - | - | - | 2 of 2 |" in first
     assert "[0.880, 0.917] | yes, by 0.500 |" in first
     assert "| RPL first, of those with runs of both | - | - | - | 1 of 1 | - | - |" in second
     assert "| slippery-push | 0.900 | 400k | 1M | 2.5 |" in second
     without = Results(results, {results / SLIPPERY.folder / f"seed{seed}" for seed in (0, 2)})
     assert "| slippery-push | - | missing | - | - |" in second_claim(without)
+
+
+def test_a_tuned_controller_stands_beside_the_residual(results):
+    assert Results(results).tuned("slippery-push") is None
+    for seed, (level, steps) in enumerate([(0.9, 70_000), (0.8, 73_000)]):
+        outcome = {"tuned": {"success_rate": level}}
+        result = {"result": {"steps": steps, "evaluation": outcome}}
+        folder = results / "tuning" / "any" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        record = {"format": 1, "written_by": "rpl", "task": "slippery-push"} | result
+        (folder / "tuning.json").write_text(json.dumps(record))
+    assert Results(results).tuned("pick-and-place") is None
+    assert "| 0.850 after 72k | 0.900 [0.880, 0.917] |" in first_claim(Results(results))
 
 
 def test_steps_that_made_the_controller_are_charged(results):

@@ -32,10 +32,18 @@ def first_claim(results: Results) -> str:
         judged += bool(s.runs)
         better += verdict.startswith("yes")
         initial = with_interval(s.initial, s.initial_interval)
-        rows.append([task, str(len(s.runs)), initial, final(s), verdict])
-    rows.append(["all with runs", *[NOTHING] * 3, f"{better} of {judged}"])
-    header = ("task", "seeds", "controller [95 %]", "with the residual [95 %]", "improved")
-    return markdown(header, rows)
+        rows.append([task, str(len(s.runs)), initial, _tuned(results, task), final(s), verdict])
+    rows.append(["all with runs", *[NOTHING] * 4, f"{better} of {judged}"])
+    levels = ("controller [95 %]", "controller, tuned", "with the residual [95 %]")
+    return markdown(("task", "seeds", *levels, "improved"), rows)
+
+
+def _tuned(results: Results, task: str) -> str:
+    tuned = results.tuned(task)
+    if tuned is None:
+        return NOTHING
+    level, steps = tuned
+    return f"{number(level)} after {format_steps(round(steps, -3))}"
 
 
 def _improves(s: Summary) -> str:

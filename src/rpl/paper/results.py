@@ -3,10 +3,13 @@
 from collections.abc import Container
 from pathlib import Path
 
+import numpy as np
+
 from rpl.paper.folders import KEPT
 from rpl.paper.matrix import MATRIX, Cell
-from rpl.paper.statistics import Summary, summarise
+from rpl.paper.statistics import Summary, metric_of, summarise
 from rpl.registry.catalog import METHODS
+from rpl.tuning.folder import RECORD, read_tuning
 from rpl.viz.curves import RunData, read_run
 
 FIGURE_TASKS = {
@@ -48,6 +51,19 @@ class Results:
         if by_default is not None and len(self.runs(by_default)) >= ENOUGH_SEEDS:
             return by_default
         return ungated
+
+    def tuned(self, task: str) -> tuple[float, float] | None:
+        """What tuning the task's controller came to: its held-out level and the steps played.
+
+        Means over the tunings of ``rpl tune`` below ``tuning/``; None where there are none.
+        """
+        records = [read_tuning(file.parent) for file in self.folder.glob(f"tuning/*/*/{RECORD}")]
+        ended = [r["result"] for r in records if r["task"] == task and "result" in r]
+        if not ended:
+            return None
+        level = "success_rate" if metric_of(task) == "success" else "mean_return"
+        levels = [result["evaluation"]["tuned"][level] for result in ended]
+        return float(np.mean(levels)), float(np.mean([result["steps"] for result in ended]))
 
     def initial(self, task: str) -> float | None:
         """The level of the initial policy: the controller of RPL's runs on the task."""
