@@ -1,5 +1,7 @@
 """A custom controller acts the same, in whatever form it comes."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,25 @@ def test_a_function_of_one_observation_is_not_taken_for_one_of_a_batch() -> None
     actions = adapt(direction, task)(observation)
     np.testing.assert_allclose(np.linalg.norm(actions, axis=1), 1.0)
     assert adapt(toys.to_goal, task).controller is toys.to_goal
+
+
+class Weighed(toys.Summing):
+    def __init__(self, weight: float = 0.0) -> None:
+        if weight < 0.0:
+            raise ValueError("no negative weight")
+        super().__init__()
+        self.weight = weight
+
+    def __call__(self, observation):
+        return self.weight * super().__call__(observation)
+
+
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_a_class_whose_arguments_are_bound_is_made_for_each_environment(num_envs) -> None:
+    returns = returns_with(partial(Weighed, weight=1.0), num_envs)
+    np.testing.assert_allclose(returns, by_hand(memory=True), rtol=1e-4)
+    with pytest.raises(ControllerError, match="Weighed refuses its settings: no negative weight"):
+        adapt(partial(Weighed, weight=-1.0), GymnasiumTask(Slide, 2))
 
 
 @pytest.mark.parametrize(

@@ -77,17 +77,27 @@ def _of_task(source: Any, task: VectorEnv) -> Any:
     return _one_or_all(source(task) if is_factory(source) else _made(source), task)
 
 
+def class_of(source: Any) -> type | None:
+    """The class that is to be made, with or without arguments of ``functools.partial``."""
+    made = source.func if isinstance(source, partial) else source
+    return made if inspect.isclass(made) else None
+
+
 def _made(source: Any) -> Any:
     """An object of a class, or the object itself."""
-    if not inspect.isclass(source):
+    kind = class_of(source)
+    if kind is None:
         return source
     if missing := positional(source):
-        name = source.__name__
+        name = kind.__name__
         raise ControllerError(
             f"the class {name} cannot be made without {', '.join(missing)}: give an object of it, "
             f"as in --controller module:controller with controller = {name}(...) in the module"
         )
-    return source()
+    try:
+        return source()
+    except ValueError as error:
+        raise ControllerError(f"{kind.__name__} refuses its settings: {error}") from error
 
 
 def _one_or_all(controller: Any, task: VectorEnv) -> Any:
@@ -110,7 +120,7 @@ def _of_one(controller: Any) -> Any:
 
 def _from_env(source: Any, env: gymnasium.Env) -> Any:
     """The controller of one environment, which keeps it or is handed it in every call."""
-    if inspect.isclass(source) or len(positional(source)) == 1:
+    if class_of(source) or len(positional(source)) == 1:
         make: Any = source
         return make(env)
     return partial(source, env)

@@ -123,7 +123,7 @@ def with_settings(source: Any, values: Values) -> Any:
     try:
         if dataclasses.is_dataclass(source) and not isinstance(source, type):
             return dataclasses.replace(source, **values)
-        if isinstance(source, type) and not positional(source):
+        if dataclasses.is_dataclass(source) and not positional(source):
             return source(**values)
     except ValueError as error:
         said = ", ".join(f"{name}={value!r}" for name, value in values.items())
