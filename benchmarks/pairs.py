@@ -18,7 +18,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +57,13 @@ def rpl(*words: object, log: Path | None = None) -> str:
 
 
 def trained(pair: Pair, seed: int, folder: Path) -> dict[str, object]:
-    """The row of a run, made or gone on with."""
+    """The row of a run, made or gone on with; its dip is the lowest evaluation less the controller."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     resume = ["--resume"] * (folder / "config.json").exists()
     words = (*pair.words, "--steps", pair.steps, "--seed", seed, "--num-threads", 1)
-    began = time.monotonic()
     rpl("train", *words, "--out", folder, *resume, log=folder.with_suffix(".log"))
-    seconds = time.monotonic() - began
+    with open(folder / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
     report = json.loads(rpl("eval", folder, "--episodes", EPISODES, "--json"))
     key = "success" if report["judged_by"] == "success" else "return"
     return {
@@ -72,13 +71,13 @@ def trained(pair: Pair, seed: int, folder: Path) -> dict[str, object]:
         "fault": pair.fault,
         "seed": seed,
         "steps": pair.steps,
-        "seconds": round(seconds),
+        "seconds": round(float(rows[-1]["wall_seconds"])),
         "judged_by": key,
         "episodes": EPISODES,
         **levels("controller", report["controller"], key),
         **levels("policy", report["policy"], key),
         **levels("difference", report["difference"], key),
-        "dip": dip(folder / "metrics.csv", key),
+        "dip": min(float(r[f"policy_{key}"]) - float(r[f"controller_{key}"]) for r in rows),
         "verdict": report["verdict"],
     }
 
@@ -88,13 +87,6 @@ def levels(who: str, summary: dict, key: str) -> dict[str, float]:
     mean, interval = ("success_rate" if key == "success" else "mean_return"), f"{key}_interval"
     low, high = summary[interval]
     return {who: summary[mean], f"{who}_low": low, f"{who}_high": high}
-
-
-def dip(metrics: Path, key: str) -> float:
-    """The lowest evaluation, less the controller on the same episodes."""
-    with open(metrics) as file:
-        rows = list(csv.DictReader(file))
-    return min(float(row[f"policy_{key}"]) - float(row[f"controller_{key}"]) for row in rows)
 
 
 def tuned(pair: Pair, folder: Path) -> dict[str, object]:
