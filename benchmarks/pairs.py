@@ -57,7 +57,7 @@ def rpl(*words: object, log: Path | None = None) -> str:
 
 
 def trained(pair: Pair, seed: int, folder: Path) -> dict[str, object]:
-    """The row of a run, made or gone on with; its dip is the lowest evaluation less the controller."""
+    """The row of a run, made or gone on with; ``dip`` is the lowest difference of all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     resume = ["--resume"] * (folder / "config.json").exists()
     words = (*pair.words, "--steps", pair.steps, "--seed", seed, "--num-threads", 1)
