@@ -40,9 +40,17 @@ def arrays_of(observation: Observation) -> list[Any]:
 
 def rows(observation: Observation) -> list[Observation]:
     """The observations of a batch, one by one."""
-    if isinstance(observation, np.ndarray):
-        return list(observation)
-    return [row_of(observation, i) for i in range(size_of(observation))]
+    return _rows(observation, size_of(observation))
+
+
+def _rows(observation: Observation, n: int) -> list[Observation]:
+    """The ``n`` rows, part by part and not row by row: a function asked of each is asked often."""
+    if isinstance(observation, Mapping):
+        parts = zip(*(_rows(part, n) for part in observation.values()), strict=True)
+        return [dict(zip(observation, row, strict=True)) for row in parts] or [{}] * n
+    if isinstance(observation, tuple):
+        return list(zip(*(_rows(part, n) for part in observation), strict=True)) or [()] * n
+    return list(observation)
 
 
 def row_of(observation: Observation, i: int) -> Observation:
