@@ -96,12 +96,12 @@ class Imperfect:
 
 FAULTS = {
     "reach": ("gain", 0.4, "moves at 40 % of its speed"),
-    "push": ("noise", 0.5, "its hand shakes by half of its speed"),
-    "pick-place": ("delay", 5, "sees what was 5 steps ago"),
-    "door-open": ("error", 0.03, "sees the handle 3 cm beside its place"),
-    "drawer-open": ("noise", 0.7, "its hand shakes by 70 % of its speed"),
+    "push": ("gain", 0.58, "moves at 58 % of its speed"),
+    "pick-place": ("gain", 0.44, "moves at 44 % of its speed"),
+    "door-open": ("gain", 0.33, "moves at 33 % of its speed"),
+    "drawer-open": ("gain", 0.68, "moves at 68 % of its speed"),
     "drawer-close": ("delay", 8, "sees what was 8 steps ago"),
-    "button-press-topdown": ("error", 0.04, "sees the button 4 cm beside its place"),
+    "button-press-topdown": ("gain", 0.18, "moves at 18 % of its speed"),
     "peg-insert-side": ("noise", 0.5, "its hand shakes by half of its speed"),
     "window-open": ("delay", 3, "sees what was 3 steps ago"),
     "window-close": ("error", 0.04, "sees the handle 4 cm beside its place"),

@@ -35,7 +35,7 @@ class Pair:
     """What is wrong with the controller, in a few words; empty where nothing is."""
     words: tuple[str, ...]
     """What names the two for ``rpl train``."""
-    steps: int = 40_000
+    steps: int = 60_000
     tuned: int | None = None
     """Episodes for ``rpl tune``; None where the controller declares nothing to search."""
 
