@@ -120,15 +120,14 @@ def test_tables_show_what_there_is_and_what_is_missing(results):
     assert len(shortest.splitlines()) == 2 + 6  # RPL on each task, and nothing else
 
 
-def test_the_default_stands_for_rpl_where_three_seeds_of_it_have_run(results):
+def test_the_default_stands_for_rpl_where_it_has_run(results):
     gated = cell_at("slippery-push/rpl-gated")
-    for seed in range(3):
-        assert Results(results).rpl("slippery-push") == SLIPPERY
-        make_row(results, gated, seed, [0.3, 0.8, 1.0])
+    assert Results(results).rpl("slippery-push") == SLIPPERY
+    make_row(results, gated, 0, [0.3, 0.8, 1.0])
     assert Results(results).rpl("slippery-push") == gated
-    assert "| slippery-push | fast | 3 | 150k | 0.400 | 1.000" in readme_table(Results(results))
+    assert "| slippery-push | fast | 1 | 150k | 0.400 | 1.000" in readme_table(Results(results))
     assert "0.45 to 1.0 after 1M |" in readme_table(Results(results))
-    assert "| slippery-push | 3 | 0.400" in first_claim(Results(results))
+    assert "| slippery-push | 1 | 0.400" in first_claim(Results(results))
 
 
 def test_claims_are_answered_with_numbers(results):
