@@ -15,12 +15,14 @@ Report = Mapping[str, Any]
 
 def print_reports(reports: Mapping[str, Report]) -> None:
     """Prints a table of the runs, by their names."""
+    from rpl.viz.statistics import with_interval  # SciPy is slow to import
+
     middles = interquartile_means(list(reports.values()))
     table = plain_table("run", numbers=("controller", "policy [95 %]", "difference [95 %]", ""))
     for name, report in reports.items():
         table.add_row(*map(Text, _row(name, report)))
     if middles:
-        table.add_row("IQM", *(_with_interval(*middles[name]) for name in middles))
+        table.add_row("IQM", *(with_interval(*middles[name]) for name in middles))
     Console().print(table)
 
 
@@ -35,7 +37,7 @@ def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Any
 
     None where the runs were not judged by the same, or one has no policy.
     """
-    from rpl.viz.statistics import interquartile_mean  # SciPy is slow to import
+    from rpl.viz.statistics import interquartile_mean
 
     judged = {report["judged_by"] for report in reports}
     if len(judged) > 1 or not all(report["policy"] for report in reports):
@@ -52,15 +54,11 @@ def _key(report: Report) -> str:
 
 
 def _row(name: str, report: Report) -> tuple[str, ...]:
+    from rpl.viz.statistics import number, with_interval
+
     key, interval = _key(report), f"{report['judged_by']}_interval"
+    controller = number(report["controller"][key])
     if report["policy"] is None:
-        return name, f"{report['controller'][key]:.3f}", "", "", ""
-    parts = (_with_interval(report[n][key], report[n][interval]) for n in ("policy", "difference"))
-    return name, f"{report['controller'][key]:.3f}", *parts, report["verdict"]
-
-
-def _with_interval(value: float, interval: Sequence[float] | None) -> str:
-    if interval is None:
-        return f"{value:.3f}"
-    low, high = interval
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+        return name, controller, "", "", ""
+    parts = (with_interval(report[n][key], report[n][interval]) for n in ("policy", "difference"))
+    return name, controller, *parts, report["verdict"]
