@@ -177,6 +177,17 @@ def test_a_goal_that_ends_episodes_ends_relabelled_ones_too(pays, ends, crash, u
     assert own.terminated.any() == (ends or crash != 0.0)
 
 
+@pytest.mark.parametrize("ends", [True, False])
+def test_what_a_goal_would_have_ended_is_not_relabelled_with_it(ends) -> None:
+    rules = GoalRules(lambda achieved, desired, info: 1.0 * (achieved == desired)[:, 0])
+    batch = to_goal(1.0, ends).sample((2000,), np.random.default_rng(0), 1.0, rules)
+    there = goal_of(batch) == batch.observation["observation"]  # and have been since a step
+    assert there.any() != ends
+    own = goal_of(batch) == 3.0
+    assert (batch.reward[own[:, 0]] == 0.0).any()  # of those that did not get to their own goal
+    assert (~own).any()
+
+
 def test_n_changes_rewards_and_tails_but_not_which_steps_and_goals_are_drawn() -> None:
     replay = make_replay(3)
     replay.store(make_episodes(0, [5, 6, 2]))

@@ -28,8 +28,10 @@ class Replay(Ring):
 
     Goals are relabelled with the "future" strategy: the goal of a transition at time t becomes the
     one achieved at a time uniform over t + 1 .. length of the same episode, and the rewards are
-    computed anew. Actions stay as they happened; base actions become what the base policy would do
-    for the new goal if it can be asked, and else stay too.
+    computed anew. Where episodes end at their goal, a goal that was there already at time t is none
+    to learn from, since its episode would have ended: the transition keeps its own. Actions stay
+    as they happened; base actions become what the base policy would do for the new goal if it can
+    be asked, and else stay too.
 
     Over n steps the reward is the sum over k < m of discount^k r_(t+k), all for the same goal, with
     m the least of n and what would be left of the episode with that goal, and the next observation
@@ -61,7 +63,9 @@ class Replay(Ring):
             ask: the base policy, if it is a function of what is stored.
         """
         drawn = self._drawn(int(np.prod(shape)), generator, hindsight, newest)
-        rules = self.with_ends(rules) if hindsight > 0.0 else rules
+        if hindsight > 0.0:
+            rules = self.with_ends(rules)
+            drawn = self._with_goals_ahead(drawn, rules)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         ends = drawn._replace(t=drawn.t + taken)
         (seen, base), (next_seen, next_base) = (self._shown_at(at, ask) for at in (drawn, ends))
@@ -91,6 +95,19 @@ class Replay(Ring):
         later = at[ACHIEVED_GOAL][self._row(episode, future)]
         goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
         return Drawn(episode, t, goal, relabelled)
+
+    def _with_goals_ahead(self, drawn: Drawn, rules: GoalRules) -> Drawn:
+        """The steps with their own goals where new ones would have ended the episode before."""
+        asked = np.flatnonzero(drawn.relabelled & (drawn.t > 0))
+        if rules.compute_terminated is None or drawn.goal is None or not asked.size:
+            return drawn
+        before = drawn.after(-1, asked)
+        achieved, info = self._outcome(before)
+        behind = asked[np.asarray(rules.compute_terminated(achieved, before.goal, info), bool)]
+        goal, relabelled = drawn.goal.copy(), drawn.relabelled.copy()
+        goal[behind] = self._arrays[DESIRED_GOAL][self._row(drawn.episode[behind], drawn.t[behind])]
+        relabelled[behind] = False
+        return drawn._replace(goal=goal, relabelled=relabelled)
 
     def _shown_at(self, drawn: Drawn, ask: Ask | None) -> tuple[Arrays, np.ndarray | None]:
         """What the learner is shown at these steps, and the base actions there."""
