@@ -101,9 +101,9 @@ class Replay(Ring):
         asked = np.flatnonzero(drawn.relabelled & (drawn.t > 0))
         if rules.compute_terminated is None or drawn.goal is None or not asked.size:
             return drawn
-        before = drawn.after(-1, asked)
-        achieved, info = self._outcome(before)
-        behind = asked[np.asarray(rules.compute_terminated(achieved, before.goal, info), bool)]
+        achieved, info = self._outcome(drawn.after(-1, asked))
+        ended = rules.compute_terminated(achieved, drawn.goal[asked], info)
+        behind = asked[np.asarray(ended, bool)]
         goal, relabelled = drawn.goal.copy(), drawn.relabelled.copy()
         goal[behind] = self._arrays[DESIRED_GOAL][self._row(drawn.episode[behind], drawn.t[behind])]
         relabelled[behind] = False
