@@ -734,7 +734,6 @@ def test_the_rhythm_fits_the_episodes_length(horizon) -> None:
     assert config.learner.updates_per_cycle == steps // 4
     per_update = config.learner.polyak ** (1 / config.learner.updates_per_cycle)
     assert per_update == pytest.approx(FAST.learner.polyak ** (1 / FAST.learner.updates_per_cycle))
-    assert (config.learner.trusted_pessimism is None) == (horizon > 50)
     together = config_for_horizon(FAST, horizon, processes=3).episodes_per_cycle
     assert together % 3 == 0
     assert 0 <= together - config.episodes_per_cycle < 3

@@ -14,7 +14,7 @@ import tyro
 from rpl.config import Config
 from rpl.pets.config import PRESETS as PLANNERS
 from rpl.pets.config import PETSConfig
-from rpl.presets import FAST_HORIZON, PRESETS, PUBLISHED, Preset, paced, with_learner
+from rpl.presets import PRESETS, PUBLISHED, Preset, paced, with_learner
 from rpl.registry.catalog import (
     CONTROLLERS,
     METHODS,
@@ -256,9 +256,6 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
             updates_per_cycle=updates,
             # Target networks move once a cycle: as far as in as many cycles of the preset.
             polyak=config.learner.polyak ** (updates / config.learner.updates_per_cycle),
-            # In longer episodes a step is worth less beside what critics err by: a policy that was
-            # shown to be better fell below its controller once its bound was less strict.
-            trusted_pessimism=config.learner.trusted_pessimism if horizon <= FAST_HORIZON else None,
         ),
         burn_in=config.burn_in
         if config.burn_in.is_none
