@@ -62,10 +62,8 @@ class Replay(Ring):
             discount: gamma.
             ask: the base policy, if it is a function of what is stored.
         """
-        drawn = self._drawn(int(np.prod(shape)), generator, hindsight, newest)
-        if hindsight > 0.0:
-            rules = self.with_ends(rules)
-            drawn = self._with_goals_ahead(drawn, rules)
+        rules = self.with_ends(rules) if hindsight > 0.0 else rules
+        drawn = self._drawn(int(np.prod(shape)), generator, hindsight, newest, rules)
         reward, taken, terminated = self._sum(drawn, n_step, discount, rules)
         ends = drawn._replace(t=drawn.t + taken)
         (seen, base), (next_seen, next_base) = (self._shown_at(at, ask) for at in (drawn, ends))
@@ -82,7 +80,12 @@ class Replay(Ring):
         return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
 
     def _drawn(
-        self, count: int, generator: np.random.Generator, hindsight: float, newest: int | None
+        self,
+        count: int,
+        generator: np.random.Generator,
+        hindsight: float,
+        newest: int | None,
+        rules: GoalRules,
     ) -> Drawn:
         """Steps, and their goals as relabelled."""
         at = self._arrays
@@ -93,21 +96,18 @@ class Replay(Ring):
         if DESIRED_GOAL not in at:
             return Drawn(episode, t, None, relabelled)
         later = at[ACHIEVED_GOAL][self._row(episode, future)]
+        relabelled &= ~self._there_before(Drawn(episode, t, None, relabelled), later, rules)
         goal = np.where(relabelled[:, None], later, at[DESIRED_GOAL][self._row(episode, t)])
         return Drawn(episode, t, goal, relabelled)
 
-    def _with_goals_ahead(self, drawn: Drawn, rules: GoalRules) -> Drawn:
-        """The steps with their own goals where new ones would have ended the episode before."""
+    def _there_before(self, drawn: Drawn, goal: np.ndarray, rules: GoalRules) -> np.ndarray:
+        """Which relabelled steps, (n,) bool, would not be: their goals ended the episode before."""
+        there = np.zeros(len(drawn.t), bool)
         asked = np.flatnonzero(drawn.relabelled & (drawn.t > 0))
-        if rules.compute_terminated is None or drawn.goal is None or not asked.size:
-            return drawn
-        achieved, info = self._outcome(drawn.after(-1, asked))
-        ended = rules.compute_terminated(achieved, drawn.goal[asked], info)
-        behind = asked[np.asarray(ended, bool)]
-        goal, relabelled = drawn.goal.copy(), drawn.relabelled.copy()
-        goal[behind] = self._arrays[DESIRED_GOAL][self._row(drawn.episode[behind], drawn.t[behind])]
-        relabelled[behind] = False
-        return drawn._replace(goal=goal, relabelled=relabelled)
+        if rules.compute_terminated is not None and asked.size:
+            achieved, info = self._outcome(drawn.after(-1, asked))
+            there[asked] = rules.compute_terminated(achieved, goal[asked], info)
+        return there
 
     def _shown_at(self, drawn: Drawn, ask: Ask | None) -> tuple[Arrays, np.ndarray | None]:
         """What the learner is shown at these steps, and the base actions there."""
