@@ -47,6 +47,7 @@ RUNS = {
     "gated": f"slippery-push {GATED}",
     "gated-sac": f"push --learner sac {GATED} --learner.critics-drawn 2",
     "user-gated": f"toys:Reach --controller toys:to_goal {GATED} --preset frugal --steps 300",
+    "alone": f"slippery-push {GATED} --cycles-per-epoch 3 --exploration.alone-share 0.7",
     "ddpg": f"slippery-push {UNGATED} --burn-in.minimum-steps 300 --replay.capacity 300",
     "td3": f"slippery-push --learner td3 {UNGATED} --burn-in.minimum-steps 300",
     "sac": f"slippery-push --learner sac {UNGATED} --burn-in.minimum-steps 300",
@@ -69,7 +70,12 @@ RUNS = {
     "--model.epochs 1",
 }
 """The arguments of ``rpl train``, by a name for what they show."""
-RESUMED = {"gated": "--steps 600", "sum": "--steps 400", "user-goals": "--steps 150"}
+RESUMED = {
+    "gated": "--steps 600",
+    "alone": "--steps 700",
+    "sum": "--steps 400",
+    "user-goals": "--steps 150",
+}
 """Where a run is made once more in two parts: how the first one ends."""
 
 

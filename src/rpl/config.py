@@ -143,6 +143,9 @@ class ExplorationConfig(PlainValues):
     """Probability of the controller's action instead (Expert Explore: epsilon times alpha)."""
     ladder: bool = False
     """Disturb the episodes of a cycle unequally, from hardly to twice as much as said."""
+    alone_share: float = 0.0
+    """Share of an epoch's cycles, the last ones, in which the policy acts undisturbed and does not
+    change. Where it does worse in them than its controller, that is evaluated in its place."""
 
 
 @dataclass(frozen=True)

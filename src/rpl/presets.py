@@ -84,7 +84,7 @@ FAST = replace(
         start_at_mean=True,
     ),
     replay=ReplayConfig(n_step=2, ask_controller=True),
-    exploration=ExplorationConfig(noise=0.1, random=0.1, ladder=True),
+    exploration=ExplorationConfig(noise=0.1, random=0.1, ladder=True, alone_share=0.12),
     burn_in=BurnInConfig(rule="steps", minimum_steps=10_000, quiet_share=0.0, polyak=0.2),
     residual=ResidualConfig(
         scale=1.0, clip_controller=True, observe_controller=True, critic_input="sum"
@@ -102,6 +102,9 @@ def frugal(config: Config) -> Config:
     return replace(config, learner=replace(config.learner, updates_per_cycle=more))
 
 
+MOST_ALONE = 0.25
+"""The largest share of cycles that ``paced`` lets the policy act alone in."""
+
 FAST_HORIZON = 50
 """The length of the episodes that FAST is written for."""
 
@@ -115,14 +118,17 @@ def paced(config: Config, horizon: int) -> Config:
 
     A value has to travel back through an episode, n steps an update of the target networks, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
-    values arrive: n grows with T, and so does the burn-in.
+    values arrive: n grows with T, and so does the burn-in. Of fewer episodes the policy
+    plays a larger share alone, up to a quarter, so that as many of them show how it stands.
     """
     longer = horizon / FAST_HORIZON
+    alone = config.exploration.alone_share * longer
     return replace(
         config,
         episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
         replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
+        exploration=replace(config.exploration, alone_share=min(alone, MOST_ALONE)),
     )
 
 

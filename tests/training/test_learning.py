@@ -216,7 +216,17 @@ def test_an_interrupted_run_stops_after_its_cycle_and_saves() -> None:
 def test_every_learner_goes_on_from_its_checkpoint_to_the_same_numbers(name, tmp_path) -> None:
     config, problem = with_learner(SHORT, name), make_problem()
     config = replace(config, replay=ReplayConfig(capacity=9 * HORIZON))
+    goes_on_to_the_same_numbers(config, problem, tmp_path, name)
 
+
+def test_a_run_goes_on_in_the_middle_of_cycles_in_which_its_policy_acts_alone(tmp_path) -> None:
+    exploration = replace(SHORT.exploration, alone_share=0.6)
+    config = replace(SHORT, cycles_per_epoch=3, exploration=exploration)
+    goes_on_to_the_same_numbers(config, make_problem(), tmp_path, "ddpg")
+    assert [row["alone"] != "" for row in metrics(tmp_path)] == [False, True, True]
+
+
+def goes_on_to_the_same_numbers(config: Config, problem: Problem, tmp_path, name: str) -> None:
     def go_on(resume: bool, interrupted) -> learner.LearnerState:
         folder = RunFolder(tmp_path, {"task": "reach", "learner": name}, resume)
         state, progress = new_learner(config, problem), Progress()

@@ -9,9 +9,10 @@ from rpl.cli.main import run
 from rpl.rollout.seeds import evaluation_seeds, training_seeds, verdict_seeds
 from rpl.runs import session
 from rpl.runs.checkpoint import load_checkpoint
+from rpl.training import epoch
 from rpl.training.progress import Progress
 from rpl.training.verdict import deploys_residual, in_words
-from small import USER_RUN
+from small import USER_RUN, metrics
 
 WORDS = ["train", "toys:Slide", "--controller", "toys:one", *USER_RUN]
 OBSERVATIONS = np.random.default_rng(0).uniform(-2, 2, (50, 2)).astype(np.float32)
@@ -98,3 +99,20 @@ def test_a_verdict_is_paired_on_as_many_episodes_as_the_last_evaluation(tmp_path
     assert found["difference"]["mean_return"] == pytest.approx(
         found["policy"]["mean_return"] - found["controller"]["mean_return"]
     )
+
+
+def test_a_last_policy_that_stood_below_its_controller_says_so_and_is_not_the_best(
+    tmp_path, monkeypatch, capfd
+) -> None:
+    monkeypatch.setattr(epoch, "stands_below", lambda progress, *_: progress.rows > 0)
+    folder = tmp_path / "run"
+    assert run([*WORDS, "--out", str(folder)]) == 0
+    assert "worse than its controller" in capfd.readouterr().out
+    rows = metrics(folder)
+    assert len(rows) > 2
+    assert all(row["policy_return"] == row["controller_return"] for row in rows)
+    expected = np.array([toys.one(one) for one in OBSERVATIONS], np.float32)
+    np.testing.assert_array_equal(rpl.load(folder, "best")(OBSERVATIONS), expected)
+    last = rpl.load(folder, "last")
+    assert "did worse than its controller" in str(last.remark)
+    assert np.abs(last(OBSERVATIONS) - expected).max() > 1e-4  # to be looked at nevertheless

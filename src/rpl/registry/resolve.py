@@ -240,7 +240,8 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         horizon: T, the most steps of an episode.
         processes: environments at once; cycles are filled up to a multiple.
     """
-    episodes = math.ceil(paced(config, horizon).episodes_per_cycle / processes) * processes
+    fitted = paced(config, horizon)
+    episodes = math.ceil(fitted.episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
     return replace(
@@ -250,6 +251,7 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
         evaluation_episodes=min(max(STEPS_PER_EPOCH // horizon, FEWEST_JUDGED), MOST_JUDGED),
         final_evaluation_episodes=100,
+        exploration=fitted.exploration,
         learner=replace(
             config.learner,
             discount=1.0 - 1.0 / min(horizon, LONGEST_VIEW),

@@ -42,6 +42,11 @@ UNTRAINED = (
     "no evaluation in training was better; --checkpoint last is the final one"
 )
 
+STOOD_BELOW = (
+    "in its last undisturbed episodes of training this policy did worse than its controller, which "
+    "was evaluated in its place"
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -58,7 +63,7 @@ class Subject:
     record: Record | None = None
     """The run's config.json."""
     remark: str | None = None
-    """Why it acts as the controller that it adds to, if it does."""
+    """Why it acts as the controller that it adds to, if it does, or did so in training."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,8 @@ def _of_run(
     asked = checkpoint == DEPLOYED and remark is None
     if asked and not deploys_residual(load_position(folder, Progress).verdict):
         state, remark = without_residual(state), WITHHELD
+    if stood.stands_below:
+        remark = STOOD_BELOW
     return Subject(
         spec.task.name,
         spec.method,

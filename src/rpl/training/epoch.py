@@ -21,6 +21,7 @@ from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.burn_in import ends_burn_in
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
+from rpl.training.standing import stands_below
 
 
 class Observer(Protocol):
@@ -64,8 +65,10 @@ class EpochEnd:
         count = (
             config.final_evaluation_episodes if progress.finished else config.evaluation_episodes
         )
-        policy = self._judged("policy", GreedyPolicy(state, problem), count, problem.base())
         level = self._level(count)
+        self._look_back(level)
+        acting = learner.without_residual(state) if progress.stands_below else state
+        policy = self._judged("policy", GreedyPolicy(acting, problem), count, problem.base())
         row = metrics_row(problem, progress, policy, level)
         if progress.rows == 0:
             self._doubt(policy, level)
@@ -76,8 +79,10 @@ class EpochEnd:
             means = progress.epoch_means()
             progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
             progress.last_mean_q = means.get("mean_q", progress.last_mean_q)
-        progress.trusted = is_trusted(progress.trusted, problem, policy, level)
-        best = is_best(problem, progress, policy)
+        progress.trusted = not progress.stands_below and is_trusted(
+            progress.trusted, problem, policy, level
+        )
+        best = not progress.stands_below and is_best(problem, progress, policy)
         if best:
             progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
         progress.wall_seconds += time.perf_counter() - started
@@ -85,6 +90,18 @@ class EpochEnd:
         progress.rows += 1
         progress.start_epoch()
         self._keep(row, state, best)
+
+    def _look_back(self, controller: Outcome) -> None:
+        """Finds out whether the policy may act, and says so where that changes."""
+        progress = self.progress
+        before = progress.stands_below
+        progress.stands_below = stands_below(progress, self.problem, controller)
+        if progress.stands_below and not before:
+            self.observer.on_note(
+                f"note: in {len(progress.alone)} undisturbed episodes of training the policy did "
+                "worse than its controller; until it does better, the controller is what is "
+                "evaluated"
+            )
 
     def _doubt(self, policy: Outcome, controller: Outcome) -> None:
         """A residual policy begins as its controller: on the same episodes both earn the same."""

@@ -26,6 +26,7 @@ from rpl.training.burn_in import is_burning_in, is_quiet
 from rpl.training.epoch import EpochEnd, Keeper, Observer
 from rpl.training.metrics import exploring_metrics
 from rpl.training.progress import Progress
+from rpl.training.standing import acts_alone, remember
 
 DROPPED_EPISODES = 10  # without a single sound one, before a run gives up
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
@@ -77,11 +78,13 @@ def run_cycle(
 
     All randomness comes from (seed, cycle) alone, so that nothing of it needs saving.
     """
-    cycle = progress.cycle
     state = learner.with_pessimism(state, pessimism_of(config.learner, progress))
     progress.burning_in = is_burning_in(config.burn_in, progress)
-    episodes = explore(config, problem, state, progress)
+    alone = acts_alone(config, problem, progress)
+    episodes = explore(config, problem, state, progress, alone)
     progress.cycle += 1
+    progress.unlearned_cycles += 1
+    progress.unlearned_episodes += len(episodes)
     progress.dropped_episodes += episodes.dropped
     steps = _steps_of(episodes, problem)
     progress.environment_steps += steps
@@ -93,14 +96,30 @@ def run_cycle(
             f"all {progress.episodes} episodes were dropped, since each had an observation or a "
             "reward that was not a finite number; `rpl check` tells which"
         )
-    metrics = exploring_metrics(problem, episodes)
-    if len(replay):
-        learned, losses = learn(config, problem, state, replay, episodes, progress, cycle)
+    if alone:
+        remember(progress, problem, episodes)
+        return state, {}, steps
+    state, losses = catch_up(config, problem, state, replay, progress)
+    return state, exploring_metrics(problem, episodes) | losses, steps
+
+
+def catch_up(
+    config: Config, problem: Problem, state: LearnerState, replay: Replay, progress: Progress
+) -> tuple[LearnerState, dict[str, float]]:
+    """Learns once for each cycle that nothing was learned for yet; returns the last one's losses.
+
+    Raises:
+        TrainingDiverged: when the loss stays non-finite.
+    """
+    newest, losses = min(progress.unlearned_episodes, len(replay)), {}
+    for cycle in range(progress.cycle - progress.unlearned_cycles, progress.cycle):
+        if not len(replay):
+            break
+        learned, said = learn(config, problem, state, replay, newest, progress, cycle)
         # The losses are of before the last gradient step.
-        if np.isfinite(list(losses.values())).all() and learner.is_finite(learned):
-            state, progress.bad_cycles = learned, 0
+        if np.isfinite(list(said.values())).all() and learner.is_finite(learned):
+            state, losses, progress.bad_cycles = learned, said, 0
             progress.actor_has_learned = not progress.is_untrained or not progress.burning_in
-            metrics |= losses
         else:
             progress.bad_cycles += 1
             if progress.bad_cycles >= BAD_CYCLES:
@@ -109,7 +128,8 @@ def run_cycle(
                     f"{progress.environment_steps} steps; the last good checkpoint is kept. "
                     "Lower the learning rates, or look for extreme observations or rewards"
                 )
-    return state, metrics, steps
+    progress.unlearned_cycles = progress.unlearned_episodes = 0
+    return state, losses
 
 
 def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
@@ -119,14 +139,21 @@ def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
     return config.pessimism
 
 
-def explore(config: Config, problem: Problem, state: LearnerState, progress: Progress) -> Episodes:
+def explore(
+    config: Config,
+    problem: Problem,
+    state: LearnerState,
+    progress: Progress,
+    alone: bool = False,
+) -> Episodes:
     """Collects a cycle's episodes; where they end early, as many more as make up for the steps.
 
     So the gradient steps for each environment step stay what they are meant to be. No more
-    episodes begin than would be needed if each were of full length.
+    episodes begin than would be needed if each were of full length. Where the policy acts
+    ``alone``, nothing disturbs it.
     """
     generator = np.random.default_rng((config.seed, 2, progress.cycle))
-    quiet = is_quiet(config.burn_in, progress)
+    quiet = alone or is_quiet(config.burn_in, progress)
     exploration = quiet_exploration() if quiet else config.exploration
     rounds, missing = [], config.steps_per_cycle(problem.horizon)
     while missing > 0:
@@ -150,11 +177,11 @@ def learn(
     problem: Problem,
     state: LearnerState,
     replay: Replay,
-    episodes: Episodes,
+    newest: int,
     progress: Progress,
     cycle: int,
 ) -> tuple[LearnerState, dict[str, float]]:
-    """Updates normalisers with the new episodes, then actor and critic from the replay."""
+    """Updates normalisers with the newest episodes, then actor and critic from the replay."""
     generator = np.random.default_rng((config.seed, 3, cycle))
     steps = config.steps_per_cycle(problem.horizon)
     discount = config.learner.discount_over(problem.horizon)
@@ -167,8 +194,8 @@ def learn(
         )
 
     bounds = problem.value_bounds or (-1.0 / (1.0 - discount), 0.0)
-    if len(episodes):
-        fresh = sample((steps,), newest=len(episodes))
+    if newest:
+        fresh = sample((steps,), newest=newest)
         state = _with_observed(config.learner, state, fresh, bounds, discount)
     shape = (config.learner.updates(steps), config.learner.batch_size)
     batches = sample(shape, n_step=config.replay.n_step, discount=discount)

@@ -63,6 +63,8 @@ def metrics_row(
         "acted_share": policy.acted_share,
         "clipped_share": policy.clipped_share,
         "exploring_success": means.get("exploring_success"),
+        "alone": float(np.mean(progress.alone)) if progress.alone else None,
+        "stands_below": int(progress.stands_below),
         "burning_in": int(progress.burning_in),
         "dropped_episodes": progress.dropped_episodes,
         "evaluation_episodes": len(policy.success),

@@ -27,6 +27,13 @@ class Progress:
     bad_cycles: int = 0
     trusted: bool = False
     """Whether the policy was better than its controller when last an evaluation told them apart."""
+    unlearned_cycles: int = 0
+    unlearned_episodes: int = 0
+    """Collected, but not learned from yet."""
+    alone: tuple[float, ...] = ()
+    """Success or return of the running epoch's episodes in which the policy acted alone."""
+    stands_below: bool = False
+    """Whether it did worse in them than its controller when last it was judged."""
     best_success: float = -1.0
     best_return: float = -np.inf
     finished: bool = False
@@ -60,3 +67,4 @@ class Progress:
     def start_epoch(self) -> None:
         """Clears the running epoch."""
         self.epoch_sums, self.epoch_cycles, self.epoch_steps, self.epoch_seconds = {}, 0, 0, 0.0
+        self.alone = ()

@@ -1,0 +1,53 @@
+"""How the policy stands at the end of an epoch: whether it is fit to be deployed.
+
+An actor that was better than its controller can fall far below it for thousands of steps. So in
+the last cycles of an epoch the policy acts alone, as it would be deployed, and does not change;
+the episodes are learned from afterwards. Where it did worse in them than its controller, the
+controller takes its place in the evaluation, and no checkpoint of it is the best.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rpl.config import Config
+from rpl.problem import Problem
+from rpl.replay.episodes import Episodes
+from rpl.rollout.evaluate import Outcome
+from rpl.training.progress import Progress
+
+FEWEST = 5
+"""Episodes in which the policy acted alone, below which nothing is said of it."""
+
+
+def acts_alone(config: Config, problem: Problem, progress: Progress) -> bool:
+    """Whether the policy acts without disturbances in this cycle, to show how it stands.
+
+    In the last cycles of an epoch or of the run; an untrained policy is its controller.
+    """
+    if not problem.adds or progress.is_untrained or progress.burning_in:
+        return False
+    cycles = round(config.exploration.alone_share * config.cycles_per_epoch)
+    of_run = (config.steps - progress.environment_steps) / config.steps_per_cycle(problem.horizon)
+    return min(config.cycles_per_epoch - progress.epoch_cycles, of_run) <= cycles
+
+
+def remember(progress: Progress, problem: Problem, episodes: Episodes) -> None:
+    """Takes down how episodes went in which the policy acted alone."""
+    measured = episodes.success if problem.metric == "success" else episodes.returns
+    progress.alone = (*progress.alone, *measured.astype(float).tolist())
+
+
+def stands_below(progress: Progress, problem: Problem, controller: Outcome) -> bool:
+    """Whether the policy alone did worse than its controller, by more than a standard error.
+
+    Args:
+        progress: of a run.
+        problem: whose measure it is.
+        controller: its outcomes in an evaluation.
+    """
+    alone = progress.alone
+    if len(alone) < FEWEST:
+        return False
+    level = controller.success_rate if problem.metric == "success" else controller.mean_return
+    return bool(np.mean(alone) < level - np.std(alone) / np.sqrt(len(alone)))
