@@ -15,7 +15,8 @@ from rpl.registry.catalog import METHODS
 from rpl.registry.resolve import RunSpec
 from rpl.runs.files import Record, read_config, read_rows
 from rpl.runs.record import default_record, record_of
-from rpl.runs.settings import FREE, differences
+from rpl.runs.settings import FREE, differences, flat
+from rpl.viz.run_data import RunData
 
 NAMED = ("task", "method", "learner", "preset", "seed", "controller")
 CONFIGURED = ("task_options", "controller_options", "config")
@@ -23,6 +24,10 @@ PROVENANCE = ("command", "versions", "commit")
 COLUMNS = ("environment_steps", "wall_seconds", "policy_return")
 # PETS plans from the start, and without a controller.
 LEARNERS_COLUMNS = (*COLUMNS, "controller_return", "burning_in")
+
+EARLIER = {"config.exploration.alone_share": 0.0}
+"""Settings that a default gained later, with what it was before: rows made so still count, and
+tables say so."""
 
 FREE_OF_CELLS = FREE | {"config.seed"}  # the seed is held to the folder's
 
@@ -38,6 +43,12 @@ def expected_record(cell: Cell, seed: int) -> Record:
     spec = _spec_of(cell)
     seeded = replace(spec, config=replace(spec.config, seed=seed))
     return record_of(seeded, shlex.join(["rpl", *cell.arguments(seed)]))
+
+
+def is_earlier(cell: Cell, run: RunData) -> bool:
+    """Whether a row was made before its preset became what it is."""
+    now = flat(expected_record(cell, run.seed))
+    return any(run.settings.get(name, value) != now[name] for name, value in EARLIER.items())
 
 
 def check_results(results: Path, cells: Sequence[Cell]) -> tuple[int, list[str]]:
@@ -90,6 +101,8 @@ def _differences(record: Record, run: Run) -> Iterator[str]:
     )
     defaults = default_record(_spec_of(cell))
     for name, value, should, known in differences(row, matrix, defaults, FREE_OF_CELLS):
+        if name in EARLIER and value == EARLIER[name]:
+            continue
         says = f"says {should}" if known else "knows no such setting"
         yield f"{name} is {value}; the matrix {says}"
 

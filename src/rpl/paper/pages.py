@@ -14,6 +14,8 @@ from rpl.paper.tables import (
     final,
     markdown,
     number,
+    preset,
+    published,
     steps_to_level,
     with_interval,
 )
@@ -32,10 +34,19 @@ def first_claim(results: Results) -> str:
         judged += bool(s.runs)
         better += verdict.startswith("yes")
         initial = with_interval(s.initial, s.initial_interval)
-        rows.append([task, str(len(s.runs)), initial, _tuned(results, task), final(s), verdict])
-    rows.append(["all with runs", *[NOTHING] * 4, f"{better} of {judged}"])
-    levels = ("controller [95 %]", "controller, tuned", "with the residual [95 %]")
-    return markdown(("task", "seeds", *levels, "improved"), rows)
+        row = [task, preset(s), str(len(s.runs)), format_steps(s.cell.steps), initial]
+        row += [_tuned(results, task), final(s), verdict, _dip(s), published(s)]
+        rows.append(row)
+    header = (
+        *("task", "preset", "seeds", "steps", "controller [95 %]", "controller, tuned"),
+        *("with the residual [95 %]", "improved", "dip", "paper"),
+    )
+    rows.append(["all with runs", *[NOTHING] * 6, f"{better} of {judged}", NOTHING, NOTHING])
+    return markdown(header, rows)
+
+
+def _dip(s: Summary) -> str:
+    return NOTHING if s.dip is None else "none" if s.dip >= 0.0 else number(s.dip)
 
 
 def _tuned(results: Results, task: str) -> str:
@@ -60,25 +71,22 @@ def _improves(s: Summary) -> str:
 
 
 def second_claim(results: Results) -> str:
-    """RPL is more data-efficient than learning from scratch."""
-    rows, fewer, judged = [], 0, 0
+    """RPL is more data-efficient than learning from scratch, and than Expert Explore."""
+    rows, first, judged = [], 0, 0
     for task in TASKS:
-        rpl, scratch = results.summary(results.rpl(task)), _summary(results, task, "scratch")
+        rpl = results.summary(results.rpl(task))
         level = comparison_level(results, rpl)
-        ours, theirs = _mean_steps(rpl, level), _mean_steps(scratch, level)
-        both = bool(rpl.runs and scratch.runs) and level is not None
-        judged += both
-        fewer += both and ours is not None and (theirs is None or ours < theirs)
-        row = [task, number(level), _reach(rpl, level, ours), _reach(scratch, level, theirs)]
-        row += [_ratio(scratch, ours, theirs), number(rpl.area), number(scratch.area)]
-        rows.append(row)
-    header = (
-        *("task", "level", "RPL: steps to it", "from scratch: steps to it", "ratio"),
-        *("RPL: area", "from scratch: area"),
-    )
-    total = ["RPL first, of those with runs of both", *[NOTHING] * 3, f"{fewer} of {judged}"]
-    rows.append([*total, NOTHING, NOTHING])
-    return markdown(header, rows)
+        others = [_summary(results, task, label) for label in ("expert-explore", "scratch")]
+        steps = [_mean_steps(s, level) for s in (rpl, *others)]
+        known = level is not None and all(s.runs for s in (rpl, *others))
+        judged += known
+        ours, *theirs = steps
+        first += known and ours is not None and all(t is None or ours < t for t in theirs)
+        reached = [_reach(s, level, n) for s, n in zip((rpl, *others), steps, strict=True)]
+        rows.append([task, number(level), *reached, _ratio(others[1], ours, theirs[1])])
+    header = ("task", "level", "RPL", "Expert Explore", "scratch", "scratch / RPL")
+    total = ["RPL first, of those with runs of all", *[NOTHING] * 4, f"{first} of {judged}"]
+    return markdown(header, [*rows, total])
 
 
 def comparison_level(results: Results, rpl: Summary) -> float | None:

@@ -8,7 +8,7 @@ from rpl.paper.ablations import ABLATIONS
 from rpl.paper.figures import draw_all
 from rpl.paper.pages import ablation_overview, ablation_tables, first_claim, second_claim
 from rpl.paper.results import Results
-from rpl.paper.tables import across_tasks, full_table, readme_table, results_table, summary_csv
+from rpl.paper.tables import across_tasks, full_table, readme_table, summary_csv
 
 PICTURES = Path("images") / "paper"
 SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
@@ -48,8 +48,11 @@ def _sections(results: Results) -> dict[str, dict[str, str]]:
     overview = ablation_overview(results, SEVERAL_SEEDS, PICTURES.as_posix())
     details = ablation_tables(results, ABLATIONS, (".." / PICTURES).as_posix())
     return {
-        "results.md": {"table": results_table(results), "across-tasks": across_tasks(results)},
-        "claims.md": {"first-claim": first_claim(results), "second-claim": second_claim(results)},
+        "results.md": {
+            "first-claim": first_claim(results),
+            "second-claim": second_claim(results),
+            "across-tasks": across_tasks(results),
+        },
         "ablations.md": {"ablations": overview},
         "notebook/ablations.md": {"ablations": details},
         "notebook/results.md": {"table": full_table(results)},

@@ -9,7 +9,7 @@ from rpl.paper.matrix import Cell
 from rpl.registry.catalog import METHODS, TASKS
 from rpl.rollout.evaluate import Interval, Outcome
 from rpl.viz.run_data import LEVEL, RunData
-from rpl.viz.statistics import interquartile_mean, lowest_after_burn_in
+from rpl.viz.statistics import dip, interquartile_mean, lowest_after_burn_in
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Summary:
     """Mean level over the steps that RPL gets on the task: the area under the curve."""
     lowest: float | None = None
     """The lowest evaluation after burn-in of any seed."""
+    dip: float | None = None
+    """The lowest one less the controller on the same episodes, of any seed."""
 
     @property
     def metric(self) -> str:
@@ -77,6 +79,7 @@ def summarise(cell: Cell, runs: Sequence[RunData], horizon: float) -> Summary:
         len(reached),
         float(np.mean(whole)) if len(whole) == len(runs) else None,
         lowest_after_burn_in(runs, f"policy_{metric}"),
+        dip(runs, metric),
     )
 
 

@@ -6,12 +6,20 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rpl.paper.check import is_earlier
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
 from rpl.paper.results import TASKS, Results, cell_of
-from rpl.paper.statistics import Summary, metric_of
-from rpl.viz.run_data import LEVEL, format_steps
-from rpl.viz.statistics import NOTHING, interquartile_mean, number, steps_in_words, with_interval
+from rpl.paper.statistics import Summary, mean_until, metric_of
+from rpl.viz.run_data import LEVEL, RunData, format_steps
+from rpl.viz.statistics import (
+    NOTHING,
+    interquartile_mean,
+    number,
+    probability_of_improvement,
+    steps_in_words,
+    with_interval,
+)
 
 MISSING = "missing"
 BASELINES = ("expert-explore", "scratch")
@@ -28,15 +36,6 @@ def full_table(results: Results) -> str:
     return _table(summaries(results), list(COLUMNS))
 
 
-def results_table(results: Results) -> str:
-    """The paper's methods on each task, without variants, in the columns that it has too."""
-    ours = ("area", "lowest after burn-in", "interquartile mean")
-    columns = [name for name in COLUMNS if name not in ours]
-    shown = {results.rpl(task) for task in TASKS}
-    shown |= {cell for cell in MATRIX if cell.method != "rpl" and not cell.variant}
-    return _table([s for s in summaries(results) if s.cell in shown], columns)
-
-
 def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
     return markdown(columns, [[COLUMNS[name](s) for name in columns] for s in rows])
 
@@ -47,7 +46,7 @@ def readme_table(results: Results) -> str:
     shown = [results.summary(results.rpl(task)) for task in TASKS]
     rows = [
         [
-            *(s.cell.task, s.cell.preset, str(len(s.runs) or NOTHING), format_steps(s.cell.steps)),
+            *(s.cell.task, preset(s), str(len(s.runs) or NOTHING), format_steps(s.cell.steps)),
             *(number(s.initial), final(s), published(s)),
         ]
         for s in shown
@@ -55,26 +54,60 @@ def readme_table(results: Results) -> str:
     return markdown(header, rows)
 
 
+def preset(s: Summary) -> str:
+    """The preset by its name, and whether a row is older than what it is now."""
+    old = any(is_earlier(s.cell, run) for run in s.runs)
+    return s.cell.preset + (", earlier" if old else "")
+
+
 def across_tasks(results: Results) -> str:
-    """The interquartile mean over tasks and seeds, on the tasks that every method has run."""
-    cells = {
-        task: [results.rpl(task), *(c for label in BASELINES if (c := cell_of(task, label)))]
-        for task in TASKS
-        if metric_of(task) == "success"
+    """Over all tasks and seeds: where methods end, and how likely RPL learns more than another."""
+    ends, learned = _levels(results, final=True), _levels(results, final=False)
+    episodes = {
+        int(run.columns["evaluation_episodes"][-1])
+        for task, groups in ends.items()
+        for label in groups
+        for run in _runs(results, task, label)
     }
-    common = [task for task, row in cells.items() if all(map(results.runs, row))]
-    if not common:
-        return "No task has runs of all three methods yet.\n"
     rows = []
-    for i, label in enumerate(("rpl", *BASELINES)):
-        finals = [
-            np.array([run.columns["policy_success"][-1] for run in results.runs(cells[task][i])])
-            for task in common
+    for label in ("rpl", *BASELINES):
+        groups = [np.array(methods[label]) for methods in ends.values()]
+        middle = interquartile_mean(groups, min(episodes)) if groups else (None, None)
+        pairs = [
+            (np.array(methods["rpl"]), np.array(methods[label])) for methods in learned.values()
         ]
-        middle, interval = interquartile_mean(finals)
-        runs = str(sum(map(len, finals)))
-        rows.append([label, ", ".join(common), runs, with_interval(middle, interval)])
-    return markdown(("method", "tasks", "runs", "interquartile mean [95 %]"), rows)
+        better = probability_of_improvement(pairs) if pairs and label != "rpl" else (None, None)
+        runs = str(sum(map(len, groups)))
+        rows.append([label, runs, with_interval(*middle), with_interval(*better)])
+    header = ("method", "runs", "interquartile mean [95 %]", "RPL learns more, probability [95 %]")
+    tasks = f"Interquartile mean on {', '.join(ends) or 'no task yet'}; "
+    tasks += f"probability on {', '.join(learned) or 'no task yet'}.\n\n"
+    return tasks + markdown(header, rows)
+
+
+def _levels(results: Results, final: bool) -> dict[str, dict[str, list[float]]]:
+    """Success rates in the end, or areas under curves, by task and method, of tasks with all."""
+    found = {}
+    for task in TASKS:
+        if final and metric_of(task) != "success":
+            continue
+        steps = results.rpl(task).steps
+        by_method = {}
+        for label in ("rpl", *BASELINES):
+            runs, column = _runs(results, task, label), f"policy_{metric_of(task)}"
+            each = [
+                float(run.columns[column][-1]) if final else mean_until(run, column, steps)
+                for run in runs
+            ]
+            by_method[label] = [value for value in each if value is not None]
+        if all(by_method.values()):
+            found[task] = by_method
+    return found
+
+
+def _runs(results: Results, task: str, label: str) -> Sequence[RunData]:
+    cell = results.rpl(task) if label == "rpl" else cell_of(task, label)
+    return results.runs(cell) if cell else ()
 
 
 def summary_csv(results: Results) -> str:

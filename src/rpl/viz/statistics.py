@@ -14,31 +14,63 @@ COLUMNS = ("seed", "steps", "controller", "policy [95 %]", "dip to", f"{LEVEL} a
 """Of a table of seeds; the dip is the lowest evaluation after burn-in."""
 
 
-def interquartile_mean(groups: Sequence[np.ndarray]) -> tuple[float, Interval | None]:
+def interquartile_mean(
+    groups: Sequence[np.ndarray], episodes: int | None = None
+) -> tuple[float, Interval | None]:
     """The mean of the middle half of all values, with its stratified 95 % bootstrap interval.
 
-    Seeds are drawn again within their group (a task), never across groups; one seed a
-    group leaves nothing to draw, and no interval.
+    Args:
+        groups: values of seeds by group (a task): seeds are drawn again within it.
+        episodes: what each value is a success rate of; its successes are then drawn again too.
+
+    Returns:
+        The mean and its interval; None where a single seed leaves nothing to draw.
     """
     groups = [np.asarray(group, float) for group in groups]
-
-    def middle(*samples: np.ndarray, axis: int = -1) -> np.ndarray:
-        return stats.trim_mean(np.concatenate(samples, axis=axis), 0.25, axis=axis)
-
-    value = float(middle(*groups))
-    if min(map(len, groups)) < 2:
+    value = float(stats.trim_mean(np.concatenate(groups), 0.25))
+    if episodes is None and min(map(len, groups)) < 2:
         return value, None
-    if all(np.ptp(group) == 0.0 for group in groups):
-        return value, (value, value)
-    interval = stats.bootstrap(
-        groups,
-        middle,
-        n_resamples=RESAMPLES,
-        method="percentile",
-        vectorized=True,
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return value, (float(interval.low), float(interval.high))
+    rng = np.random.default_rng(0)
+    drawn = np.concatenate([_drawn(group, rng) for group in groups], axis=1)
+    if episodes is not None:
+        drawn = rng.binomial(episodes, drawn) / episodes
+    return value, _middle_of(stats.trim_mean(drawn, 0.25, axis=1))
+
+
+def probability_of_improvement(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[float, Interval | None]:
+    """How likely a run of one method is above a run of another, mean over tasks.
+
+    Args:
+        pairs: of each task, what the runs of the one and of the other reached; a tie is a half.
+
+    Returns:
+        The probability and its stratified 95 % bootstrap interval over seeds; None where a single
+        seed leaves nothing to draw.
+    """
+    value = float(np.mean([_above(one[None], other[None]) for one, other in pairs]))
+    if min(len(values) for pair in pairs for values in pair) < 2:
+        return value, None
+    rng = np.random.default_rng(0)
+    each = [_above(_drawn(one, rng), _drawn(other, rng)) for one, other in pairs]
+    return value, _middle_of(np.mean(each, axis=0))
+
+
+def _drawn(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Bootstrap samples of them, (RESAMPLES, n)."""
+    return values[rng.integers(len(values), size=(RESAMPLES, len(values)))]
+
+
+def _middle_of(samples: np.ndarray) -> Interval:
+    low, high = np.percentile(samples, (2.5, 97.5))
+    return float(low), float(high)
+
+
+def _above(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Share of pairs of values in which the one is greater, (samples,) of (samples, n)."""
+    difference = one[:, :, None] - other[:, None, :]
+    return ((difference > 0.0) + 0.5 * (difference == 0.0)).mean(axis=(1, 2))
 
 
 def lowest_after_burn_in(runs: Sequence[RunData], column: str) -> float | None:
@@ -46,6 +78,18 @@ def lowest_after_burn_in(runs: Sequence[RunData], column: str) -> float | None:
     if not all(run.columns.get("burning_in", np.zeros(1)).any() for run in runs):
         return None
     after = [run.columns[column][run.steps > run.burn_in_end] for run in runs]
+    return float(min(values.min() for values in after)) if all(map(len, after)) else None
+
+
+def dip(runs: Sequence[RunData], metric: str) -> float | None:
+    """The lowest evaluation after burn-in of any run, less its controller on the same episodes.
+
+    None for methods without burn-in, or before its end.
+    """
+    if not all(run.columns.get("burning_in", np.zeros(1)).any() for run in runs):
+        return None
+    falls = [run.columns[f"policy_{metric}"] - run.columns[f"controller_{metric}"] for run in runs]
+    after = [fall[run.steps > run.burn_in_end] for run, fall in zip(runs, falls, strict=True)]
     return float(min(values.min() for values in after)) if all(map(len, after)) else None
 
 
