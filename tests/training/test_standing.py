@@ -57,6 +57,24 @@ def test_the_policy_acts_alone_in_the_last_cycles_of_an_epoch_and_of_the_run(pro
         assert acts_alone(CONFIG, problem, trained(environment_steps=steps)) is alone
 
 
+@pytest.mark.parametrize(
+    ("episodes", "cycles", "share", "alone"),
+    [(1, 10, 0.25, 3), (1, 6, 0.25, 3), (1, 5, 0.25, 1), (3, 28, 0.25, 7), (1, 10, 0.0, 0)],
+)
+def test_of_long_episodes_enough_are_played_alone_in_at_most_half_an_epoch(
+    problem, episodes, cycles, share, alone
+) -> None:
+    exploration = ExplorationConfig(alone_share=share)
+    config = replace(
+        CONFIG,
+        episodes_per_cycle=episodes,
+        cycles_per_epoch=cycles,
+        exploration=exploration,
+    )
+    said = [acts_alone(config, problem, trained(epoch_cycles=c)) for c in range(cycles)]
+    assert said == [False] * (cycles - alone) + [True] * alone
+
+
 @pytest.mark.parametrize("untrained", [{"actor_has_learned": False}, {"burning_in": True}])
 def test_a_policy_that_is_its_controller_need_not_act_alone(problem, untrained) -> None:
     assert not acts_alone(CONFIG, problem, trained(epoch_cycles=3, **untrained))

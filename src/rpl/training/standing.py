@@ -8,6 +8,8 @@ controller takes its place in the evaluation, and no checkpoint of it is the bes
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rpl.config import Config
@@ -16,7 +18,7 @@ from rpl.replay.episodes import Episodes
 from rpl.rollout.evaluate import Outcome
 from rpl.training.progress import Progress
 
-FEWEST = 5
+FEWEST = 3
 """Episodes in which the policy acted alone, below which nothing is said of it."""
 
 
@@ -27,9 +29,17 @@ def acts_alone(config: Config, problem: Problem, progress: Progress) -> bool:
     """
     if not problem.adds or progress.is_untrained or progress.burning_in:
         return False
-    cycles = round(config.exploration.alone_share * config.cycles_per_epoch)
+    of_epoch = config.cycles_per_epoch - progress.epoch_cycles
     of_run = (config.steps - progress.environment_steps) / config.steps_per_cycle(problem.horizon)
-    return min(config.cycles_per_epoch - progress.epoch_cycles, of_run) <= cycles
+    return min(of_epoch, of_run) <= _cycles_alone(config)
+
+
+def _cycles_alone(config: Config) -> int:
+    """Its share of an epoch's cycles; where that is too few episodes, up to a half for enough."""
+    share, cycles = config.exploration.alone_share, config.cycles_per_epoch
+    enough = math.ceil(FEWEST / config.episodes_per_cycle)
+    asked = round(share * cycles)
+    return enough if share > 0.0 and asked < enough <= cycles / 2 else asked
 
 
 def remember(progress: Progress, problem: Problem, episodes: Episodes) -> None:
