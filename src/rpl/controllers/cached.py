@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rich.filesize import decimal
 
 from rpl.errors import Failure, whole_file
 from rpl.observations import DESIRED_GOAL, OBSERVATION
@@ -148,7 +149,7 @@ def _read(path: Path) -> Cache:
     with zipfile.ZipFile(path) as archive:
         size = sum(entry.file_size for entry in archive.infolist())
     if size > LARGEST:
-        raise CacheError(f"it would take {size / 1e9:.0f} GB of memory")
+        raise CacheError(f"it would take {decimal(size)} of memory")
     with np.load(path, allow_pickle=False) as file:
         parts = {name: file[name] for name in PARTS}
         cache = Cache(**parts, provenance=json.loads(str(file["provenance"])))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from rich.filesize import decimal
 
 from rpl.errors import Failure, sync_folder
 
@@ -125,7 +126,7 @@ def _claim(file: BinaryIO, size: int) -> None:
 def size_in_words(rows: int, array: ArrayFile) -> str:
     """What so many rows of an array take."""
     size = rows * array.dtype.itemsize * int(np.prod(array.shape[1:]))
-    return f"{size / 1e6:.0f} MB"
+    return decimal(size)
 
 
 def delete_arrays(folder: Path) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from rpl.config import Config
 from rpl.errors import InvalidValue, check_settings
 from rpl.pets.config import PETSConfig
@@ -51,8 +53,8 @@ def check_fits(spec: RunSpec, folder: Path) -> None:
         if need.size > room:
             where = f"of the disk at {folder}" if need.on_disk else "of memory"
             raise InvalidValue(
-                f"{need.option} {need.value} needs about {need.size / 1e9:,.1f} GB {where}, and "
-                f"there are {room / 1e9:,.1f}: at most {int(room // need.each):,} would fit"
+                f"{need.option} {need.value} needs about {decimal(int(need.size))} {where}, where "
+                f"{decimal(int(room))} are free: at most {int(room // need.each):,} would fit"
             )
 
 
