@@ -21,7 +21,7 @@ from rpl.training import loop
 from rpl.training.epoch import EpochEnd
 from rpl.training.loop import explore, run_cycle
 from rpl.training.progress import Progress
-from rpl.training.standing import FEWEST, acts_alone, stands_below
+from rpl.training.standing import FEWEST, acts_alone, remember, stands_below
 
 CONFIG = replace(
     small.CONFIG,
@@ -139,6 +139,16 @@ def test_how_it_did_alone_is_told_by_the_problems_measure(problem, metric, monke
     values = seen[0].success if metric == "success" else seen[0].returns
     assert progress.alone == tuple(values.astype(float).tolist())
     assert metrics == {}  # the episodes with exploration are told apart
+
+
+@pytest.mark.parametrize(("metric", "failed"), [("success", 0.0), ("return", -50.0)])
+def test_an_episode_that_diverged_is_a_failure(problem, metric, failed) -> None:
+    progress = trained()
+    episodes = explore(CONFIG, problem, new_learner(CONFIG, problem), Progress(), alone=True)
+    short = replace(episodes, reward=0.1 * episodes.reward, dropped=2)
+    remember(progress, replace(problem, metric=metric), short)
+    assert len(progress.alone) == len(episodes) + 2
+    assert progress.alone[-2:] == (failed, failed)
 
 
 @pytest.mark.parametrize(

@@ -139,8 +139,8 @@ def evaluate(
     Outcomes are in the order of the seeds, so that two policies' episodes pair up.
     """
     episodes = collect(task, policy, seeds, horizon, base, tell)
-    worst = episodes.returns.min(initial=-float(horizon))
-    success, returns = np.zeros(len(seeds), bool), np.full(len(seeds), worst)
+    success = np.zeros(len(seeds), bool)
+    returns = np.full(len(seeds), diverged_return(episodes, horizon))
     success[episodes.index] = episodes.success
     returns[episodes.index] = episodes.returns
     return Outcome(
@@ -151,6 +151,11 @@ def evaluate(
         starts=_distinct_starts(episodes),
         steps=episodes.steps + episodes.dropped * horizon,
     )
+
+
+def diverged_return(episodes: Episodes, horizon: int) -> float:
+    """What an episode counts for that diverged beside others."""
+    return float(episodes.returns.min(initial=-float(horizon)))
 
 
 def _distinct_starts(episodes: Episodes) -> int:

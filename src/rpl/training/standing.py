@@ -15,7 +15,7 @@ import numpy as np
 from rpl.config import Config
 from rpl.problem import Problem
 from rpl.replay.episodes import Episodes
-from rpl.rollout.evaluate import Outcome
+from rpl.rollout.evaluate import Outcome, diverged_return
 from rpl.training.progress import Progress
 
 FEWEST = 3
@@ -43,9 +43,11 @@ def _cycles_alone(config: Config) -> int:
 
 
 def remember(progress: Progress, problem: Problem, episodes: Episodes) -> None:
-    """Takes down how episodes went in which the policy acted alone."""
-    measured = episodes.success if problem.metric == "success" else episodes.returns
-    progress.alone = (*progress.alone, *measured.astype(float).tolist())
+    """Takes down how episodes went in which the policy acted alone; diverged ones are failures."""
+    by_success = problem.metric == "success"
+    measured = episodes.success.astype(float) if by_success else episodes.returns
+    failed = 0.0 if by_success else diverged_return(episodes, problem.horizon)
+    progress.alone = (*progress.alone, *measured.tolist(), *[failed] * episodes.dropped)
 
 
 def stands_below(progress: Progress, problem: Problem, controller: Outcome) -> bool:
