@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rpl.config import Config
 from rpl.paper.check import is_earlier
 from rpl.paper.matrix import MATRIX
 from rpl.paper.published import INITIAL, PUBLISHED, Published
@@ -23,6 +24,8 @@ from rpl.viz.statistics import (
 
 MISSING = "missing"
 BASELINES = ("expert-explore", "scratch")
+EPISODES = Config().final_evaluation_episodes
+"""Of a run's last evaluation."""
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -62,52 +65,45 @@ def preset(s: Summary) -> str:
 
 def across_tasks(results: Results) -> str:
     """Over all tasks and seeds: where methods end, and how likely RPL learns more than another."""
-    ends, learned = _levels(results, final=True), _levels(results, final=False)
-    episodes = {
-        int(run.columns["evaluation_episodes"][-1])
-        for task, groups in ends.items()
-        for label in groups
-        for run in _runs(results, task, label)
-    }
+    rated = [task for task in TASKS if metric_of(task) == "success"]
+    ends = _compared(results, rated, lambda task, run: float(run.columns["policy_success"][-1]))
+    areas = _compared(results, TASKS, lambda task, run: _area(results, task, run))
     rows = []
     for label in ("rpl", *BASELINES):
-        groups = [np.array(methods[label]) for methods in ends.values()]
-        middle = interquartile_mean(groups, min(episodes)) if groups else (None, None)
-        pairs = [
-            (np.array(methods["rpl"]), np.array(methods[label])) for methods in learned.values()
-        ]
-        better = probability_of_improvement(pairs) if pairs and label != "rpl" else (None, None)
-        runs = str(sum(map(len, groups)))
-        rows.append([label, runs, with_interval(*middle), with_interval(*better)])
+        groups = [methods[label] for methods in ends.values()]
+        pairs = [(methods["rpl"], methods[label]) for methods in areas.values()]
+        middle = interquartile_mean(groups, EPISODES) if groups else (None, None)
+        more = probability_of_improvement(pairs) if pairs and label != "rpl" else (None, None)
+        rows.append(
+            [label, str(sum(map(len, groups))), with_interval(*middle), with_interval(*more)]
+        )
     header = ("method", "runs", "interquartile mean [95 %]", "RPL learns more, probability [95 %]")
     tasks = f"Interquartile mean on {', '.join(ends) or 'no task yet'}; "
-    tasks += f"probability on {', '.join(learned) or 'no task yet'}.\n\n"
+    tasks += f"probability on {', '.join(areas) or 'no task yet'}.\n\n"
     return tasks + markdown(header, rows)
 
 
-def _levels(results: Results, final: bool) -> dict[str, dict[str, list[float]]]:
-    """Success rates in the end, or areas under curves, by task and method, of tasks with all."""
+def _area(results: Results, task: str, run: RunData) -> float | None:
+    return mean_until(run, f"policy_{metric_of(task)}", results.rpl(task).steps)
+
+
+def _compared(
+    results: Results, tasks: Sequence[str], measure: Callable[[str, RunData], float | None]
+) -> dict[str, dict[str, np.ndarray]]:
+    """A measure of each run by task and method, of those tasks that all methods have run."""
     found = {}
-    for task in TASKS:
-        if final and metric_of(task) != "success":
-            continue
-        steps = results.rpl(task).steps
-        by_method = {}
-        for label in ("rpl", *BASELINES):
-            runs, column = _runs(results, task, label), f"policy_{metric_of(task)}"
-            each = [
-                float(run.columns[column][-1]) if final else mean_until(run, column, steps)
-                for run in runs
-            ]
-            by_method[label] = [value for value in each if value is not None]
-        if all(by_method.values()):
-            found[task] = by_method
+    for task in tasks:
+        cells = {"rpl": results.rpl(task)}
+        cells |= {label: cell for label in BASELINES if (cell := cell_of(task, label))}
+        values = {
+            label: np.array(
+                [v for run in results.runs(cell) if (v := measure(task, run)) is not None]
+            )
+            for label, cell in cells.items()
+        }
+        if len(values) > len(BASELINES) and all(map(len, values.values())):
+            found[task] = values
     return found
-
-
-def _runs(results: Results, task: str, label: str) -> Sequence[RunData]:
-    cell = results.rpl(task) if label == "rpl" else cell_of(task, label)
-    return results.runs(cell) if cell else ()
 
 
 def summary_csv(results: Results) -> str:
