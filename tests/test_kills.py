@@ -69,12 +69,14 @@ def stored(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
 
 
 def check_best(folder: Path) -> None:
-    """The best policy is the best that the rows show."""
+    """The best policy is the best that the rows show, those aside that are the controller's."""
     last = read_stored(folder / "checkpoint" / "last.eqx")
     best = last if last.is_best else read_stored(folder / "checkpoint" / "best.eqx")
     with open(folder / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))[: last.progress["rows"]]
-    earned = [float(row["policy_return"]) for row in rows]
+    earned = [
+        -np.inf if row["stands_below"] == "1" else float(row["policy_return"]) for row in rows
+    ]
     assert best.progress["rows"] == len(earned) - int(np.argmax(earned[::-1]))
 
 

@@ -177,9 +177,11 @@ def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task):
     sooner = 1 if sparse else 3 / FAST.replay.n_step
     assert config.replay.n_step == sooner * longer * FAST.replay.n_step
     assert sooner * config.burn_in.minimum_steps == longer * FAST.burn_in.minimum_steps
+    assert config.exploration.alone_share == min(longer * FAST.exploration.alone_share, 0.25)
     same = replace(
         config,
         episodes_per_cycle=FAST.episodes_per_cycle,
+        exploration=FAST.exploration,
         replay=FAST.replay,
         burn_in=FAST.burn_in,
         learner=FAST.learner,

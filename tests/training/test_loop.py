@@ -83,11 +83,11 @@ def test_an_observer_hears_of_both_evaluations_and_the_controller_is_judged_once
     state = learner_for(bare_problem)
     end_epoch(state)
     shares = [step / 50 for step in range(50)]
-    both = [("policy", share) for share in shares] + [("controller", share) for share in shares]
+    both = [("controller", share) for share in shares] + [("policy", share) for share in shares]
     assert heard == [*both, "row"]
     heard.clear()
     end_epoch(state)
-    assert heard == [*both[:50], "row"]
+    assert heard == [*both[50:], "row"]
 
 
 @pytest.fixture(scope="module")

@@ -196,7 +196,7 @@ def _of_run(
     asked = checkpoint == DEPLOYED and remark is None
     if asked and not deploys_residual(load_position(folder, Progress).verdict):
         state, remark = without_residual(state), WITHHELD
-    if stood.stands_below:
+    elif stood.stands_below:
         remark = STOOD_BELOW
     return Subject(
         spec.task.name,
