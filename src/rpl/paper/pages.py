@@ -9,6 +9,7 @@ from rpl.paper.matrix import Cell
 from rpl.paper.results import TASKS, Results, cell_of, planner_of
 from rpl.paper.statistics import Summary, metric_of, summarise
 from rpl.paper.tables import (
+    BASELINES,
     MISSING,
     NOTHING,
     final,
@@ -76,7 +77,7 @@ def second_claim(results: Results) -> str:
     for task in TASKS:
         rpl = results.summary(results.rpl(task))
         level = comparison_level(results, rpl)
-        others = [_summary(results, task, label) for label in ("expert-explore", "scratch")]
+        others = [_summary(results, task, label) for label in BASELINES]
         steps = [_mean_steps(s, level) for s in (rpl, *others)]
         known = level is not None and all(s.runs for s in (rpl, *others))
         judged += known

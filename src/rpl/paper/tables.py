@@ -36,11 +36,8 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def full_table(results: Results) -> str:
     """Every cell of the matrix."""
-    return _table(summaries(results), list(COLUMNS))
-
-
-def _table(rows: Sequence[Summary], columns: Sequence[str]) -> str:
-    return markdown(columns, [[COLUMNS[name](s) for name in columns] for s in rows])
+    rows = [[said(s) for said in COLUMNS.values()] for s in summaries(results)]
+    return markdown(list(COLUMNS), rows)
 
 
 def readme_table(results: Results) -> str:

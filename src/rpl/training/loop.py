@@ -112,9 +112,8 @@ def catch_up(
         TrainingDiverged: when the loss stays non-finite.
     """
     newest, losses = min(progress.unlearned_episodes, len(replay)), {}
-    for cycle in range(progress.cycle - progress.unlearned_cycles, progress.cycle):
-        if not len(replay):
-            break
+    owed = progress.unlearned_cycles if len(replay) else 0
+    for cycle in range(progress.cycle - owed, progress.cycle):
         learned, said = learn(config, problem, state, replay, newest, progress, cycle)
         # The losses are of before the last gradient step.
         if np.isfinite(list(said.values())).all() and learner.is_finite(learned):

@@ -73,24 +73,26 @@ def _above(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return ((difference > 0.0) + 0.5 * (difference == 0.0)).mean(axis=(1, 2))
 
 
-def lowest_after_burn_in(runs: Sequence[RunData], column: str) -> float | None:
-    """The lowest value after burn-in of any run; None for methods without one."""
-    if not all(run.columns.get("burning_in", np.zeros(1)).any() for run in runs):
-        return None
-    after = [run.columns[column][run.steps > run.burn_in_end] for run in runs]
-    return float(min(values.min() for values in after)) if all(map(len, after)) else None
+def lowest_after_burn_in(
+    runs: Sequence[RunData], column: str, less: str | None = None
+) -> float | None:
+    """The lowest value after burn-in of any run; None for methods without one, or before its end.
 
-
-def dip(runs: Sequence[RunData], metric: str) -> float | None:
-    """The lowest evaluation after burn-in of any run, less its controller on the same episodes.
-
-    None for methods without burn-in, or before its end.
+    Args:
+        runs: all of one method.
+        column: whose values.
+        less: the column to subtract, row by row.
     """
     if not all(run.columns.get("burning_in", np.zeros(1)).any() for run in runs):
         return None
-    falls = [run.columns[f"policy_{metric}"] - run.columns[f"controller_{metric}"] for run in runs]
-    after = [fall[run.steps > run.burn_in_end] for run, fall in zip(runs, falls, strict=True)]
-    return float(min(values.min() for values in after)) if all(map(len, after)) else None
+    values = [run.columns[column] - (run.columns[less] if less else 0.0) for run in runs]
+    after = [v[run.steps > run.burn_in_end] for run, v in zip(runs, values, strict=True)]
+    return float(min(v.min() for v in after)) if all(map(len, after)) else None
+
+
+def dip(runs: Sequence[RunData], metric: str) -> float | None:
+    """The lowest evaluation after burn-in of any run, less its controller on the same episodes."""
+    return lowest_after_burn_in(runs, f"policy_{metric}", less=f"controller_{metric}")
 
 
 def steps_in_words(mean: float | None, reached: int, runs: int) -> str:
