@@ -1,10 +1,6 @@
 """What several test files share: small tasks, and observations made by hand."""
 
-import atexit
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,17 +8,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-# Tests use tiny networks, for which XLA's threads only wait for each other; read at JAX's import.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-# All processes of a session compile the same programs, and so do it once: workers and whatever
-# tests start inherit the folder from the process that made it.
-if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    COMPILED = tempfile.mkdtemp(prefix="rpl-tests-")
-    atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
-
+import compiling  # noqa: F401
 from rpl.tasks import PICK_AND_PLACE, PUSH, FetchOptions, FetchTask, Layout
 
 # A loaded machine is slow now and then, which says nothing of the code.

@@ -20,8 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
-
+import compiling  # noqa: F401
 from rpl.cli.main import run
 
 GOLDEN = Path(__file__).with_suffix(".json")
