@@ -143,6 +143,9 @@ class ExplorationConfig(PlainValues):
     """Probability of the controller's action instead (Expert Explore: epsilon times alpha)."""
     ladder: bool = False
     """Disturb the episodes of a cycle unequally, from hardly to twice as much as said."""
+    hold: float = 1.0
+    """Steps for which the Gaussian stays what it is, on average. What one step changes a feedback
+    controller takes back in the next, so that only what stays shows what it does."""
     alone_share: float = 0.0
     """Share of an epoch's cycles, the last ones, in which the policy acts undisturbed and does not
     change. Where it does worse in them than its controller, that is evaluated in its place."""
@@ -262,7 +265,7 @@ LIMITS: Limits = {
         lambda value: value >= 1,
         "steps episodes_per_cycle cycles_per_epoch evaluation_episodes final_evaluation_episodes "
         "num_envs learner.batch_size learner.updates_per_cycle learner.critics "
-        "learner.critics_drawn learner.actor_every replay.n_step replay.capacity",
+        "learner.critics_drawn learner.actor_every replay.n_step replay.capacity exploration.hold",
     ),
     "above 0": (
         lambda value: 0.0 < value < math.inf,

@@ -83,8 +83,8 @@ FAST = replace(
         act_by_target=True,
         start_at_mean=True,
     ),
-    replay=ReplayConfig(n_step=2, ask_controller=True),
-    exploration=ExplorationConfig(noise=0.1, random=0.1, ladder=True, alone_share=0.12),
+    replay=ReplayConfig(n_step=3, ask_controller=True),
+    exploration=ExplorationConfig(noise=0.2, random=0.0, ladder=True, hold=5.0, alone_share=0.12),
     burn_in=BurnInConfig(rule="steps", minimum_steps=10_000, quiet_share=0.0, polyak=0.2),
     residual=ResidualConfig(
         scale=1.0, clip_controller=True, observe_controller=True, critic_input="sum"
@@ -118,7 +118,8 @@ def paced(config: Config, horizon: int) -> Config:
 
     A value has to travel back through an episode, n steps an update of the target networks, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
-    values arrive: n grows with T, and so does the burn-in. Of fewer episodes the policy
+    values arrive: n grows with T, and so does the burn-in. Of n rewards the critics learn what a
+    disturbance does that stays as long, and so that grows too. Of fewer episodes the policy
     plays a larger share alone, up to a quarter, so that as many of them show how it stands.
     """
     longer = horizon / FAST_HORIZON
@@ -128,8 +129,17 @@ def paced(config: Config, horizon: int) -> Config:
         episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
         replay=replace(config.replay, n_step=max(round(config.replay.n_step * longer), 1)),
         burn_in=replace(config.burn_in, minimum_steps=round(config.burn_in.minimum_steps * longer)),
-        exploration=replace(config.exploration, alone_share=min(alone, MOST_ALONE)),
+        exploration=replace(
+            config.exploration,
+            alone_share=min(alone, MOST_ALONE),
+            hold=held_over(config.exploration.hold, longer),
+        ),
     )
+
+
+def held_over(steps: float, longer: float) -> float:
+    """How long a disturbance stays in episodes that are ``longer`` times as long; 1 stays 1."""
+    return max(steps * longer, 1.0) if steps > 1.0 else steps
 
 
 def for_dense_rewards(config: Config, sooner: float) -> Config:

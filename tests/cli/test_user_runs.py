@@ -723,6 +723,7 @@ def test_a_users_environment_is_learned_with_the_gate_unless_it_is_asked_not_to(
     assert (config.learner.pessimism, config.learner.trusted_pessimism) == (2.0, 1.0)
     ungated = spec_for(["train", task, "--controller", "toys:to_goal", "--preset", "ungated"])
     assert not ungated.config.learner.gate
+    assert (ungated.config.replay.n_step, ungated.config.exploration.hold) == (1, 1.0)
 
 
 @pytest.mark.parametrize("horizon", [8, 50, 1000])
@@ -734,6 +735,9 @@ def test_the_rhythm_fits_the_episodes_length(horizon) -> None:
     assert config.learner.updates_per_cycle == steps // 4
     per_update = config.learner.polyak ** (1 / config.learner.updates_per_cycle)
     assert per_update == pytest.approx(FAST.learner.polyak ** (1 / FAST.learner.updates_per_cycle))
+    # Rewards are summed over as many steps more as disturbances stay, as far as values see.
+    assert config.replay.n_step == max(round(FAST.replay.n_step * min(horizon, 100) / 50), 1)
+    assert config.exploration.hold == max(FAST.exploration.hold * min(horizon, 100) / 50, 1.0)
     together = config_for_horizon(FAST, horizon, processes=3).episodes_per_cycle
     assert together % 3 == 0
     assert 0 <= together - config.episodes_per_cycle < 3

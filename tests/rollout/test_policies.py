@@ -20,7 +20,7 @@ from rpl.registry.catalog import METHODS, TASKS
 from rpl.registry.custom import user_problem
 from rpl.registry.names import EnvironmentOptions
 from rpl.rollout.collect import collect
-from rpl.rollout.policies import ExploringPolicy, GreedyPolicy, WholePolicy
+from rpl.rollout.policies import ExploringPolicy, GreedyPolicy, WholePolicy, held
 from rpl.runs.session import new_learner
 
 CONFIG = replace(
@@ -243,6 +243,36 @@ def test_exploration_repeats_no_disturbance_and_begins_anew_with_a_new_policy() 
     first = disturbances()
     assert len(np.unique(first)) > 30
     np.testing.assert_array_equal(disturbances(), first)
+
+
+def test_a_held_disturbance_stays_for_as_many_steps_on_average() -> None:
+    noise = np.random.default_rng(0).standard_normal((200, 500, 2), np.float32)
+    stayed = held(noise, 8.0, np.random.default_rng(1))
+    changed = np.any(stayed[:, 1:] != stayed[:, :-1], axis=2)
+    assert 1.0 / changed.mean() == pytest.approx(8.0, rel=0.05)
+    assert np.array_equal(stayed[:, 0], noise[:, 0])
+    is_new = np.concatenate([np.ones((200, 1), bool), changed], axis=1)
+    assert np.array_equal(stayed[is_new], noise[is_new])
+    assert stayed.std() == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_disturbance_can_stay_for_the_episode_or_for_a_step() -> None:
+    noise, generator = np.ones((3, 4, 1)) * np.arange(4)[:, None], np.random.default_rng(2)
+    assert np.array_equal(held(noise, np.inf, generator), np.zeros((3, 4, 1)))
+    before = generator.bit_generator.state
+    assert np.array_equal(held(noise, 1.0, generator), noise)
+    assert generator.bit_generator.state == before
+
+
+def test_exploration_disturbs_by_what_stays() -> None:
+    problem = user_problem("toys:Slide", "toys:one", CONFIG, EnvironmentOptions())
+    state = new_learner(replace(CONFIG, learner=replace(CONFIG.learner, zero_last=True)), problem)
+    exploration = ExplorationConfig(noise=0.1, random=0.0, hold=np.inf)
+    policy = ExploringPolicy(state, problem, exploration, np.random.default_rng(0), 2)
+    episodes = collect(problem.task, policy, [0, 1], problem.horizon, problem.base())
+    residual = episodes.action - episodes.base_action[:, :-1]
+    assert np.ptp(residual, axis=1).max() < 1e-6
+    assert np.abs(residual[:, 0]).min() > 0.0
 
 
 def test_an_expert_with_a_memory_is_reset_and_sees_each_step_of_exploration() -> None:

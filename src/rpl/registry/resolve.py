@@ -240,7 +240,7 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         horizon: T, the most steps of an episode.
         processes: environments at once; cycles are filled up to a multiple.
     """
-    fitted = paced(config, horizon)
+    fitted, view = paced(config, horizon), min(horizon, LONGEST_VIEW)
     episodes = math.ceil(fitted.episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
@@ -251,10 +251,11 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
         evaluation_episodes=min(max(STEPS_PER_EPOCH // horizon, FEWEST_JUDGED), MOST_JUDGED),
         final_evaluation_episodes=100,
-        exploration=fitted.exploration,
+        exploration=replace(fitted.exploration, hold=paced(config, view).exploration.hold),
+        replay=paced(config, view).replay if config.exploration.hold > 1.0 else config.replay,
         learner=replace(
             config.learner,
-            discount=1.0 - 1.0 / min(horizon, LONGEST_VIEW),
+            discount=1.0 - 1.0 / view,
             updates_per_cycle=updates,
             # Target networks move once a cycle: as far as in as many cycles of the preset.
             polyak=config.learner.polyak ** (updates / config.learner.updates_per_cycle),

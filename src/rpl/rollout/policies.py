@@ -83,7 +83,8 @@ class ExploringPolicy(GreedyPolicy):
         shape = (count, problem.horizon, problem.action_size)
         # SAC's own spread takes the place of the noise's size.
         size = float(exploration.noise > 0) if state.stochastic else exploration.noise
-        self._noise = size * generator.standard_normal(shape, np.float32)
+        drawn = generator.standard_normal(shape, np.float32)
+        self._noise = size * held(drawn, exploration.hold, generator)
         self._uniform = generator.uniform(-1.0, 1.0, shape).astype(np.float32)
         self._z = generator.random(shape[:2])
         if exploration.ladder:
@@ -129,6 +130,18 @@ class ExploringPolicy(GreedyPolicy):
         if expert.has_memory:
             return expert(observation)[rows]
         return expert(jax.tree.map(lambda part: part[rows], observation)) if rows.size else 0.0
+
+
+def held(noise: np.ndarray, steps: float, generator: np.random.Generator) -> np.ndarray:
+    """The noise, (episodes, time, size), where each draw stays for ``steps`` steps on average.
+
+    A draw gives way to a new one with the same chance in every step.
+    """
+    if steps <= 1.0:
+        return noise
+    is_new = generator.random(noise.shape[:2]) < 1.0 / steps
+    since = np.maximum.accumulate(np.where(is_new, np.arange(noise.shape[1]), 0), axis=1)
+    return np.take_along_axis(noise, since[:, :, None], axis=1)
 
 
 class WholePolicy:
