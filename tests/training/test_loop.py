@@ -17,8 +17,8 @@ from rpl.rollout.evaluate import Outcome, evaluate
 from rpl.rollout.policies import ExploringPolicy, GreedyPolicy
 from rpl.runs.session import new_learner, new_replay
 from rpl.training.burn_in import ends_burn_in, is_burning_in, is_quiet
-from rpl.training.epoch import EpochEnd, is_trusted
-from rpl.training.loop import TrainingDiverged, pessimism_of, run_cycle, train
+from rpl.training.epoch import EpochEnd
+from rpl.training.loop import TrainingDiverged, run_cycle, train
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
 
@@ -298,34 +298,6 @@ def test_the_best_policy_is_that_of_the_most_successes_or_the_highest_return(
     progress = Progress(best_success=0.5, best_return=-3.0)
     policy = Outcome(np.array([False, False]), np.array([-2.0, -2.0]))
     assert is_best(replace(bare_problem, metric=metric), progress, policy) == better
-
-
-@pytest.mark.parametrize(
-    ("returns", "before", "after"),
-    [(1.0, False, True), (-1.0, True, False), (0.0, False, False), (0.0, True, True)],
-)
-def test_a_policy_is_trusted_once_better_and_until_it_is_worse(
-    bare_problem, returns, before, after
-):
-    problem = replace(bare_problem, metric="return")
-    success = np.zeros(40, bool)
-    noise = np.tile([-1.0, 1.0], 20)  # a difference of nothing, which no pair shows alone
-    policy = Outcome(success, noise / 10 + returns)
-    assert is_trusted(before, problem, policy, Outcome(success, np.zeros(40))) is after
-
-
-def test_a_few_pairs_earn_no_trust(bare_problem):
-    problem = replace(bare_problem, metric="return")
-    success = np.zeros(2, bool)
-    better, worse = Outcome(success, np.ones(2)), Outcome(success, np.zeros(2))
-    assert not is_trusted(False, problem, better, worse)
-
-
-def test_the_gates_bound_is_less_strict_while_the_policy_is_trusted():
-    config = LearnerConfig(pessimism=2.0, trusted_pessimism=1.0)
-    assert pessimism_of(config, Progress()) == 2.0
-    assert pessimism_of(config, Progress(trusted=True)) == 1.0
-    assert pessimism_of(LearnerConfig(pessimism=2.0), Progress(trusted=True)) == 2.0
 
 
 def test_a_cycle_goes_by_the_pessimism_of_its_time(bare_problem):

@@ -240,7 +240,8 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         horizon: T, the most steps of an episode.
         processes: environments at once; cycles are filled up to a multiple.
     """
-    fitted, view = paced(config, horizon), min(horizon, LONGEST_VIEW)
+    view = min(horizon, LONGEST_VIEW)
+    fitted, seen = paced(config, horizon), paced(config, view)
     episodes = math.ceil(fitted.episodes_per_cycle / processes) * processes
     steps = episodes * horizon
     updates = max(steps // STEPS_PER_UPDATE, 1)
@@ -251,8 +252,9 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
         evaluation_episodes=min(max(STEPS_PER_EPOCH // horizon, FEWEST_JUDGED), MOST_JUDGED),
         final_evaluation_episodes=100,
-        exploration=replace(fitted.exploration, hold=paced(config, view).exploration.hold),
-        replay=paced(config, view).replay if config.exploration.hold > 1.0 else config.replay,
+        exploration=replace(fitted.exploration, hold=seen.exploration.hold),
+        # Sums as long as disturbances stay; where they do not, as the preset says.
+        replay=seen.replay if config.exploration.hold > 1.0 else config.replay,
         learner=replace(
             config.learner,
             discount=1.0 - 1.0 / view,

@@ -15,13 +15,14 @@ from rpl.controllers.contract import Policy
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.replay.buffer import Replay
-from rpl.rollout.evaluate import Outcome, compared, evaluate
+from rpl.rollout.evaluate import Outcome, evaluate
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.training.burn_in import ends_burn_in
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
 from rpl.training.standing import stands_below
+from rpl.training.trust import weigh
 
 
 class Observer(Protocol):
@@ -79,9 +80,7 @@ class EpochEnd:
             means = progress.epoch_means()
             progress.burning_in = not ends_burn_in(config.burn_in, progress, means)
             progress.last_mean_q = means.get("mean_q", progress.last_mean_q)
-        progress.trusted = not progress.stands_below and is_trusted(
-            progress.trusted, problem, policy, level
-        )
+        weigh(progress, problem, policy, level)
         best = not progress.stands_below and is_best(problem, progress, policy)
         if best:
             progress.best_success, progress.best_return = policy.success_rate, policy.mean_return
@@ -132,12 +131,6 @@ class EpochEnd:
     ) -> Outcome:
         seeds = evaluation_seeds(self.config.seed, count)
         return judged(self.problem, self.observer, whose, policy, seeds, base)
-
-
-def is_trusted(before: bool, problem: Problem, policy: Outcome, controller: Outcome) -> bool:
-    """Whether the policy is better than its controller; as ``before`` where nothing is shown."""
-    _, shown = compared(policy, controller, problem.metric)
-    return shown == "better" or (before and shown != "worse")
 
 
 def judged(

@@ -27,6 +27,7 @@ from rpl.training.epoch import EpochEnd, Keeper, Observer
 from rpl.training.metrics import exploring_metrics
 from rpl.training.progress import Progress
 from rpl.training.standing import acts_alone, remember
+from rpl.training.trust import pessimism_of
 
 DROPPED_EPISODES = 10  # without a single sound one, before a run gives up
 BAD_CYCLES = 3  # cycles in a row with a non-finite loss before a run gives up
@@ -129,13 +130,6 @@ def catch_up(
                 )
     progress.unlearned_cycles = progress.unlearned_episodes = 0
     return state, losses
-
-
-def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
-    """How many standard deviations the gate's bound is below the mean: fewer on proof."""
-    if progress.trusted and config.trusted_pessimism is not None:
-        return config.trusted_pessimism
-    return config.pessimism
 
 
 def explore(

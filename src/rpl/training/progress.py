@@ -27,6 +27,8 @@ class Progress:
     bad_cycles: int = 0
     trusted: bool = False
     """Whether the policy was better than its controller when last an evaluation told them apart."""
+    unharmed: int = 0
+    """Evaluations in a row since burn-in in which it was not worse, where there was much to win."""
     unlearned_cycles: int = 0
     unlearned_episodes: int = 0
     """Collected, but not learned from yet."""
