@@ -266,8 +266,9 @@ LIMITS: Limits = {
         lambda value: value >= 1,
         "steps episodes_per_cycle cycles_per_epoch evaluation_episodes final_evaluation_episodes "
         "num_envs learner.batch_size learner.updates_per_cycle learner.critics "
-        "learner.critics_drawn learner.actor_every replay.n_step replay.capacity exploration.hold",
+        "learner.critics_drawn learner.actor_every replay.n_step replay.capacity",
     ),
+    "1.0 or more": (lambda value: value >= 1.0, "exploration.hold"),
     "above 0": (
         lambda value: 0.0 < value < math.inf,
         "learner.actor_learning_rate learner.critic_learning_rate learner.learning_rate_halving "

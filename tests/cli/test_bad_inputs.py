@@ -32,6 +32,7 @@ from small import small_learner
 Row = tuple[list[str], str, int]
 BAD: dict[str, list[Any]] = {
     "at least 1": [0, -3, math.nan, "x", True, 1.5],
+    "1.0 or more": [0.5, -1.0, math.nan, "x", True],
     "above 0": [0.0, -1.0, math.nan, math.inf, "x", True],
     "at least 0": [-1, math.nan, math.inf, "x", True],
     "between 0 and 1": [-0.1, 1.1, math.nan, math.inf, "x", True],

@@ -48,7 +48,7 @@ class PaysNaN(Answers):
 
 class PaysInfinity(Answers):
     def answer(self, reward):
-        return reward * np.inf
+        return reward - np.inf
 
 class PaysComplex(Answers):
     def answer(self, reward):
