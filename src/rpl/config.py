@@ -285,7 +285,7 @@ LIMITS: Limits = {
     "between 0 and 1": (
         lambda value: 0.0 <= value <= 1.0,
         "learner.polyak replay.hindsight exploration.random exploration.expert "
-        "burn_in.quiet_share burn_in.polyak",
+        "exploration.alone_share burn_in.quiet_share burn_in.polyak",
     ),
     "at least 0 and below 1": (lambda value: 0.0 <= value < 1.0, "learner.discount"),
     "above 0 and below 1": (lambda value: 0.0 < value < 1.0, "replay.prior_share"),
