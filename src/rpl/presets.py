@@ -110,7 +110,8 @@ FAST_HORIZON = 50
 
 
 DENSE_SUM = 3
-"""Rewards that are summed where they are dense, in episodes of FAST_HORIZON steps."""
+"""Rewards that are summed where they are dense, in episodes of FAST_HORIZON steps; FAST sums as
+many where they are not."""
 
 
 def paced(config: Config, horizon: int) -> Config:
@@ -143,7 +144,7 @@ def held_over(steps: float, longer: float) -> float:
 
 
 def for_dense_rewards(config: Config, sooner: float) -> Config:
-    """FAST where rewards are not -1 and 0: values arrive sooner.
+    """A preset where rewards are not -1 and 0: values arrive sooner.
 
     Every step's reward says how good it was, so that the actions of older policies in a longer
     sum mislead less than where all depends on reaching the goal.

@@ -52,11 +52,17 @@ def expected_record(cell: Cell, seed: int) -> Record:
     return record_of(seeded, shlex.join(["rpl", *cell.arguments(seed)]))
 
 
+def _earlier_settings(cell: Cell) -> dict[str, tuple[object, ...]]:
+    """What a row of the cell may have in place of what its preset says now."""
+    return EARLIER if cell.preset == "fast" else {}
+
+
 def is_earlier(cell: Cell, run: RunData) -> bool:
     """Whether a row was made before its preset became what it is."""
     now = flat(expected_record(cell, run.seed))
-    return cell.preset == "fast" and any(
-        run.settings.get(name, before[0]) != now[name] for name, before in EARLIER.items()
+    return any(
+        run.settings.get(name, before[0]) != now[name]
+        for name, before in _earlier_settings(cell).items()
     )
 
 
@@ -110,7 +116,7 @@ def _differences(record: Record, run: Run) -> Iterator[str]:
     )
     defaults = default_record(_spec_of(cell))
     for name, value, should, known in differences(row, matrix, defaults, FREE_OF_CELLS):
-        if cell.preset == "fast" and value in EARLIER.get(name, ()):
+        if value in _earlier_settings(cell).get(name, ()):
             continue
         says = f"says {should}" if known else "knows no such setting"
         yield f"{name} is {value}; the matrix {says}"
