@@ -16,7 +16,7 @@ from rpl.config import LearnerConfig
 from rpl.controllers.push import ReactivePush
 from rpl.observations import Seen
 from rpl.presets import LEARNERS
-from rpl.residual import deviation
+from rpl.residual import combine, deviation
 from rpl.tasks import PUSH
 from toys import Batched
 
@@ -220,6 +220,19 @@ def test_no_action_is_further_from_the_controller_than_the_scale(components, cli
     assert (far <= scale + 1e-9 * np.maximum(1.0, np.abs(controller))).all()
     assert (np.abs(task.executed) <= 1.0).all()
     np.testing.assert_array_equal(far[scale == 0.0], 0.0)
+
+
+def test_a_component_with_two_values_stays_or_goes_to_the_other_bound() -> None:
+    """0 is no nearer to either side than the controller says; all else is as ever."""
+    base = np.array([[1.0, 0.5], [-1.0, 0.5], [0.4, 0.5], [-0.4, 0.5], [0.0, 0.5], [1.0, 0.5]])
+    residual = np.array([[-0.4, 0.1], [0.6, 0.1], [-0.3, 0.1], [0.1, 0.1], [-0.1, 0.1], [0, 0]])
+    #  1 - 0.8 stays, -1 + 1.2 goes over, 0.4 - 0.6 goes over, -0.4 + 0.2 stays, 0 - 0.2 goes over
+    switched = [1.0, 1.0, -1.0, -0.4, -1.0, 1.0]
+    executed, clipped = combine(base, residual, 2.0, (0,))
+    np.testing.assert_array_equal(executed[:, 0], switched)
+    plain, clipped_plainly = combine(base, residual, 2.0)
+    np.testing.assert_array_equal(executed[:, 1], plain[:, 1])
+    np.testing.assert_array_equal(clipped, clipped_plainly)
 
 
 def test_a_deviation_counts_from_the_base_action_within_the_bounds() -> None:

@@ -182,6 +182,10 @@ class ResidualConfig(PlainValues):
     scale: float | tuple[float, ...] = 2.0
     """What a residual of 1 adds to the action, for all of its components or for each: how far
     the policy may be from its controller, in halves of the action range."""
+    two_valued: tuple[int, ...] = ()
+    """Components of the action that only know two values, as a gripper's, counted from 0: they
+    stay the controller's, or go to the other bound where the sum is on the other side of the
+    middle. Give them a scale of 2, or the sum cannot get there."""
     clip_controller: bool = False
     """Clip the controller's action to [-1, 1] before the residual is added."""
     observe_controller: bool = False

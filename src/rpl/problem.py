@@ -14,7 +14,7 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerPolicy
 from rpl.observations import GOAL_PARTS, OBSERVATION, Seen, width_of
 from rpl.replay.hindsight import GoalRules
-from rpl.residual import check_unit_actions, checked_scale
+from rpl.residual import check_unit_actions, checked_components, checked_scale
 
 Metric = Literal["success", "return"]
 
@@ -52,6 +52,7 @@ class Problem:
         if self.residual is not None:
             check_unit_actions(self.task.single_action_space)
             checked_scale(self.residual.scale, (self.action_size,))
+            checked_components(self.residual.two_valued, self.action_size)
 
     @property
     def charged_steps(self) -> int:
@@ -69,6 +70,11 @@ class Problem:
         """What a residual of 1 adds, in halves of the action range, (action_dim,)."""
         scale = 1.0 if self.residual is None else self.residual.scale
         return np.broadcast_to(np.asarray(scale, np.float64), (self.action_size,))
+
+    @property
+    def two_valued(self) -> tuple[int, ...]:
+        """Components of the action that stay the controller's or go to the other bound."""
+        return () if self.residual is None else self.residual.two_valued
 
     @property
     def observes_base(self) -> bool:

@@ -24,16 +24,26 @@ from rpl.tasks.interface import Info
 
 
 def combine(
-    base_action: np.ndarray, residual: np.ndarray, scale: float | np.ndarray
+    base_action: np.ndarray,
+    residual: np.ndarray,
+    scale: float | np.ndarray,
+    two_valued: Sequence[int] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """The executed action, and which of its components the clip to [-1, 1] changed.
 
     Whatever the residual, no component of the executed action is further than ``scale`` from the
-    base action clipped to [-1, 1], since clipping brings no two numbers further apart.
+    base action clipped to [-1, 1], since clipping brings no two numbers further apart. Only the
+    components ``two_valued`` may be: they stay as they are while the sum is on the base action's
+    side of 0, and where it is not they go to the bound there.
     """
     total = base_action + scale * np.clip(residual, -1.0, 1.0)
     executed = np.clip(total, -1.0, 1.0)
-    return executed, executed != total
+    clipped = executed != total
+    for c in two_valued:
+        base, side = base_action[..., c], total[..., c] >= 0.0
+        stays = side == (base >= 0.0)
+        executed[..., c] = np.where(stays, np.clip(base, -1.0, 1.0), np.where(side, 1.0, -1.0))
+    return executed, clipped
 
 
 def deviation(executed: np.ndarray, base_action: np.ndarray) -> np.ndarray:
@@ -59,6 +69,20 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     if not (np.isfinite(checked) & (checked >= 0.0)).all():
         raise InvalidValue(f"the residual's scale is {scale}: give finite numbers, 0 or more")
     return checked
+
+
+def checked_components(components: Sequence[int], action_size: int) -> tuple[int, ...]:
+    """The components as they are.
+
+    Raises:
+        ValueError: if the action has no such component.
+    """
+    if beyond := [c for c in components if not 0 <= c < action_size]:
+        raise InvalidValue(
+            f"--residual.two-valued names component {beyond[0]}, and the components of the action "
+            f"are 0 to {action_size - 1}"
+        )
+    return tuple(components)
 
 
 def check_unit_actions(space: gymnasium.Space) -> tuple[int, ...]:

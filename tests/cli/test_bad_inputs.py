@@ -142,6 +142,8 @@ NUMBERS: list[Row] = [
         "--learner sac --learner.target-entropy nan": "--learner.target-entropy must be finite",
         "--num-threads -1": "--num-threads must be between 0 and 1024",
         "--residual.scale nan": "give finite numbers",
+        "--residual.two-valued 4": "the components of the action are 0 to 3",
+        "--residual.two-valued -1": "names component -1",
         "--learner.batch-size 1000000000000": "would fit",
         "--learner.hidden 100000000 100000000": "would fit",
         "--learner.critics 1000000000": "would fit",

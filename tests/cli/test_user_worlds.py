@@ -135,6 +135,7 @@ def test_training_begins_with_what_the_check_would_say(workplace, capfd, monkeyp
     assert lines[1].startswith("look at (controller): component 1 of its action")
     assert lines[1].endswith("--residual.scale 1 2")
     quiet = ["--residual.scale", "0.5", "2", "--replay.hindsight", "0"]
+    quiet += ["--residual.two-valued", "1"]
     assert run([*words, *quiet, "--out", "other", "--replay.capacity", "500"]) == 0
     assert "steps: policy" in capfd.readouterr().out.splitlines()[0]
 

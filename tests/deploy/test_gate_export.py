@@ -59,6 +59,31 @@ def run_file(path: Path, policy: Policy, observation, given) -> list[np.ndarray]
     return session.run(None, {**feed, "controller_action": np.float32(given)})
 
 
+@pytest.mark.parametrize("gated", [True, False])
+def test_components_with_two_values_are_executed_as_the_learner_executes_them(
+    gated, tmp_path
+) -> None:
+    from rpl.deploy.export import export
+
+    config = gated_config(gate=gated, aggregate="mean")
+    two_valued = replace(RESIDUAL, scale=(0.5, 0.5, 0.5, 2.0), two_valued=(3,))
+    policy = a_policy(replace(config, residual=two_valued))
+    state = eqx.tree_at(
+        lambda s: [c.network.weights[-1] for c in (s.actor, s.target_actor)],
+        policy.state,
+        replace_fn=lambda weights: 5.0 * weights,
+    )
+    policy = Policy(state, policy.problem, {"task": "", "method": "", "controller": ""})
+    assert export(policy, tmp_path / "hook.onnx") <= 1e-5
+    generator = np.random.default_rng(5)
+    observation = policy.random_observations(400, generator)
+    given = generator.uniform(-1.0, 1.0, (400, 4))
+    given[:, 3] = np.sign(given[:, 3])
+    action, residual, *_ = run_file(tmp_path / "hook.onnx", policy, observation, given)
+    assert 0.05 < (action[:, 3] != given[:, 3]).mean() < 0.95  # else this shows nothing
+    np.testing.assert_array_equal(action[:, 3], np.sign(given[:, 3] + 2.0 * residual[:, 3]))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

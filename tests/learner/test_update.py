@@ -18,6 +18,7 @@ from rpl.learner.gate import objective_of
 from rpl.learner.judge import Judge
 from rpl.learner.optimizers import step_size_factor
 from rpl.presets import LEARNERS
+from rpl.residual import combine
 
 TINY = LearnerConfig(
     hidden=(8,),
@@ -413,6 +414,22 @@ def test_a_critic_of_residuals_is_asked_about_those_that_would_take_effect() -> 
     assert_array_equal(slope[:, 1], [0.0, 0.0, 0.0])
     assert float(slope[0, 0]) != 0.0
     assert float(slope[1, 0]) == 0.0  # already beyond the bound: more of it changes nothing
+
+
+def test_a_component_with_two_values_is_judged_as_executed_and_climbed_as_a_sum() -> None:
+    state, x = learner(), jnp.ones((3, 5))
+    said = jnp.array([[-0.4, 0.2], [0.2, 0.2], [0.6, -0.8]])
+    executed, _ = combine(np.asarray(BASE), np.asarray(said), 2.0, (1,))
+    assert_array_equal(executed[:, 1], np.float32([0.5, 1.0, -1.0]))
+    asked = Judge(state.critic, BASE, 2.0, of_sums=True, two_valued=(1,))
+    assert_allclose(asked(x, said), state.critic(x, jnp.asarray(executed)), rtol=1e-6)
+    # Without a residual it is the controller's action exactly: no advantage, no rounding.
+    assert_array_equal(asked.advantages(x, jnp.zeros_like(said)), np.zeros((1, 3)))
+    slope = jax.grad(lambda said: asked(x, said).sum())(said)
+    of_action = jax.grad(lambda a: state.critic(x, a).sum())(jnp.asarray(executed))
+    assert_allclose(
+        slope[:, 1], [2.0 * of_action[0, 1], 2.0 * of_action[1, 1], 2.0 * of_action[2, 1]]
+    )
 
 
 def test_without_a_base_action_the_action_itself_is_judged() -> None:

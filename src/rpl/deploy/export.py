@@ -15,7 +15,7 @@ from rpl.deploy.gate import add_gate, add_sum
 from rpl.deploy.graph import Graph
 from rpl.deploy.policy import Policy
 from rpl.errors import RunError, whole_file
-from rpl.observations import BASE_ACTION, OBSERVATION
+from rpl.observations import BASE_ACTION, OBSERVATION, Observation
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -159,7 +159,7 @@ def _sum(graph: Graph, policy: Policy, base: str | None, residual: str) -> str:
     """``rpl.residual.combine``."""
     if base is None:
         return graph.clip(residual, 1.0)
-    return add_sum(graph, base, residual, policy.scale)
+    return add_sum(graph, policy, base, residual)
 
 
 def _action(graph: Graph, policy: Policy, unit: str, is_open: str | None = None) -> None:
@@ -195,29 +195,43 @@ def largest_difference(policy: Policy, path: Path) -> float:
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
         action, residual, *advantage = map(np.asarray, session.run(None, inputs))
         expected = policy.residual(observation, policy.to_unit(given))
+        alike = _is_decided(policy, observation, policy.to_unit(given))
         if advantage:
-            alike = _same_side(advantage[0][:, 0], policy.advantage(observation, given))
-            action, residual, given, expected = (
-                part[alike] for part in (action, residual, given, expected)
-            )
+            learners = policy.advantage(observation, given)
+            tolerance = _rounding(advantage[0][alike, 0], learners[alike])
+            both = residual.any(axis=1) == expected.any(axis=1)
+            alike &= both | (np.abs(learners) > tolerance)
+        action, residual, given, expected = (
+            part[alike] for part in (action, residual, given, expected)
+        )
         worst = max(worst, np.abs(residual - expected).max(initial=0.0))
         total = policy.combine(given, expected)
         worst = max(worst, np.abs((action - total) / reach).max(initial=0.0))
     return float(worst)
 
 
-def _same_side(file: np.ndarray, learner: np.ndarray) -> np.ndarray:
-    """Where both advantages (n,) let the residual through, or neither does, (n,) bool.
+def _is_decided(policy: Policy, observation: Observation, base_action: np.ndarray) -> np.ndarray:
+    """Where no rounding decides on which side of the middle a sum with two values is, (n,) bool."""
+    components = list(policy.problem.two_valued)
+    if not components:
+        return np.ones(len(base_action), bool)
+    actor, _ = policy.state.acting
+    said = actor(policy.state.network_input(policy.seen(observation, base_action)))
+    total = base_action + policy.scale * np.asarray(said)
+    return np.asarray((np.abs(total[:, components]) > TOLERANCE).all(axis=1))
 
-    Values are rounded, and so which side of zero an advantage next to it is on.
+
+def _rounding(file: np.ndarray, learner: np.ndarray) -> float:
+    """What advantages (n,) may differ by; one nearer to zero may let the residual through or not.
 
     Raises:
         RunError: if they differ by more than that.
     """
     off = np.abs(file - learner).max(initial=0.0)
-    if not off <= ADVANTAGE_TOLERANCE * max(1.0, np.abs(learner).max(initial=0.0)):
+    tolerance = ADVANTAGE_TOLERANCE * max(1.0, np.abs(learner).max(initial=0.0))
+    if not off <= tolerance:
         raise RunError(
             f"it is not written: the file's advantages would differ from the learner's by "
             f"{off:.1e}; report this run's config.json"
         )
-    return (file > 0.0) == (learner > 0.0)
+    return tolerance

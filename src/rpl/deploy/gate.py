@@ -10,10 +10,22 @@ from rpl.learner.gate import TINY, Gate
 from rpl.learner.networks import Critic
 
 
-def add_sum(graph: Graph, base: str, residual: str, scale: np.ndarray) -> str:
-    """clip(b + scale f)."""
-    added = graph.add("Mul", residual, graph.constant(scale))
-    return graph.clip(graph.add("Add", base, added), 1.0)
+def add_sum(graph: Graph, policy: Policy, base: str, residual: str) -> str:
+    """``rpl.residual.combine``."""
+    added = graph.add("Mul", residual, graph.constant(policy.scale))
+    total = graph.add("Add", base, added)
+    executed, two_valued = graph.clip(total, 1.0), policy.problem.two_valued
+    if not two_valued:
+        return executed
+    # No rounding stands between the sides: base action and sum are compared as they are.
+    zero, one = graph.constant(0.0), graph.constant(1.0)
+    above, base_above = (graph.add("GreaterOrEqual", x, zero) for x in (total, base))
+    bound = graph.add("Where", above, one, graph.constant(-1.0))
+    stays = graph.add("Equal", above, base_above)
+    chosen = graph.add("Where", stays, graph.clip(base, 1.0), bound)
+    mask = np.isin(np.arange(len(policy.scale)), two_valued)
+    is_two_valued = graph.add("Greater", graph.constant(mask.astype(float)), zero)
+    return graph.add("Where", is_two_valued, chosen, executed)
 
 
 def add_gate(graph: Graph, policy: Policy, frames: list[str], base: str, residual: str) -> str:
@@ -28,7 +40,7 @@ def add_gate(graph: Graph, policy: Policy, frames: list[str], base: str, residua
     """
     gate, (_, critics) = policy.state.gate, policy.state.acting
     assert gate is not None
-    actions = add_sum(graph, base, residual, policy.scale), graph.clip(base, 1.0)
+    actions = add_sum(graph, policy, base, residual), graph.clip(base, 1.0)
     members = critics.members[:1] if gate.how == "first" else critics.members
     advantages = [
         graph.add("Sub", *(_value(graph, member, frames, action) for action in actions))

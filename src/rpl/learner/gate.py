@@ -55,6 +55,8 @@ class Gate(eqx.Module):
     """Whether the policy acts by the target networks, which are averages over some cycles."""
     pessimism: Array
     """Standard deviations of the bound, (): see ``with_pessimism``."""
+    two_valued: tuple[int, ...] = eqx.field(static=True, default=())
+    """Components of the action that stay b's or go to the other bound."""
 
     def caution(self, at_first: float) -> Array:
         """What is left of the residual's penalty, (): less where the bound is less strict.
@@ -68,12 +70,14 @@ class Gate(eqx.Module):
         return jnp.square(self.pessimism / at_first) if at_first else jnp.ones(())
 
     @staticmethod
-    def of(config: LearnerConfig, scale: tuple[float, ...]) -> Gate | None:
+    def of(
+        config: LearnerConfig, scale: tuple[float, ...], two_valued: tuple[int, ...] = ()
+    ) -> Gate | None:
         """The gate that a configuration asks for."""
         if not config.gate:
             return None
         pessimism = jnp.asarray(config.pessimism)
-        return Gate(scale, config.aggregate, config.act_by_target, pessimism)
+        return Gate(scale, config.aggregate, config.act_by_target, pessimism, two_valued)
 
     def advantage(self, advantages: Array) -> Array:
         """What is sure of the advantages, (batch,) of (critics, batch)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -16,6 +17,8 @@ class Judge(NamedTuple):
 
     a is what is executed, clip(b + scale f), where the critics judge sums, and else the residual
     of it, (clip(b + scale f) - clip(b)) / scale. Without a base action b it is f itself.
+    Components with two values are as ``rpl.residual.combine`` makes them, with the slope of the
+    sum, which says where the other value is.
     """
 
     critic: Critics
@@ -24,6 +27,8 @@ class Judge(NamedTuple):
     scale: ArrayLike
     """What a residual of 1 adds, (action_size,)."""
     of_sums: bool
+    two_valued: tuple[int, ...] = ()
+    """Components of the action that stay b's or go to the other bound."""
 
     def each(self, x: Array, said: Array) -> Array:
         """Every critic's values, (critics, batch), of normalised inputs and what the actor says."""
@@ -51,7 +56,12 @@ class Judge(NamedTuple):
     def _effect(self, said: Array) -> Array:
         if self.base_action is None:
             return said
-        return self.judged(jnp.clip(self.base_action + self.scale * said, -1.0, 1.0))
+        total = self.base_action + self.scale * said
+        executed = jnp.clip(total, -1.0, 1.0)
+        for c in self.two_valued:
+            value = _one_of_two(self.base_action[..., c], total[..., c])
+            executed = executed.at[..., c].set(value)
+        return self.judged(executed)
 
     def judged(self, executed: Array) -> Array:
         """What the critics are shown of an executed action."""
@@ -60,3 +70,11 @@ class Judge(NamedTuple):
         scale = jnp.asarray(self.scale)
         effect = executed - jnp.clip(self.base_action, -1.0, 1.0)
         return jnp.where(scale > 0.0, effect / jnp.where(scale > 0.0, scale, 1.0), 0.0)
+
+
+def _one_of_two(base: Array, total: Array) -> Array:
+    """b, or the bound on the other side of 0 where the sum is there; with the sum's slope."""
+    side = total >= 0.0
+    value = jnp.where(side == (base >= 0.0), jnp.clip(base, -1.0, 1.0), jnp.where(side, 1.0, -1.0))
+    slope = jnp.clip(total, -1.0, 1.0)
+    return value + (slope - jax.lax.stop_gradient(slope))

@@ -92,7 +92,8 @@ def _advantages(
     critic: Critics, gate: Gate, x: Array, residual: Array, base_action: ArrayLike
 ) -> Array:
     """A_i(s, f), (critics, n)."""
-    judge = Judge(critic, jnp.asarray(base_action), jnp.asarray(gate.scale), of_sums=True)
+    scale = jnp.asarray(gate.scale)
+    judge = Judge(critic, jnp.asarray(base_action), scale, True, gate.two_valued)
     return judge.advantages(x, residual)
 
 

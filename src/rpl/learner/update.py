@@ -86,6 +86,12 @@ class Setting(NamedTuple):
     """What a residual of 1 adds to the base action, () or (action_size,)."""
     judges_sums: bool = False
     """Whether critics judge what is executed, or the residual of it."""
+    two_valued: tuple[int, ...] = ()
+    """Components of the action that stay the base action's or go to the other bound."""
+
+    def judge(self, critic: Critics, base_action: Array | None) -> Judge:
+        """Critics asked about what an actor says beside a base action."""
+        return Judge(critic, base_action, self.scale, self.judges_sums, self.two_valued)
 
 
 @eqx.filter_jit
@@ -119,7 +125,7 @@ def update(
         batch, index, step_key = inputs
         target_key, actor_key = jax.random.split(step_key)
         x = state.network_input(batch.observation)
-        judge = Judge(state.critic, batch.base_action, setting.scale, setting.judges_sums)
+        judge = setting.judge(state.critic, batch.base_action)
         target = _target(config, state, batch, setting, train_actor, target_key)
         state, metrics = _critic_step(config, state, judge.judged(batch.action), x, target)
         if not train_actor:
@@ -154,8 +160,7 @@ def _target(
     """What the critic is to say of the batch, (batch,)."""
     algorithm = algorithm_of(config)
     next_x = state.network_input(batch.next_observation)
-    base = batch.next_base_action
-    judge = Judge(state.target_critic, base, setting.scale, setting.judges_sums)
+    judge = setting.judge(state.target_critic, batch.next_base_action)
     if state.gate is not None and config.zero_last and not train_actor:
         # Until the actor learns its residuals are zero, and there is nothing to choose.
         next_value = judge(next_x, jnp.zeros(()))

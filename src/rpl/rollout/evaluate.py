@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 from gymnasium.vector import VectorEnv
-from scipy import stats
 
 from rpl.controllers.contract import Policy
 from rpl.replay.episodes import Episodes
@@ -58,7 +57,9 @@ class Outcome:
     @property
     def success_interval(self) -> Interval:
         """95 % Wilson interval of the success rate."""
-        test = stats.binomtest(int(self.success.sum()), len(self.success))
+        from scipy.stats import binomtest  # slow to import
+
+        test = binomtest(int(self.success.sum()), len(self.success))
         interval = test.proportion_ci(method="wilson")
         return float(interval.low), float(interval.high)
 
@@ -118,7 +119,9 @@ def compared(
 def _mean_interval(values: np.ndarray) -> Interval:
     if len(values) < 2 or np.ptp(values) == 0.0:
         return float(values.mean()), float(values.mean())
-    interval = stats.bootstrap(
+    from scipy.stats import bootstrap  # slow to import
+
+    interval = bootstrap(
         (values,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
     ).confidence_interval
     return float(interval.low), float(interval.high)

@@ -32,7 +32,7 @@ class GreedyPolicy:
     def __init__(self, state: LearnerState, problem: Problem) -> None:
         self.state = state
         self.seen: Seen = problem.seen
-        self._adds, self._scale = problem.adds, problem.scale
+        self._adds, self._adding = problem.adds, (problem.scale, problem.two_valued)
 
     def reset(self, mask: np.ndarray) -> None:
         """Remembers nothing."""
@@ -49,7 +49,7 @@ class GreedyPolicy:
         """What is executed where the learner says ``learned``."""
         if not self._adds or base_action is None:
             return learned
-        return combine(base_action, learned, self._scale)[0]
+        return combine(base_action, learned, *self._adding)[0]
 
 
 class ExploringPolicy(GreedyPolicy):

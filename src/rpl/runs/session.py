@@ -254,7 +254,8 @@ def new_learner(config: Config, problem: Problem) -> LearnerState:
     """The learner before any training."""
     key = jax.random.key(config.seed)
     seen, size = problem.seen, problem.action_size
-    gate = learner.Gate.of(config.learner, tuple(problem.scale.tolist())) if problem.adds else None
+    adding = tuple(problem.scale.tolist()), problem.two_valued
+    gate = learner.Gate.of(config.learner, *adding) if problem.adds else None
     return learner.create(
         key, seen.sizes, size, config.learner, problem.frames, seen.beside_frames, gate
     )

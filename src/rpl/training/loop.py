@@ -193,7 +193,8 @@ def learn(
     shape = (config.learner.updates(steps), config.learner.batch_size)
     batches = sample(shape, n_step=config.replay.n_step, discount=discount)
     scale = np.asarray(problem.scale, np.float32)
-    setting = learner.Setting(discount, bounds, scale, config.residual.critic_input == "sum")
+    judges_sums = config.residual.critic_input == "sum"
+    setting = learner.Setting(discount, bounds, scale, judges_sums, problem.two_valued)
     state, losses = learner.update(
         _settings_of_now(config, progress),
         state,
