@@ -120,11 +120,14 @@ def paced(config: Config, horizon: int) -> Config:
     A value has to travel back through an episode, n steps an update of the target networks, which
     move once a cycle. So cycles stay as long in steps, and over T / 50 times as many of them
     values arrive: n grows with T, and so does the burn-in. Of n rewards the critics learn what a
-    disturbance does that stays as long, and so that grows too. Of fewer episodes the policy
-    plays a larger share alone, up to a quarter, so that as many of them show how it stands.
+    disturbance does that stays as long, and so that grows too, and is smaller the longer it
+    stays: an action of these tasks is a displacement, so that both together say how far it
+    leads. Of fewer episodes the policy plays a larger share alone, up to a quarter, so that as
+    many of them show how it stands.
     """
     longer = horizon / FAST_HORIZON
     alone = config.exploration.alone_share * longer
+    hold = held_over(config.exploration.hold, longer)
     return replace(
         config,
         episodes_per_cycle=max(round(config.episodes_per_cycle / longer), 1),
@@ -133,7 +136,8 @@ def paced(config: Config, horizon: int) -> Config:
         exploration=replace(
             config.exploration,
             alone_share=min(alone, MOST_ALONE),
-            hold=held_over(config.exploration.hold, longer),
+            noise=config.exploration.noise * config.exploration.hold / hold,
+            hold=hold,
         ),
     )
 

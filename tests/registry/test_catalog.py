@@ -179,6 +179,7 @@ def test_the_fast_preset_is_one_preset_paced_for_the_length_of_episodes(task):
     assert sooner * config.burn_in.minimum_steps == longer * FAST.burn_in.minimum_steps
     assert config.exploration.alone_share == min(longer * FAST.exploration.alone_share, 0.25)
     assert config.exploration.hold == longer * FAST.exploration.hold
+    assert config.exploration.noise * longer == pytest.approx(FAST.exploration.noise)
     same = replace(
         config,
         episodes_per_cycle=FAST.episodes_per_cycle,
@@ -209,7 +210,7 @@ def test_methods_without_a_residual_learn_as_before_the_gate(task):
 def test_episodes_longer_than_a_cycle_are_collected_one_by_one():
     assert paced(FAST, 100_000).episodes_per_cycle == 1
     assert (paced(FAST, 1).replay.n_step, paced(FAST, 1).exploration.hold) == (1, 1.0)
-    assert paced(WITHOUT_GATE, 1000).exploration.hold == 1.0
+    assert paced(WITHOUT_GATE, 1000).exploration == WITHOUT_GATE.exploration
 
 
 def test_without_a_task_a_preset_is_as_it_stands():

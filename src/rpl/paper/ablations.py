@@ -54,7 +54,46 @@ LEARNERS = (
     ("twice-the-updates", "twice the gradient steps", "--learner.updates-per-step 0.2"),
 )
 
+GATE = (
+    ("always-acting", "the residual always acts", "--learner.no-gate"),
+    ("no-caution", "the mean of the critics' advantages", "--learner.aggregate mean"),
+    (
+        "least-of-two",
+        "the least of two critics",
+        "--learner.aggregate least --learner.critics 2 --learner.critics-drawn 2",
+    ),
+    ("same-caution", "no less caution once better", "--learner.trusted-pessimism None"),
+    ("no-layer-norm", "critics without layer normalisation", "--learner.no-layer-norm"),
+    ("no-penalty", "no penalty on the residual", "--learner.action-l2 0"),
+    ("newest-networks", "acting by the newest networks", "--learner.no-act-by-target"),
+    ("one-step-returns", "one-step returns", "--replay.n-step 1"),
+    ("not-asked", "the episode's own base action", "--replay.no-ask-controller"),
+    ("short-disturbances", "disturbances of one step", "--exploration.hold 1"),
+    ("never-alone", "never acting alone", "--exploration.alone-share 0"),
+    (
+        "ten-critics",
+        "ten critics, two drawn, their mean, always acting (DAWN, ResFiT)",
+        "--learner.no-gate --learner.aggregate mean --learner.critics 10 --learner.critics-drawn 2",
+    ),
+)
+"""What the default adds; ten critics are what others climb beside a base policy."""
+
 ABLATIONS = (
+    *(
+        Ablation(
+            name,
+            f"The default, {title}",
+            "one ingredient of the preset `fast` taken away or put in another's place",
+            "as it is",
+            GATE,
+            cell_at(reference),
+            steps,
+        )
+        for name, title, reference, steps in (
+            ("gate", "slippery-push", "slippery-push/rpl-gated", 60_000),
+            ("gate-tuned-push", "push, tuned", "push/rpl-reactive-push-gated", 60_000),
+        )
+    ),
     Ablation(
         "zero-initialisation",
         "Zero initialisation",

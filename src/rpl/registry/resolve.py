@@ -252,7 +252,10 @@ def config_for_horizon(config: Config, horizon: int, processes: int = 1) -> Conf
         cycles_per_epoch=max(round(STEPS_PER_EPOCH / steps), 1),
         evaluation_episodes=min(max(STEPS_PER_EPOCH // horizon, FEWEST_JUDGED), MOST_JUDGED),
         final_evaluation_episodes=100,
-        exploration=replace(fitted.exploration, hold=seen.exploration.hold),
+        # What an action does here nobody knows: a disturbance is as large as in the preset.
+        exploration=replace(
+            fitted.exploration, noise=config.exploration.noise, hold=seen.exploration.hold
+        ),
         # Sums as long as disturbances stay; where they do not, as the preset says.
         replay=seen.replay if config.exploration.hold > 1.0 else config.replay,
         learner=replace(
