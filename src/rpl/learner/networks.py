@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from rpl.errors import InvalidValue
@@ -43,18 +45,16 @@ class MLP(eqx.Module):
         zero_last: bool = False,
         layer_norm: bool = False,
     ) -> None:
-        keys = jax.random.split(key, len(sizes) - 1)
-        xavier = jax.nn.initializers.glorot_uniform()
-        self.weights = [
-            xavier(k, (fan_in, fan_out), jnp.float32)
-            for k, fan_in, fan_out in zip(keys, sizes[:-1], sizes[1:], strict=True)
-        ]
-        self.biases = [jnp.zeros(width) for width in sizes[1:]]
+        # NumPy draws at once what JAX would compile a program for, one for each shape.
+        generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+        weights = [_xavier(generator, *sides) for sides in pairwise(sizes)]
         if zero_last:
-            self.weights[-1] = jnp.zeros_like(self.weights[-1])
+            weights[-1] = np.zeros_like(weights[-1])
         normalised = sizes[1:-1] if layer_norm else ()
-        self.scales = [jnp.ones(width) for width in normalised]
-        self.offsets = [jnp.zeros(width) for width in normalised]
+        self.weights = [jnp.asarray(weight) for weight in weights]
+        self.biases = [jnp.asarray(np.zeros(width, np.float32)) for width in sizes[1:]]
+        self.scales = [jnp.asarray(np.ones(width, np.float32)) for width in normalised]
+        self.offsets = [jnp.asarray(np.zeros(width, np.float32)) for width in normalised]
 
     def __call__(self, x: Array) -> Array:
         """Outputs (..., sizes[-1]) for inputs (..., sizes[0])."""
@@ -64,6 +64,12 @@ class MLP(eqx.Module):
                 x = self.scales[i] * standardised(x) + self.offsets[i]
             x = jax.nn.relu(x)
         return x @ self.weights[-1] + self.biases[-1]
+
+
+def _xavier(generator: np.random.Generator, fan_in: int, fan_out: int) -> np.ndarray:
+    """Weights (fan_in, fan_out), uniform with a variance of 2 / (fan_in + fan_out)."""
+    bound = math.sqrt(6.0 / (fan_in + fan_out))
+    return generator.uniform(-bound, bound, (fan_in, fan_out)).astype(np.float32)
 
 
 def standardised(x: Array) -> Array:
