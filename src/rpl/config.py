@@ -72,8 +72,8 @@ class LearnerConfig(PlainValues):
     """Standard deviations of the critics between their mean and the bound."""
     trusted_pessimism: float | None = None
     """With the gate: the same, while the last paired evaluation that told the policy from its
-    controller showed it to be better, and where the controller fails in more than a tenth of the
-    episodes also, by degrees, while none shows it to be worse; None is `pessimism` throughout."""
+    controller showed it to be better, and by degrees also while none shows it to be worse, unless
+    the controller succeeds in nine of ten episodes; None is `pessimism` throughout."""
     gate: bool = False
     """Use the residual only where the critics together, by `aggregate`, say that it is better than
     the controller's action, and act as the controller elsewhere: exploring, deployed, and in

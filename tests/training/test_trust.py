@@ -39,7 +39,7 @@ def test_a_policy_is_trusted_once_better_and_until_it_is_worse(
     progress = Progress(trusted=before, burning_in=False)
     weigh(progress, replace(problem, metric="return"), policy, Outcome(success, np.zeros(40)))
     assert progress.trusted is after
-    assert progress.unharmed == 0  # of returns nobody knows how much there is to win
+    assert progress.unharmed == (returns >= 0.0)
 
 
 def test_a_few_pairs_earn_no_trust(problem) -> None:

@@ -11,7 +11,8 @@ EASED = 0.7
 """What remains of the pessimism after each evaluation that shows nothing worse."""
 
 NEARLY_RIGHT = 0.9
-"""A controller that succeeds as often is left alone: there is little to win, and all to lose."""
+"""A controller that succeeds as often is left alone: there is little to win, and all to lose. Of
+returns nobody knows how much there is to win."""
 
 
 def weigh(progress: Progress, problem: Problem, policy: Outcome, controller: Outcome) -> None:
@@ -27,8 +28,8 @@ def weigh(progress: Progress, problem: Problem, policy: Outcome, controller: Out
         progress.trusted, progress.unharmed = False, 0
         return
     progress.trusted = progress.trusted or shown == "better"
-    if problem.metric == "success" and controller.success_rate < NEARLY_RIGHT:
-        progress.unharmed += 1
+    nearly_right = problem.metric == "success" and controller.success_rate >= NEARLY_RIGHT
+    progress.unharmed += not nearly_right
 
 
 def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
