@@ -159,7 +159,7 @@ SUMS = replace(
         (with_learner(CONFIG, "td3"), 0.9),
         (with_learner(CONFIG, "sac"), 0.9),
         (N_STEPS, 0.9),
-        (SUMS, 0.8),
+        (SUMS, 0.7),
     ],
     ids=["ddpg", "td3", "sac", "three-steps-and-layer-norm", "critic-of-sums"],
 )
