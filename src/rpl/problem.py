@@ -14,7 +14,7 @@ from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.contract import Controller, ControllerPolicy
 from rpl.observations import GOAL_PARTS, OBSERVATION, Seen, width_of
 from rpl.replay.hindsight import GoalRules
-from rpl.residual import check_unit_actions, checked_components, checked_scale
+from rpl.residual import check_components, check_unit_actions, checked_scale
 
 Metric = Literal["success", "return"]
 
@@ -52,7 +52,7 @@ class Problem:
         if self.residual is not None:
             check_unit_actions(self.task.single_action_space)
             checked_scale(self.residual.scale, (self.action_size,))
-            checked_components(self.residual.two_valued, self.action_size)
+            check_components(self.residual.two_valued, self.action_size)
 
     @property
     def charged_steps(self) -> int:

@@ -71,18 +71,17 @@ def checked_scale(scale: float | Sequence[float], action_shape: tuple[int, ...])
     return checked
 
 
-def checked_components(components: Sequence[int], action_size: int) -> tuple[int, ...]:
-    """The components as they are.
+def check_components(components: Sequence[int], action_size: int) -> None:
+    """Refuses components that the action does not have.
 
     Raises:
-        ValueError: if the action has no such component.
+        ValueError: naming the first of them.
     """
     if beyond := [c for c in components if not 0 <= c < action_size]:
         raise InvalidValue(
             f"--residual.two-valued names component {beyond[0]}, and the components of the action "
             f"are 0 to {action_size - 1}"
         )
-    return tuple(components)
 
 
 def check_unit_actions(space: gymnasium.Space) -> tuple[int, ...]:

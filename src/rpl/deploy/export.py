@@ -194,8 +194,9 @@ def largest_difference(policy: Policy, path: Path) -> float:
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
         action, residual, *advantage = map(np.asarray, session.run(None, inputs))
-        expected = policy.residual(observation, policy.to_unit(given))
-        alike = _is_decided(policy, observation, policy.to_unit(given))
+        base_action = policy.to_unit(given)
+        expected = policy.residual(observation, base_action)
+        alike = _is_decided(policy, observation, base_action)
         if advantage:
             learners = policy.advantage(observation, given)
             tolerance = _rounding(advantage[0][alike, 0], learners[alike])
@@ -212,13 +213,11 @@ def largest_difference(policy: Policy, path: Path) -> float:
 
 def _is_decided(policy: Policy, observation: Observation, base_action: np.ndarray) -> np.ndarray:
     """Where no rounding decides on which side of the middle a sum with two values is, (n,) bool."""
-    components = list(policy.problem.two_valued)
-    if not components:
-        return np.ones(len(base_action), bool)
     actor, _ = policy.state.acting
     said = actor(policy.state.network_input(policy.seen(observation, base_action)))
     total = base_action + policy.scale * np.asarray(said)
-    return np.asarray((np.abs(total[:, components]) > TOLERANCE).all(axis=1))
+    two_valued = total[:, list(policy.problem.two_valued)]
+    return np.asarray((np.abs(two_valued) > TOLERANCE).all(axis=1))
 
 
 def _rounding(file: np.ndarray, learner: np.ndarray) -> float:

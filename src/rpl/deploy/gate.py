@@ -17,15 +17,13 @@ def add_sum(graph: Graph, policy: Policy, base: str, residual: str) -> str:
     executed, two_valued = graph.clip(total, 1.0), policy.problem.two_valued
     if not two_valued:
         return executed
-    # No rounding stands between the sides: base action and sum are compared as they are.
-    zero, one = graph.constant(0.0), graph.constant(1.0)
+    zero = graph.constant(0.0)
     above, base_above = (graph.add("GreaterOrEqual", x, zero) for x in (total, base))
-    bound = graph.add("Where", above, one, graph.constant(-1.0))
+    bound = graph.add("Where", above, graph.constant(1.0), graph.constant(-1.0))
     stays = graph.add("Equal", above, base_above)
     chosen = graph.add("Where", stays, graph.clip(base, 1.0), bound)
-    mask = np.isin(np.arange(len(policy.scale)), two_valued)
-    is_two_valued = graph.add("Greater", graph.constant(mask.astype(float)), zero)
-    return graph.add("Where", is_two_valued, chosen, executed)
+    is_two_valued = np.isin(np.arange(len(policy.scale)), two_valued)
+    return graph.add("Where", graph.constant(is_two_valued, bool), chosen, executed)
 
 
 def add_gate(graph: Graph, policy: Policy, frames: list[str], base: str, residual: str) -> str:

@@ -87,11 +87,11 @@ ABLATIONS = (
             "as it is",
             GATE,
             cell_at(reference),
-            steps,
+            steps=60_000,
         )
-        for name, title, reference, steps in (
-            ("gate", "slippery-push", "slippery-push/rpl-gated", 60_000),
-            ("gate-tuned-push", "push, tuned", "push/rpl-reactive-push-gated", 60_000),
+        for name, title, reference in (
+            ("gate", "slippery-push", "slippery-push/rpl-gated"),
+            ("gate-tuned-push", "push, tuned", "push/rpl-reactive-push-gated"),
         )
     ),
     Ablation(

@@ -29,7 +29,8 @@ def weigh(progress: Progress, problem: Problem, policy: Outcome, controller: Out
         return
     progress.trusted = progress.trusted or shown == "better"
     nearly_right = problem.metric == "success" and controller.success_rate >= NEARLY_RIGHT
-    progress.unharmed += not nearly_right
+    if not nearly_right:
+        progress.unharmed += 1
 
 
 def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
