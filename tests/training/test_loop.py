@@ -21,6 +21,7 @@ from rpl.training.epoch import EpochEnd
 from rpl.training.loop import TrainingDiverged, run_cycle, train
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
+from rpl.training.trust import FULL
 
 SMALL = replace(small.CONFIG, episodes_per_cycle=4)
 
@@ -308,6 +309,6 @@ def test_a_cycle_goes_by_the_pessimism_of_its_time(bare_problem):
     config = replace(SMALL, learner=learner_config, residual=residual)
     problem = make_problem("push", "rpl", config)
     state, replay = new_learner(config, problem), new_replay(config, problem, None)
-    for trusted, pessimism in ((False, 2.0), (True, 0.5)):
-        state, _, _ = run_cycle(config, problem, state, replay, Progress(trusted=trusted))
+    for trust, pessimism in ((0, 2.0), (FULL, 0.5)):
+        state, _, _ = run_cycle(config, problem, state, replay, Progress(trust=trust))
         assert float(state.gate.pessimism) == pessimism

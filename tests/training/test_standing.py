@@ -22,6 +22,7 @@ from rpl.training.epoch import EpochEnd
 from rpl.training.loop import explore, run_cycle
 from rpl.training.progress import Progress
 from rpl.training.standing import FEWEST, acts_alone, remember, stands_below
+from rpl.training.trust import FULL
 
 CONFIG = replace(
     small.CONFIG,
@@ -191,7 +192,7 @@ def test_where_it_stands_below_the_controller_is_evaluated_and_the_best_policy_s
     observer = SimpleNamespace(
         on_evaluation=lambda row: None, on_evaluating=lambda *_: None, on_note=notes.append
     )
-    progress = trained(trusted=True, rows=1)
+    progress = trained(trust=FULL, rows=1)
     end_epoch = EpochEnd(
         CONFIG, problem, new_replay(CONFIG, problem, None), progress, keeper, observer
     )
@@ -206,6 +207,6 @@ def test_where_it_stands_below_the_controller_is_evaluated_and_the_best_policy_s
     assert [row["stands_below"] for row in rows] == [1, 1, 0]
     assert [row["acted_share"] > 0.5 for row in rows] == [False, False, True]
     assert kept == [(state, False), (state, False), (state, True)]
-    assert not progress.trusted
+    assert progress.trust == 0
     assert len(notes) == 1
     assert "worse than its controller" in notes[0]

@@ -26,6 +26,7 @@ from rpl.observations import DESIRED_GOAL
 from rpl.runs.files import FORMAT, check_format, settings_crc
 from rpl.runs.settings import read_back
 from rpl.settings import Settings
+from rpl.training.trust import FULL
 
 State = TypeVar("State")
 ABOUT, CHECKSUM = "checkpoint", "sha256"
@@ -114,7 +115,15 @@ def _unpacked(data: bytes, path: Path) -> Stored:
             raise ValueError("its checksum is another")
         about = head.pop(ABOUT)
     head.pop("format", None)
-    return Stored(found, head, arrays, **about)
+    return Stored(found, _with_degrees(head), arrays, **about)
+
+
+def _with_degrees(progress: dict[str, Any]) -> dict[str, Any]:
+    """The run's progress, with trust as degrees where it was a yes or no and a count."""
+    if "trusted" in progress:
+        unharmed = progress.pop("unharmed", 0)
+        progress["trust"] = FULL if progress.pop("trusted") else min(unharmed, FULL)
+    return progress
 
 
 def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:

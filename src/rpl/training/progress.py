@@ -25,10 +25,8 @@ class Progress:
     """Whether it took a step yet; None in runs that are older than this entry."""
     last_mean_q: float | None = None
     bad_cycles: int = 0
-    trusted: bool = False
-    """Whether the policy was better than its controller when last an evaluation told them apart."""
-    unharmed: int = 0
-    """Evaluations in a row since burn-in in which it was not worse, where there was much to win."""
+    trust: int = 0
+    """Degrees of trust that the policy has earned; see ``rpl.training.trust``."""
     unlearned_cycles: int = 0
     unlearned_episodes: int = 0
     """Collected, but not learned from yet."""

@@ -7,8 +7,11 @@ from rpl.problem import Problem
 from rpl.rollout.evaluate import Outcome, compared
 from rpl.training.progress import Progress
 
+FULL = 2
+"""Degrees of trust at which the bound is as strict as for a policy known to be better."""
+
 EASED = 0.7
-"""What remains of the pessimism after each evaluation that shows nothing worse."""
+"""What remains of the pessimism with each degree of trust below ``FULL``."""
 
 NEARLY_RIGHT = 0.9
 """A controller that succeeds as often is left alone: there is little to win, and all to lose. Of
@@ -16,21 +19,24 @@ returns nobody knows how much there is to win."""
 
 
 def weigh(progress: Progress, problem: Problem, policy: Outcome, controller: Outcome) -> None:
-    """Takes an evaluation into account: whether the policy is trusted, and for how long unharmed.
+    """Takes an evaluation into account, paired with the controller's on the same episodes.
 
-    Trusted is a policy that was better than its controller when last a paired evaluation told them
-    apart, unharmed one that was not worse since burn-in, or since it last was.
+    A policy that is better has all trust, one that is worse none. One that is neither gains a
+    degree, unless its controller is nearly right; one that stood below its controller in the few
+    episodes in which it acted alone loses one: by chance alone every sixth does.
     """
     if progress.burning_in:
         return
     shown = compared(policy, controller, problem.metric)[1]
-    if progress.stands_below or shown == "worse":
-        progress.trusted, progress.unharmed = False, 0
-        return
-    progress.trusted = progress.trusted or shown == "better"
     nearly_right = problem.metric == "success" and controller.success_rate >= NEARLY_RIGHT
-    if not nearly_right:
-        progress.unharmed += 1
+    if shown == "worse":
+        progress.trust = 0
+    elif progress.stands_below:
+        progress.trust = max(progress.trust - 1, 0)
+    elif shown == "better":
+        progress.trust = FULL
+    elif not nearly_right:
+        progress.trust = min(progress.trust + 1, FULL)
 
 
 def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
@@ -38,4 +44,6 @@ def pessimism_of(config: LearnerConfig, progress: Progress) -> float:
     first, least = config.pessimism, config.trusted_pessimism
     if least is None:
         return first
-    return least if progress.trusted else max(first * EASED**progress.unharmed, min(first, least))
+    if progress.trust >= FULL:
+        return least
+    return max(first * EASED**progress.trust, min(first, least))
