@@ -65,8 +65,9 @@ RUNS = {
     f"{USERS} --burn-in.minimum-steps 50",
     "user-explore": "toys:Slide --controller toys:Summing --method expert-explore " + USERS,
     "pets": "mbrl-pusher --method pets --trials 2 --model.hidden 8 --planner.population 10 "
-    "--planner.elites 2 --planner.iterations 2 --planner.horizon 3 --model.weight-decay 0 0 "
-    "--model.epochs 1",
+    "--planner.elites 2 --planner.iterations 2 --planner.horizon 3 --early-trials 1 "
+    "--early-planner.population 10 --early-planner.elites 2 --early-planner.iterations 2 "
+    "--early-planner.horizon 3 --model.weight-decay 0 0 --model.epochs 1",
 }
 """The arguments of ``rpl train``, by a name for what they show."""
 RESUMED = {

@@ -33,9 +33,11 @@ without a gate, which after so few steps is shut."""
 
 PLANNED_RUN = tuple(
     "--method pets --trials 2 --planner.horizon 3 --planner.population 8 --planner.elites 2 "  # noqa: SIM905
-    "--planner.iterations 1 --model.hidden 8 --model.weight-decay 0 0 --model.epochs 1".split()
+    "--planner.iterations 1 --early-trials 1 --early-planner.horizon 3 "
+    "--early-planner.population 8 --early-planner.elites 2 --early-planner.iterations 1 "
+    "--model.hidden 8 --model.weight-decay 0 0 --model.epochs 1".split()
 )
-"""Options of ``rpl train`` for a planner that is far too small to be any good."""
+"""Options of ``rpl train`` for planners that are far too small to be any good."""
 
 SHOWN = {
     "train": ("--steps", "400", *RUN, "--replay.capacity", "1000"),
