@@ -9,6 +9,8 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rpl.errors import InvalidValue
+
 Arrays = dict[str, np.ndarray]
 Observation = Any
 """What a task observes, of one environment or of a batch: an array, or mappings and tuples of
@@ -181,3 +183,34 @@ def rows_finite(observation: Observation) -> np.ndarray:
         if part.dtype.kind in "fc":
             finite &= np.isfinite(part).reshape(len(part), -1).all(axis=1)
     return finite
+
+
+def with_base_action(observation: Observation, base_action: np.ndarray) -> Observation:
+    """The observation with the base action at its end, of one or many environments."""
+    if isinstance(observation, Mapping):
+        inner = with_base_action(observation["observation"], base_action)
+        return {**observation, "observation": inner}
+    observation = np.asarray(observation)
+    return np.concatenate([observation, base_action.astype(observation.dtype)], axis=-1)
+
+
+def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.Space:
+    """The space of what ``with_base_action`` returns.
+
+    Args:
+        space: of one environment's observations: a Box, or a Dict with a Box "observation".
+        actions: of one environment.
+
+    Raises:
+        ValueError: if observations are not rows of floats.
+    """
+    if isinstance(space, gymnasium.spaces.Dict):
+        inner = space_with_base_action(space["observation"], actions)
+        return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
+    is_box = isinstance(space, gymnasium.spaces.Box)
+    if not is_box or len(space.shape) != 1 or not np.issubdtype(space.dtype, np.floating):
+        raise InvalidValue(f"the base action cannot stand beside observations of {space}")
+    boundless = np.full(actions.shape or (), np.inf)  # a controller need not be clipped
+    low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
+    dtype: Any = space.dtype
+    return gymnasium.spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)

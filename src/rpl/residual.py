@@ -19,7 +19,13 @@ from gymnasium.vector.utils import batch_space
 
 from rpl.controllers.contract import Controller, ControllerPolicy
 from rpl.errors import InvalidValue
-from rpl.observations import Observation, batch_of_one, reset_mask
+from rpl.observations import (
+    Observation,
+    batch_of_one,
+    reset_mask,
+    space_with_base_action,
+    with_base_action,
+)
 from rpl.tasks.interface import Info
 
 
@@ -98,37 +104,6 @@ def check_unit_actions(space: gymnasium.Space) -> tuple[int, ...]:
             "gymnasium.wrappers.RescaleAction(env, np.float32(-1), np.float32(1))"
         )
     return space.shape
-
-
-def with_base_action(observation: Observation, base_action: np.ndarray) -> Observation:
-    """The observation with the base action at its end, of one or many environments."""
-    if isinstance(observation, Mapping):
-        inner = with_base_action(observation["observation"], base_action)
-        return {**observation, "observation": inner}
-    observation = np.asarray(observation)
-    return np.concatenate([observation, base_action.astype(observation.dtype)], axis=-1)
-
-
-def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> gymnasium.Space:
-    """The space of what ``with_base_action`` returns.
-
-    Args:
-        space: of one environment's observations: a Box, or a Dict with a Box "observation".
-        actions: of one environment.
-
-    Raises:
-        ValueError: if observations are not rows of floats.
-    """
-    if isinstance(space, gymnasium.spaces.Dict):
-        inner = space_with_base_action(space["observation"], actions)
-        return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
-    is_box = isinstance(space, gymnasium.spaces.Box)
-    if not is_box or len(space.shape) != 1 or not np.issubdtype(space.dtype, np.floating):
-        raise InvalidValue(f"the base action cannot stand beside observations of {space}")
-    boundless = np.full(actions.shape or (), np.inf)  # a controller need not be clipped
-    low, high = np.append(space.low, -boundless), np.append(space.high, boundless)
-    dtype: Any = space.dtype
-    return gymnasium.spaces.Box(low.astype(dtype), high.astype(dtype), dtype=dtype)
 
 
 class _Core:

@@ -12,7 +12,6 @@ from rpl.runs import files
 from rpl.runs.checkpoint import load_checkpoint, read_stored
 from rpl.runs.folder import RunFolder
 from rpl.training.progress import Progress
-from rpl.training.trust import FULL
 from small import RECORD, small_learner
 
 
@@ -125,22 +124,3 @@ def test_a_checkpoint_of_format_1_is_read_as_it_was(tmp_path) -> None:
     assert stood == before[1]
     assert jax.tree.all(jax.tree.map(np.array_equal, state, before[0]))
     assert RunFolder(tmp_path, RECORD, resume=True).restore(small_learner(), Progress)[1] == stood
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({"trusted": True, "unharmed": 0}, FULL),
-        ({"trusted": False, "unharmed": 1}, 1),
-        ({"trusted": False, "unharmed": 9}, FULL),
-        ({"trusted": True}, FULL),
-    ],
-    ids=str,
-)
-def test_trust_that_was_a_yes_and_a_count_is_read_as_degrees(before, after, tmp_path) -> None:
-    saved(tmp_path).close()
-    path = tmp_path / "checkpoint/last.eqx"
-    stored = read_stored(path)
-    older = {k: v for k, v in stored.progress.items() if k != "trust"} | before
-    path.write_bytes(json.dumps({"format": 1} | older).encode() + b"\n" + stored.arrays)
-    assert load_checkpoint(tmp_path, small_learner(), Progress)[1].trust == after

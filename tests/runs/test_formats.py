@@ -13,11 +13,12 @@ from rpl import learner
 from rpl.cli.main import run
 from rpl.errors import RunError
 from rpl.registry.resolve import resolve
-from rpl.runs.checkpoint import load_checkpoint
+from rpl.runs.checkpoint import load_checkpoint, read_stored
 from rpl.runs.files import FORMAT, read_config
 from rpl.runs.folder import RunFolder
 from rpl.runs.record import record_of, recorded_spec
 from rpl.training.progress import Progress
+from rpl.training.trust import FULL
 from small import small_learner
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -134,3 +135,22 @@ def test_a_record_of_before_the_gate_names_what_it_was(tmp_path, name) -> None:
     assert read("fast", gate=True, aggregate="bound")["preset"] == "fast"
     aggregate = read("paper")["config"]["learner"].get("aggregate", "first")
     assert aggregate == {"ddpg": "first", "sac": "least"}[name]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"trusted": True, "unharmed": 0}, FULL),
+        ({"trusted": False, "unharmed": 1}, 1),
+        ({"trusted": False, "unharmed": 9}, FULL),
+        ({"trusted": True}, FULL),
+    ],
+    ids=str,
+)
+def test_trust_that_was_a_yes_and_a_count_is_read_as_degrees(before, after, tmp_path) -> None:
+    begin(tmp_path, {"task": "push"})
+    path = tmp_path / "checkpoint/last.eqx"
+    stored = read_stored(path)
+    older = {k: v for k, v in stored.progress.items() if k != "trust"} | before
+    path.write_bytes(json.dumps({"format": 1} | older).encode() + b"\n" + stored.arrays)
+    assert load_checkpoint(tmp_path, small_learner(), Progress)[1].trust == after

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from rpl.learner.networks import NORM_EPSILON
+from rpl.learner.mlp import NORM_EPSILON
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
-    from rpl.learner.networks import MLP
+    from rpl.learner.mlp import MLP
     from rpl.learner.normalizer import Normalizer
 
 
@@ -50,7 +50,7 @@ class Graph:
         return self.clip(x, normalizer.output_clip)
 
     def mlp(self, x: str, network: MLP, outputs: int) -> str:
-        """``rpl.learner.networks.MLP``, the first ``outputs`` of its last layer."""
+        """``rpl.learner.mlp.MLP``, the first ``outputs`` of its last layer."""
         layers = list(zip(network.weights, network.biases, strict=True))
         for i, (weight, bias) in enumerate(layers[:-1]):
             x = self.add("Gemm", x, self.constant(weight), self.constant(bias))

@@ -15,7 +15,8 @@ from jax.typing import ArrayLike
 
 from rpl.config import LearnerConfig
 from rpl.learner.judge import Judge
-from rpl.learner.networks import Actor, Frames, GaussianActor
+from rpl.learner.mlp import Frames
+from rpl.learner.networks import Actor, GaussianActor
 from rpl.learner.state import LearnerState
 
 Metrics = dict[str, Array]

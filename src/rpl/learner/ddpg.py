@@ -16,7 +16,8 @@ from rpl.config import LearnerConfig
 from rpl.learner.algorithm import ActorStep, Metrics
 from rpl.learner.gate import Objective, gate_metrics, objective_of, value_of
 from rpl.learner.judge import Judge
-from rpl.learner.networks import Actor, Critics, Frames
+from rpl.learner.mlp import Frames
+from rpl.learner.networks import Actor, Critics
 from rpl.learner.optimizers import actor_optimizer, descend
 from rpl.learner.state import LearnerState
 

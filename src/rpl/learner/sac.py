@@ -20,7 +20,8 @@ from rpl.config import LearnerConfig
 from rpl.learner.algorithm import ActorStep, Metrics
 from rpl.learner.gate import Objective, gate_metrics, objective_of, value_of
 from rpl.learner.judge import Judge
-from rpl.learner.networks import Frames, GaussianActor
+from rpl.learner.mlp import Frames
+from rpl.learner.networks import GaussianActor
 from rpl.learner.optimizers import actor_optimizer, descend, temperature_optimizer
 from rpl.learner.state import LearnerState
 

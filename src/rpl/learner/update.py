@@ -16,7 +16,8 @@ from rpl.learner import ddpg
 from rpl.learner.algorithm import ActorStep, Metrics, algorithm_of, arrays, polyak
 from rpl.learner.gate import GATE_METRICS, Gate
 from rpl.learner.judge import Judge
-from rpl.learner.networks import ONE_FRAME, Actor, Critic, Critics, Frames
+from rpl.learner.mlp import ONE_FRAME, Frames
+from rpl.learner.networks import Actor, Critic, Critics
 from rpl.learner.normalizer import Normalizer
 from rpl.learner.optimizers import actor_optimizer, critic_optimizer, descend
 from rpl.learner.state import LearnerState

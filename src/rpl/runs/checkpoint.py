@@ -17,16 +17,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import equinox as eqx
-import jax.numpy as jnp
 
 from rpl.errors import RunError
 from rpl.learner import LearnerState
-from rpl.learner.normalizer import Normalizer
-from rpl.observations import DESIRED_GOAL
 from rpl.runs.files import FORMAT, check_format, settings_crc
+from rpl.runs.older import of_format_0, with_degrees
 from rpl.runs.settings import read_back
 from rpl.settings import Settings
-from rpl.training.trust import FULL
 
 State = TypeVar("State")
 ABOUT, CHECKSUM = "checkpoint", "sha256"
@@ -115,15 +112,7 @@ def _unpacked(data: bytes, path: Path) -> Stored:
             raise ValueError("its checksum is another")
         about = head.pop(ABOUT)
     head.pop("format", None)
-    return Stored(found, _with_degrees(head), arrays, **about)
-
-
-def _with_degrees(progress: dict[str, Any]) -> dict[str, Any]:
-    """The run's progress, with trust as degrees where it was a yes or no and a count."""
-    if "trusted" in progress:
-        unharmed = progress.pop("unharmed", 0)
-        progress["trust"] = FULL if progress.pop("trusted") else min(unharmed, FULL)
-    return progress
+    return Stored(found, with_degrees(head), arrays, **about)
 
 
 def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -263,24 +252,8 @@ def _last_if_best(path: Path) -> Stored | None:
 def _learned(stored: Stored, like: State) -> State:
     file = io.BytesIO(stored.arrays)
     if stored.format == 0 and isinstance(like, LearnerState):
-        return cast(State, _of_format_0(file, like))
+        return cast(State, of_format_0(file, like))
     return eqx.tree_deserialise_leaves(file, like)
-
-
-def _of_format_0(file: io.BytesIO, like: LearnerState) -> LearnerState:
-    """A learner whose goals had a normaliser of their own, after that of all else."""
-    goal = dict(like.sizes).get(DESIRED_GOAL, 0)
-    width = sum(size for _, size in like.sizes)
-    apart = Normalizer.create(width - goal), Normalizer.create(goal)
-    older = eqx.tree_at(lambda s: s.normalizer, like, apart)
-    read = eqx.tree_deserialise_leaves(file, older)
-    first, second = cast(tuple[Normalizer, Normalizer], read.normalizer)
-    together = Normalizer(
-        first.count,
-        jnp.concatenate([first.mean, second.mean]),
-        jnp.concatenate([first.squared_deviation, second.squared_deviation]),
-    )
-    return eqx.tree_at(lambda s: s.normalizer, read, together)
 
 
 def format_of(checkpoint: Path) -> int:
