@@ -45,6 +45,7 @@ class Replay(Ring):
         generator: np.random.Generator,
         hindsight: float,
         rules: GoalRules,
+        *,
         newest: int | None = None,
         n_step: int = 1,
         discount: float = 1.0,

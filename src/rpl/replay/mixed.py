@@ -32,8 +32,8 @@ class MixedReplay(Replay):
         generator: np.random.Generator,
         hindsight: float,
         rules: GoalRules,
+        *,
         newest: int | None = None,
-        *args: Any,
         **keywords: Any,
     ) -> Batch[np.ndarray]:
         """Transitions of both, the run's own first; ``newest`` is meant for these alone."""
@@ -42,8 +42,8 @@ class MixedReplay(Replay):
         if hindsight > 0.0:  # what either says of ends holds for both
             rules = self._prior.with_ends(self.with_ends(rules))
         how = (generator, hindsight, rules)
-        own = super().sample((*leading, batch - count), *how, newest, *args, **keywords)
+        own = super().sample((*leading, batch - count), *how, newest=newest, **keywords)
         if count < 1:
             return own
-        prior = self._prior.sample((*leading, count), *how, None, *args, **keywords)
+        prior = self._prior.sample((*leading, count), *how, **keywords)
         return side_by_side(own, prior, axis=len(leading))
