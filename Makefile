@@ -15,8 +15,7 @@ train: $(VENV)/.installed
 	$(BIN)/rpl watch $(RUN) --video $(RUN)/film.mp4
 
 test: $(VENV)/.installed-dev check docs
-	$(BIN)/rpl paper check
-	nice $(BIN)/pytest -n 2 --dist worksteal --ignore tests/test_other_learners.py
+	nice $(BIN)/pytest -n 3 --dist worksteal --ignore tests/test_other_learners.py
 
 # Other people's learners. PyTorch is large, so `make test` does without it; and it may crash when
 # loaded into a process that other tests have filled.

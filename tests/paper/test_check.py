@@ -12,6 +12,7 @@ from rpl.paper.ablations import ABLATIONS
 from rpl.paper.check import check_results, expected_record
 from rpl.paper.matrix import MATRIX, cell_at
 
+SHIPPED = Path(__file__).parents[2] / "results"
 CELL = cell_at("slippery-push/rpl")
 METRICS = "environment_steps,wall_seconds,policy_return,controller_return,burning_in\n"
 
@@ -151,6 +152,10 @@ def test_the_command_says_what_is_wrong_and_fails(tmp_path, capfd):
     assert "seed is 1; the matrix says 3" in output.out
     assert "rpl: 1 thing is wrong with the rows of" in output.err
     assert run(["paper", "check", "--results", str(tmp_path / "none")]) == 1
+
+
+def test_the_rows_that_are_shipped_are_as_the_matrix_says():
+    assert run(["paper", "check", "--results", str(SHIPPED)]) == 0
 
 
 def test_every_cell_has_a_folder_of_its_own_and_ablations_change_what_they_say():
