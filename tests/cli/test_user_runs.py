@@ -121,7 +121,12 @@ def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None
 
 
 def test_options_that_make_no_task_are_refused() -> None:
-    for wrong in ({"metric": "reward"}, {"processes": 0}, {"reward_bounds": (1.0, 0.0)}):
+    for wrong in (
+        {"metric": "reward"},
+        {"processes": 0},
+        {"reward_bounds": (1.0, 0.0)},
+        {"reward_bounds": (1.0,)},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             EnvironmentOptions(**wrong)
 

@@ -57,6 +57,8 @@ def test_keywords_reach_an_environment_whatever_names_it(workplace, monkeypatch)
     )
     with pytest.raises(InvalidValue, match=r"kwargs 'limit' must be name=value"):
         EnvironmentOptions(kwargs=("limit",))
+    of_numpy = EnvironmentOptions(kwargs={"width": np.float64(2.5), "count": np.int64(3)})
+    assert of_numpy.keywords() == {"width": 2.5, "count": 3}
     gymnasium.registry.pop("Some-World/Slide")
 
 
@@ -174,3 +176,9 @@ def test_a_script_without_a_main_guard_ends_in_a_sentence_that_names_it(workplac
     assert done.returncode == 1
     assert "if __name__ == '__main__':" in done.stderr.strip().splitlines()[-1]
     assert done.stderr.count("Traceback") == 1
+
+
+@pytest.mark.parametrize("value", [len, float("inf"), [np.float64(1.0)], np.ones(2)], ids=str)
+def test_a_keyword_that_no_record_can_keep_is_refused_and_not_passed_on_as_text(value) -> None:
+    with pytest.raises(InvalidValue, match=r"kwargs has x=.*, which config.json cannot keep"):
+        EnvironmentOptions(kwargs={"x": value})

@@ -127,3 +127,14 @@ def test_a_name_with_settings_in_brackets_is_the_controller_with_these(workplace
     ):
         with pytest.raises(InvalidValue, match=r"as in mine:act\(gain=2.0\)"):
             controller_source(broken)
+
+
+def test_a_range_is_of_the_kind_that_is_declared_whatever_numbers_are_written():
+    def act(
+        observation, gain: Annotated[float, (0.5, 50)] = 10, tries: Annotated[int, (1.5, 9.5)] = 2
+    ):
+        return observation
+
+    found = settings_of(act)
+    assert found == {"gain": Setting(10.0, low=0.5, high=50.0), "tries": Setting(2, low=2, high=9)}
+    assert [type(one.default) for one in found.values()] == [float, int]

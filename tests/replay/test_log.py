@@ -16,6 +16,7 @@ from rpl.replay.recorded import MadeIn, Recording, UnsuitablePrior, check_record
 NESTED = Dict(
     {
         "robot": Dict({"joints": Box(-9, 9, (2,)), "gripper/open": Discrete(2)}),
+        "depth": Box(-9.0, 9.0, ()),
         "views": Tuple((Box(0, 255, (2, 3, 1), np.uint8), Box(-9.0, 9.0, (1,)))),
     }
 )

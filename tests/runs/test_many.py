@@ -9,7 +9,8 @@ import pytest
 
 from rpl.errors import RunError
 from rpl.runs.files import write_config
-from rpl.runs.many import make_ready, run_folders, runs_in
+from rpl.runs.load import is_planner
+from rpl.runs.many import make_ready, run_folders, runs_in, runs_named
 from small import RECORD
 
 
@@ -31,6 +32,13 @@ def test_a_folder_stands_for_the_runs_in_it_by_number(many):
         *(many / "seed10", many / "seed9", many / "seed10"),
         many / "none",
     ]
+
+
+def test_a_task_s_name_is_the_task_whatever_folders_are_there(workplace, many):
+    many.rename(workplace / "push")
+    assert runs_named("push") == []
+    assert runs_named("./push") == [Path("push/seed9"), Path("push/seed10")]
+    assert not is_planner("push")
 
 
 def test_runs_are_only_deleted_where_that_was_asked_for_and_nobody_uses_them(many):

@@ -39,7 +39,16 @@ def test_values_become_the_words_of_a_run():
 @pytest.mark.parametrize(
     "over",
     [
-        *([], ["scale"], ["scale="], ["=1,2"], ["a=1", "a=2"], ["a=5..1"], ["a=log:0..1"]),
+        *(
+            [],
+            ["scale"],
+            ["scale="],
+            ["=1,2"],
+            ["a=1", "a=2"],
+            ["--a=1", "--a=2"],
+            ["a=5..1"],
+            ["a=log:0..1"],
+        ),
         *(["a=1..x"], ["a=1..2..3"], ["a=0.5..inf"]),
     ],
 )

@@ -8,6 +8,7 @@ from rich.console import Console
 
 import rpl.training.display
 from rpl.training.display import Display, Speed
+from rpl.training.progress import Progress
 
 
 @pytest.fixture
@@ -61,3 +62,12 @@ def test_no_time_is_left_once_the_last_episodes_run_past_the_end(clock) -> None:
     speed.update(10)
     assert speed.seconds_for(20) == 2.0
     assert speed.seconds_for(-5) == 0.0
+
+
+def test_while_the_policy_acts_alone_what_exploring_was_worth_stays_in_sight(clock) -> None:
+    console, out = said(terminal=False)
+    display = Display(console, 1000, "success")
+    display.on_cycle(Progress(environment_steps=100), {"exploring_success": 0.75})
+    clock.seconds += 60.0
+    display.on_cycle(Progress(environment_steps=200), {})
+    assert "exploring 0.75" in out.getvalue().splitlines()[-1]

@@ -26,7 +26,7 @@ def make_run(folder: Path, seed: int = 0, polyak: float = 0.8) -> Path:
         "command": "rpl train push --x '<&>'", "commit": "abc123", "versions": {"mujoco": "4.0"},
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(record))
-    rows = [f"{steps},{v},{v - 0.1},{v + 0.1},-40,0.4,-45,0,100" for steps, v in LEVELS]
+    rows = [f"{steps},{v},{v - 0.01:.3f},{v + 0.01:.3f},-40,0.4,-45,0,100" for steps, v in LEVELS]
     (folder / "metrics.csv").write_text("\n".join([COLUMNS, *rows]) + "\n")
     return folder
 
@@ -71,7 +71,7 @@ def test_it_says_what_the_runs_say(tmp_path):
     runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b", seed=1, polyak=0.9)]
     write_report(tmp_path / "r.html", runs, dict.fromkeys(runs, "no OpenGL <here>"))
     text = (tmp_path / "r.html").read_text()
-    assert "<td>0.980 [0.880, 1.080]</td><td>100</td><td>60k</td><td>60k</td>" in text
+    assert "<td>0.980 [0.970, 0.990]</td><td>100</td><td>60k</td><td>60k</td>" in text
     assert "No film: no OpenGL &lt;here&gt;" in text
     assert "<td>config.learner.polyak</td><td>0.8</td><td>0.9</td>" in text
     assert "rpl train push --x &#x27;&lt;&amp;&gt;&#x27;" in text
@@ -100,3 +100,13 @@ def test_mistakes_earn_a_sentence(words, code, sentence, capfd, tmp_path, monkey
     assert run(["report", *words]) == code
     assert sentence in capfd.readouterr().err
     assert not (tmp_path / "report.html").exists()
+
+
+def test_a_planners_run_has_a_row_though_it_has_no_controller(tmp_path):
+    shipped = Path(__file__).parents[2] / "results/mbrl-pusher/pets/seed0"
+    write_report(tmp_path / "report.html", [shipped], {shipped: "a planner"})
+    cells = re.findall(r"<td>(.*?)</td>", (tmp_path / "report.html").read_text())
+    row = cells[: len(("run", "metric", "controller", "level", "policy", "n", "steps", "to"))]
+    assert row[1:4] == ["return", "doing nothing", "-"]
+    assert float(row[4]) == pytest.approx(-80.0, abs=20.0)
+    assert row[7] == "-"

@@ -34,7 +34,7 @@ from rpl.problem import Problem
 from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, compared, evaluate
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
-from rpl.runs.many import runs_in
+from rpl.runs.many import runs_named
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -80,7 +80,7 @@ def run_evaluation(options: Any) -> int:
 
 
 def _evaluate(options: Any, print_json: Callable[[Any], None]) -> None:
-    if runs := runs_in(Path(options.run_or_task)):
+    if runs := runs_named(options.run_or_task):
         if options.picture is not None:
             raise UsageError("--picture shows a single run: name one of the folder's")
         say("the same unseen episodes for each run; IQM: interquartile mean over them", error=True)

@@ -19,7 +19,7 @@ from rpl.registry.catalog import CONTROLLERS, TASKS, check_task
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
 from rpl.runs.load import Request, Subject, load_subject, named_spec
-from rpl.runs.many import runs_in
+from rpl.runs.many import runs_named
 from rpl.settings import Settings
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -172,7 +172,7 @@ def options_for(base: type, arguments: list[str]) -> type:
     if said is None or not said.run_or_task:
         spec = resolve("push", preset="paper")
     else:
-        named = next(iter(runs_in(Path(said.run_or_task))), said.run_or_task)
+        named = next(iter(runs_named(said.run_or_task)), said.run_or_task)
         spec = named_spec(Request(str(named), said.controller_name))
         check_typed(said, **groups_of(spec))
     return with_groups(base, **groups_of(spec))

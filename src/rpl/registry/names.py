@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import gymnasium
+import numpy as np
 import tyro
 
 from rpl.controllers.adapt import adapt
@@ -79,7 +80,7 @@ class EnvironmentOptions(PlainValues):
             ValueError: naming the option and what it may be.
         """
         if isinstance(self.kwargs, Mapping):  # as one writes it in Python
-            words = tuple(f"{name}={value!r}" for name, value in self.kwargs.items())
+            words = tuple(f"{name}={_literal(name, value)}" for name, value in self.kwargs.items())
             object.__setattr__(self, "kwargs", words)
         self.keywords()
         if self.success not in get_args(SuccessWhen):
@@ -93,7 +94,8 @@ class EnvironmentOptions(PlainValues):
         check_settings(many, lambda count: 1 <= count <= MOST_PROCESSES, "between 1 and 1024")
         for bound in self.reward_bounds or ():
             check_settings({"reward_bounds": bound}, math.isfinite, "finite")
-        if self.reward_bounds is not None and not self.reward_bounds[0] < self.reward_bounds[1]:
+        bounds = self.reward_bounds
+        if bounds is not None and not (len(bounds) == 2 and bounds[0] < bounds[1]):
             raise InvalidValue(
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
             )
@@ -114,6 +116,22 @@ class EnvironmentOptions(PlainValues):
             except (SyntaxError, ValueError):
                 found[name] = value
         return found
+
+
+def _literal(name: str, value: Any) -> str:
+    """A value as Python writes it, which ``config.json`` keeps.
+
+    Raises:
+        InvalidValue: if reading that gives another value.
+    """
+    plain = value.item() if isinstance(value, np.generic) else value
+    with contextlib.suppress(SyntaxError, ValueError):
+        if ast.literal_eval(repr(plain)) == plain:
+            return repr(plain)
+    raise InvalidValue(
+        f"kwargs has {name}={value!r}, which config.json cannot keep: give numbers, texts and "
+        "what is made of them, or a function that makes the environment"
+    )
 
 
 def is_user_task(name: str) -> bool:
@@ -203,7 +221,7 @@ def import_module(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise NotFound(f"{name} needs the module {error.name}: install it") from error
         raise NotFound(
             f"there is no module {error.name}: it must be installed, or be in the current directory"

@@ -171,7 +171,7 @@ def _check_within(name: str, part: np.ndarray, space: Box) -> None:
     low, high = space.low.astype(np.float64), space.high.astype(np.float64)
     with np.errstate(over="ignore"):
         room = high - low if space.dtype.kind == "f" else np.zeros_like(low)
-    room[low == high] = np.inf
+    room = np.where(low == high, np.inf, room)
     beyond = (part < low - room) | (part > high + room)
     if beyond.any():
         step = int(np.argmax(beyond.reshape(len(part), -1).any(axis=1)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import functools
 import io
 import os
 import time
@@ -156,7 +157,7 @@ class RunFolder:
             return not steps_of(last)
         return not steps_taken(self.path / "metrics.csv")
 
-    @property
+    @functools.cached_property
     def resumed_format(self) -> int:
         """The format of the checkpoint that is gone on with."""
         return read_stored(self.path / "checkpoint" / "last.eqx").format

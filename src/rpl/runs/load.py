@@ -91,8 +91,8 @@ class Request:
 
 def is_planner(run_or_task: str) -> bool:
     """Whether it names a run of a planner, which is thousands of times slower than others."""
-    folder = Path(run_or_task)
-    if not (folder / "config.json").exists():
+    folder = Request(run_or_task).folder
+    if folder is None or not (folder / "config.json").exists():
         return False
     row = METHODS.get(read_config(folder).get("method", ""))
     return row is not None and row.plans

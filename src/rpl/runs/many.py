@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rpl.errors import RunError, UsageError
+from rpl.registry.catalog import TASKS
 from rpl.runs.entries import delete_entries, refuse_foreign
 from rpl.runs.files import locked
 
@@ -14,6 +15,11 @@ def runs_in(folder: Path) -> list[Path]:
     if (folder / "config.json").exists():
         return []
     return sorted((file.parent for file in folder.glob("*/config.json")), key=_by_number)
+
+
+def runs_named(run_or_task: str) -> list[Path]:
+    """The run folders in a folder that is named; none where the name is a task's."""
+    return [] if run_or_task in TASKS else runs_in(Path(run_or_task))
 
 
 def run_folders(paths: Iterable[Path]) -> list[Path]:

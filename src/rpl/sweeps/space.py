@@ -34,10 +34,11 @@ def space_of(over: Iterable[str]) -> dict[str, Distribution]:
     """
     space = {}
     for word in over:
-        name, _, said = word.partition("=")
-        if not name.lstrip("-") or not said or name in space:
+        option, _, said = word.partition("=")
+        name = option.lstrip("-")
+        if not name or not said or name in space:
             raise InvalidValue(f"--over {word} says no values of one option: {HOW}")
-        space[name.lstrip("-")] = _range(word, said) if ".." in said else _choice(said)
+        space[name] = _range(word, said) if ".." in said else _choice(said)
     if not space:
         raise InvalidValue(f"a sweep needs --over: {HOW}")
     return space

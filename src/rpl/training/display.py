@@ -62,8 +62,9 @@ class Display:
 
     def on_cycle(self, progress: RunProgress, metrics: Mapping[str, float]) -> None:
         """Shows where a learner's run stands, and the cycle's numbers."""
-        exploring = metrics.get(f"exploring_{self._metric}", 0.0)
-        self._numbers |= {"exploring": f"{exploring:.2f}"}
+        exploring = metrics.get(f"exploring_{self._metric}")
+        if exploring is not None:  # the policy may have acted alone
+            self._numbers["exploring"] = f"{exploring:.2f}"
         self._numbers |= {
             name.replace("_", " "): f"{metrics[name]:.3f}" for name in NUMBERS if name in metrics
         }

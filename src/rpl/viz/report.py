@@ -13,7 +13,14 @@ from rpl.runs.files import read_config
 from rpl.runs.settings import flat
 from rpl.viz.curves import draw_curves, seeds_of_one
 from rpl.viz.run_data import LEVEL, Record, RunData, format_steps, metric_of_runs, read_run
-from rpl.viz.statistics import seeds_table
+from rpl.viz.statistics import (
+    NOTHING,
+    end_of,
+    final_of,
+    number,
+    seeds_table,
+    steps_to_level,
+)
 
 STYLE = """
 :root { color-scheme: light; }
@@ -101,17 +108,12 @@ def _together(seeds: Sequence[RunData]) -> str:
 
 def _row(run: RunData) -> list[str]:
     metric = metric_of_runs([run])
-    last = {name: values[-1] for name, values in run.columns.items()}
-    policy = f"{last[f'policy_{metric}']:.3f}"
-    if f"policy_{metric}_low" in last:
-        low, high = last[f"policy_{metric}_low"], last[f"policy_{metric}_high"]
-        policy += f" [{low:.3f}, {high:.3f}]"
-    episodes = f"{last['evaluation_episodes']:.0f}" if "evaluation_episodes" in last else ""
-    level = run.steps_to(LEVEL) if metric == "success" else None
+    controller, policy = end_of(run, metric)
+    episodes = run.columns.get("evaluation_episodes")
     return [
-        *(_name(run), metric, run.controller, f"{last[f'controller_{metric}']:.3f}"),
-        *(policy, episodes, format_steps(last["environment_steps"])),
-        format_steps(level) if level is not None else "-",
+        *(_name(run), metric, run.controller, number(controller), final_of(run, metric, policy)),
+        NOTHING if episodes is None else f"{episodes[-1]:.0f}",
+        *(format_steps(run.steps[-1]), steps_to_level([run], metric)),
     ]
 
 

@@ -110,10 +110,10 @@ def seeds_table(runs: Sequence[RunData]) -> tuple[tuple[str, ...], list[list[str
     dips, and the mean steps of those that reach the level.
     """
     metric = metric_of_runs(runs)
-    ends = [_end(run, metric) for run in runs]
+    ends = [end_of(run, metric) for run in runs]
     middle = [interquartile_mean([np.array(values)]) for values in zip(*ends, strict=True)]
     rows = [
-        [str(run.seed), *_about([run], metric, number(level), _final(run, metric, final))]
+        [str(run.seed), *_about([run], metric, number(level), final_of(run, metric, final))]
         for run, (level, final) in zip(runs, ends, strict=True)
     ]
     if len(runs) > 1:
@@ -122,7 +122,7 @@ def seeds_table(runs: Sequence[RunData]) -> tuple[tuple[str, ...], list[list[str
     return COLUMNS, rows
 
 
-def _end(run: RunData, metric: str) -> tuple[float, float]:
+def end_of(run: RunData, metric: str) -> tuple[float, float]:
     """The controller's level and the policy's; a planner has no controller beside it."""
     if run.plans:
         return float("nan"), run.last_trials
@@ -130,7 +130,8 @@ def _end(run: RunData, metric: str) -> tuple[float, float]:
     return last[f"controller_{metric}"], last[f"policy_{metric}"]
 
 
-def _final(run: RunData, metric: str, value: float) -> str:
+def final_of(run: RunData, metric: str, value: float) -> str:
+    """The policy's level with its interval, where the run has one."""
     columns = (run.columns.get(f"policy_{metric}_{side}") for side in ("low", "high"))
     low, high = (None if column is None else float(column[-1]) for column in columns)
     return with_interval(value, None if low is None or high is None else (low, high))
@@ -139,10 +140,11 @@ def _final(run: RunData, metric: str, value: float) -> str:
 def _about(runs: Sequence[RunData], metric: str, controller: str, policy: str) -> list[str]:
     steps = min(run.steps[-1] for run in runs)
     lowest = lowest_after_burn_in(runs, f"policy_{metric}")
-    return [format_steps(steps), controller, policy, number(lowest), _steps_to(runs, metric)]
+    return [format_steps(steps), controller, policy, number(lowest), steps_to_level(runs, metric)]
 
 
-def _steps_to(runs: Sequence[RunData], metric: str) -> str:
+def steps_to_level(runs: Sequence[RunData], metric: str) -> str:
+    """How many steps it took to ``LEVEL``, in words."""
     if metric != "success" or any(run.plans for run in runs):
         return NOTHING
     reached = [steps for run in runs if (steps := run.steps_to(LEVEL)) is not None]
