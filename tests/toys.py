@@ -198,6 +198,14 @@ def to_goal(observation):
     return (observation["desired_goal"] - observation["achieved_goal"]) / 3.0
 
 
+class TwoActions(Slide):
+    """With a second action that does nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action_space = Box(-1.0, 1.0, (2,), np.float32)
+
+
 class EndsEarly(Slide):
     """Slide whose episodes are over after three of its steps."""
 

@@ -1,5 +1,7 @@
 """A custom controller acts the same, in whatever form it comes."""
 
+import random
+import threading
 from functools import partial
 
 import numpy as np
@@ -9,7 +11,7 @@ import toys
 from acting import Adding, Scripted
 from rpl import ControllerError
 from rpl.controllers.adapt import adapt
-from rpl.controllers.contract import ControllerPolicy
+from rpl.controllers.contract import ControllerPolicy, per_env
 from rpl.controllers.guard import Guarded
 from rpl.controllers.per_environment import PerEnvironment
 from rpl.residual import Residual
@@ -148,3 +150,72 @@ def test_a_custom_controller_acts_in_a_task_of_the_paper(make_task) -> None:
     up = adapt(lambda o: np.array([0.0, 0.0, 1.0, 0.0]), task)
     observation, _ = task.reset(seed=0)
     np.testing.assert_array_equal(up(observation), [[0, 0, 1, 0]] * 2)
+
+
+def test_a_list_that_is_ragged_for_a_batch_is_an_action_of_one_observation() -> None:
+    task = GymnasiumTask(toys.TwoActions, 3)
+    acting = adapt(lambda observation: [-0.5 * observation[0], 0.0], task)
+    observation, _ = task.reset(seed=0)
+    expected = np.stack([-0.5 * observation[:, 0], np.zeros(3)], axis=1)
+    np.testing.assert_allclose(acting(observation), task.to_unit(expected))
+
+
+class Noisy:
+    """Draws from a source of its own."""
+
+    def __init__(self, draw=None) -> None:
+        self.generator = draw or np.random.default_rng()
+        self.lock = threading.Lock() if draw is None else None
+
+    def reset(self) -> None: ...
+
+    def __call__(self, observation) -> list[float]:
+        draw = getattr(self.generator, "random_sample", None) or self.generator.random
+        return [draw()]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Noisy,
+        Noisy(np.random.default_rng(0)),
+        Noisy(np.random.RandomState(0)),
+        Noisy(random.Random(0)),
+    ],
+    ids=["class", "Generator", "RandomState", "Random"],
+)
+def test_every_environment_has_random_numbers_of_its_own(source) -> None:
+    task = GymnasiumTask(Slide, 3)
+    acting = adapt(source, task)
+    acting.reset(np.ones(3, bool))
+    observation, _ = task.reset(seed=0)
+    drawn = np.concatenate([acting(observation) for _ in range(2)])
+    assert len(np.unique(drawn)) == 6
+
+
+def test_a_method_that_is_named_is_reset_with_its_object() -> None:
+    acting = adapt(Memory().act, GymnasiumTask(Slide, 2))
+    observation = np.ones((2, 2), np.float32)
+    acting.reset(np.ones(2, bool))
+    first = [acting(observation) for _ in range(2)]
+    acting.reset(np.ones(2, bool))
+    np.testing.assert_array_equal([acting(observation) for _ in range(2)], first)
+    assert not np.array_equal(*first)
+
+
+class Memory:
+    """A memory whose object cannot be called."""
+
+    total = 0.0
+
+    def reset(self) -> None:
+        self.total = 0.0
+
+    def act(self, observation) -> list[float]:
+        self.total += 0.1 * observation[0]
+        return [self.total]
+
+
+def test_a_function_with_a_reset_is_not_lifted_as_if_it_had_none() -> None:
+    with pytest.raises(ControllerError, match=r"lifts a function, and this has a reset\(\)"):
+        per_env(Noisy())

@@ -136,6 +136,13 @@ def test_a_reset_that_says_nothing_is_refused_in_a_sentence() -> None:
     with pytest.raises(ControllerError, match=r"its reset\(which\).*write reset\(\) for"):
         adapt(Odd.__new__(Odd), GymnasiumTask(Slide, 2))
 
+    class ByName(toys.Summing):
+        def reset(self, *, seed):
+            raise AssertionError
+
+    with pytest.raises(ControllerError, match=r"its reset\(seed\).*write reset\(\) for"):
+        adapt(ByName.__new__(ByName), GymnasiumTask(Slide, 2))
+
 
 class Planner:
     """Three steps ahead, by how often it has planned in this episode."""

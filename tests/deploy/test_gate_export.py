@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import equinox as eqx
+import gymnasium
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -155,3 +156,28 @@ def test_with_critics_that_prefer_nothing_the_policy_in_python_is_its_controller
     assert np.abs(acting - expected).max() > 1e-3
     deployed = Policy(indifferent, problem, record)(observations)
     np.testing.assert_array_equal(deployed, expected.astype(np.float32))
+
+
+def test_whole_numbers_are_rounded_as_in_evaluation_deployed_and_exported(tmp_path) -> None:
+    from rpl.deploy.export import export
+
+    class Whole(toys.Slide):
+        def __init__(self) -> None:
+            super().__init__()
+            self.action_space = gymnasium.spaces.Box(-3, 3, (1,), np.int32)
+
+    config = replace(user_config(), residual=replace(RESIDUAL, scale=0.0))
+    problem = user_problem(Whole, lambda seen: [-1.3 * seen[0]], config, EnvironmentOptions())
+    record = {"task": "", "method": "rpl", "controller": ""}
+    policy = Policy(new_learner(config, problem), problem, record)
+    export(policy, tmp_path / "whole.onnx")
+    seen = np.random.default_rng(0).uniform(-4.0, 4.0, (200, 2)).astype(np.float32)
+    given = -1.3 * seen[:, :1]
+    expected = np.clip(np.rint(given), -3, 3)
+    np.testing.assert_array_equal(policy(seen), expected)
+    session = __import__("onnxruntime").InferenceSession(str(tmp_path / "whole.onnx"))
+    feed = {"observation": seen, "controller_action": given}
+    names = [one.name for one in session.get_inputs()]
+    np.testing.assert_array_equal(session.run(None, {n: feed[n] for n in names})[0], expected)
+    task = problem.evaluation_task.unwrapped
+    np.testing.assert_array_equal(task.from_unit(task.to_unit(given)), expected)

@@ -123,7 +123,7 @@ def test_with_critics_that_prefer_nothing_the_policy_is_its_controller(
     assert not np.any(learner.act(indifferent, shown()))
     if algorithm != "sac":
         noise = np.full((9, 2), 0.25, np.float32)
-        assert_allclose(learner.act_with_noise(indifferent, shown(), noise), noise, atol=1e-7)
+        assert_allclose(learner.act(indifferent, shown(), noise), noise, atol=1e-7)
 
 
 def batches(steps: int, size: int = 16) -> Batch:

@@ -70,6 +70,5 @@ def _gains(subject: Subject, seeds: list[int]) -> np.ndarray:
     """What the policy gains on the controller in each episode."""
     controller, policy = judge(subject, seeds)
     assert policy is not None
-    if subject.problem.metric == "success":
-        return policy.success.astype(float) - controller.success
-    return policy.returns - controller.returns
+    metric = subject.problem.metric
+    return policy.measured(metric) - controller.measured(metric)

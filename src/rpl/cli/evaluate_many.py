@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rpl.cli.output import plain_table
+from rpl.rollout.evaluate import MEAN
 
 Report = Mapping[str, Any]
 """What ``rpl eval --json`` prints of one run."""
@@ -42,21 +43,17 @@ def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Any
     judged = {report["judged_by"] for report in reports}
     if len(judged) > 1 or not all(report["policy"] for report in reports):
         return {}
-    key = _key(reports[0])
+    key = MEAN[reports[0]["judged_by"]]
     return {
         name: interquartile_mean([np.array([report[name][key] for report in reports])])
         for name in ("controller", "policy", "difference")
     }
 
 
-def _key(report: Report) -> str:
-    return "success_rate" if report["judged_by"] == "success" else "mean_return"
-
-
 def _row(name: str, report: Report) -> tuple[str, ...]:
     from rpl.viz.statistics import number, with_interval
 
-    key, interval = _key(report), f"{report['judged_by']}_interval"
+    key, interval = MEAN[report["judged_by"]], f"{report['judged_by']}_interval"
     controller = number(report["controller"][key])
     if report["policy"] is None:
         return name, controller, "", "", ""

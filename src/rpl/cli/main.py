@@ -1,7 +1,6 @@
 """The ``rpl`` command: which subcommands there are, and how they fail."""
 
 import contextlib
-import difflib
 import importlib.metadata
 import os
 import pkgutil
@@ -92,14 +91,13 @@ def check_command(arguments: list[str]) -> None:
     """Refuses a word that is no subcommand.
 
     Raises:
-        UsageError: with the subcommands there are.
+        UnknownName: with the subcommands there are.
     """
     word = arguments[0] if arguments else "-"
     if not word.startswith("-") and word not in COMMANDS:
-        close = difflib.get_close_matches(word, COMMANDS, n=1)
-        meant = f"did you mean {close[0]}? Else " if close else ""
-        known = ", ".join(COMMANDS)
-        raise UsageError(f"there is no command '{word}'; {meant}choose one of {known}")
+        from rpl.registry.names import find  # slow to import
+
+        find("command", COMMANDS, word)
 
 
 def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:

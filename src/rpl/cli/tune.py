@@ -27,6 +27,7 @@ from rpl.controllers.settings import Values
 from rpl.errors import UsageError
 from rpl.registry.bracketed import named_with
 from rpl.registry.resolve import RunSpec, default_options
+from rpl.rollout.evaluate import MEAN
 from rpl.runs.load import Request, named_spec
 from rpl.runs.provenance import provenance
 from rpl.runs.settings import as_record
@@ -189,5 +190,5 @@ def _worth(difference: dict[str, Any] | None, metric: str) -> str:
     if difference is None:
         return "-"
     low, high = difference[f"{metric}_interval"]
-    mean = difference["success_rate" if metric == "success" else "mean_return"]
+    mean = difference[MEAN[metric]]
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"

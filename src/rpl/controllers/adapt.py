@@ -32,7 +32,7 @@ from gymnasium.vector import VectorEnv
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.chunks import Chunks
 from rpl.controllers.contract import Controller, ControllerError
-from rpl.controllers.forms import answer_of, copied
+from rpl.controllers.forms import answer_of, copied, has_weights
 from rpl.controllers.guard import call_guarded, guarded
 from rpl.controllers.per_environment import PerEnvironment
 from rpl.controllers.resets import ByMask, OfOne, positional, reset_kind
@@ -65,7 +65,7 @@ def is_factory(source: Any) -> bool:
 
 def _of_environments(source: Any, task: GymnasiumTask) -> Any:
     if not is_factory(source):
-        return _one_or_all(_made(source), task)
+        return _one_or_all(source, task)
     if task.parallel:
         _check_reads_no_state(source, task)
     envs = [task.envs[0]] * task.num_envs if task.parallel else task.envs
@@ -74,7 +74,7 @@ def _of_environments(source: Any, task: GymnasiumTask) -> Any:
 
 def _of_task(source: Any, task: VectorEnv) -> Any:
     """For a task that is batched itself: nothing to make for each environment but memories."""
-    return _one_or_all(source(task) if is_factory(source) else _made(source), task)
+    return _one_or_all(source(task) if is_factory(source) else source, task)
 
 
 def class_of(source: Any) -> type | None:
@@ -100,16 +100,26 @@ def _made(source: Any) -> Any:
         raise ControllerError(f"{kind.__name__} refuses its settings: {error}") from error
 
 
-def _one_or_all(controller: Any, task: VectorEnv) -> Any:
-    """A controller of all environments: as it is, or one for each where it has one memory."""
+def _one_or_all(source: Any, task: VectorEnv) -> Any:
+    """A controller of all environments: as it is, or one for each where it has one memory.
+
+    Those of a class are made, so that each draws its own random numbers; but a network's weights
+    are in memory once.
+    """
+    controller = _made(source)
     kind = reset_kind(controller)
     if kind is None:
         return of_either_shape(answer_of(controller), task)
     if kind in ("mask", "ids"):
         batched = ByMask(answer_of(controller), controller)
         return Chunks(batched, batched) if plans_chunks(controller, task) else batched
-    wrap = answering(lambda: _of_one(copied(controller)), task)
-    return PerEnvironment([wrap(_of_one(copied(controller))) for _ in range(task.num_envs)])
+    makes = class_of(source) is not None and not has_weights(controller)
+
+    def another() -> Any:
+        return _of_one(_made(source) if makes else copied(controller))
+
+    wrap = answering(another, task)
+    return PerEnvironment([wrap(another()) for _ in range(task.num_envs)])
 
 
 def _of_one(controller: Any) -> Any:

@@ -95,7 +95,15 @@ def per_env(function: Callable[[Any], Any]) -> Controller:
     """Lifts a function of one environment's observation to a batched controller.
 
     What it returns is copied, and of a pair ``(action, state)`` the action is taken.
+
+    Raises:
+        ControllerError: if it has a ``reset``: all environments would share one memory.
     """
+    if callable(getattr(function, "reset", None)):
+        raise ControllerError(
+            "rpl.per_env lifts a function, and this has a reset(): write reset(mask), with the "
+            "memory of every environment, or give it to rpl.improve, which makes one for each"
+        )
 
     def controller(observation: Observation) -> np.ndarray:
         return np.stack([np.atleast_1d(action_of(function(row))) for row in rows(observation)])

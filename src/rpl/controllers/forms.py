@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
+import random
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -129,12 +131,15 @@ class OfTensors:
 
 
 def copied(controller: Any) -> Any:
-    """A copy with a memory of its own, which shares the weights of PyTorch's networks.
+    """A copy with a memory and random numbers of its own, sharing the weights of networks.
 
     Raises:
         ControllerError: if it cannot be copied.
     """
-    memo = {id(weight): weight for weight in _weights(controller)}
+    memo: dict[int, Any] = {id(weight): weight for weight in _weights(controller)}
+    for one in _parts(controller):
+        if (other := _other_numbers(one)) is not None:
+            memo[id(one)] = other
     try:
         return copy.deepcopy(controller, memo)
     except Exception as error:
@@ -144,9 +149,28 @@ def copied(controller: Any) -> Any:
         ) from error
 
 
+def _other_numbers(source: Any) -> Any:
+    """A source of random numbers that draws others than this one; None of anything else."""
+    if isinstance(source, np.random.Generator):
+        with contextlib.suppress(TypeError):  # of a bit generator that nothing was seeded by
+            return source.spawn(1)[0]
+    if isinstance(source, np.random.RandomState):
+        return np.random.RandomState(source.randint(2**31))
+    return random.Random(source.random()) if isinstance(source, random.Random) else None
+
+
+def has_weights(controller: Any) -> bool:
+    """Whether it is or holds a network of PyTorch."""
+    return any(map(is_network, _parts(controller)))
+
+
 def _weights(controller: Any) -> Iterator[Any]:
-    inside = getattr(controller, "__dict__", {}).values()
-    parts: tuple[Any, ...] = (controller, getattr(controller, "__self__", None), *inside)
-    for part in parts:
-        if is_network(part):
-            yield from part.parameters()
+    for part in filter(is_network, _parts(controller)):
+        yield from part.parameters()
+
+
+def _parts(controller: Any) -> Iterator[Any]:
+    """A controller, the object of a method, and what they hold."""
+    for one in (controller, getattr(controller, "__self__", None)):
+        yield one
+        yield from getattr(one, "__dict__", {}).values()

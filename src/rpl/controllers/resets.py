@@ -39,9 +39,19 @@ def positional(function: Any, optional: bool = False) -> list[str]:
     ]
 
 
+def _keyword_only(function: Any) -> list[str]:
+    """Names of the parameters that must be given, and by name."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is p.empty]
+
+
 def reset_of(controller: Any) -> Callable[..., Any] | None:
     """The method that tells a controller where episodes begin; None without one."""
-    methods = (getattr(controller, name, None) for name in METHODS)
+    holders = (controller, controller.__self__ if inspect.ismethod(controller) else None)
+    methods = (getattr(one, name, None) for one in holders for name in METHODS)
     return next((method for method in methods if callable(method)), None)
 
 
@@ -54,7 +64,7 @@ def reset_kind(controller: Any) -> Kind | None:
     reset = reset_of(controller)
     if reset is None:
         return None
-    required = positional(reset)
+    required = positional(reset) + _keyword_only(reset)
     for name in required or positional(reset, optional=True):
         if name in KINDS:
             break
@@ -62,7 +72,7 @@ def reset_kind(controller: Any) -> Kind | None:
         if not required:
             return "nothing"
         name = required[0]
-    if name not in KINDS or len(required) > 1:
+    if name not in KINDS or len(required) > 1 or _keyword_only(reset):
         raise ControllerError(
             f"its reset({', '.join(required)}) cannot be called, since nothing says what is meant: "
             "write reset() for the memory of one environment, reset(observation) to be told the "

@@ -47,6 +47,10 @@ def of_either_shape(function: Any, task: VectorEnv) -> Any:
     whole, whole_says = None, "was not asked, since it answers one observation twice otherwise"
     if one_by_one is None or not _changes(function, batch, one_by_one[0]):
         whole, whole_says = _attempt(_trial(function), batch)
+    for says in (row_says, whole_says):
+        # A list of rows and numbers is what a function of one observation may make of a batch.
+        if isinstance(says, ControllerError) and one_by_one is None and whole is None:
+            raise says
     # What a function of one observation makes of a batch may have a batch's shape by chance.
     if one_by_one is not None and one_by_one.shape == (count, size):
         return function if _are_alike(whole, one_by_one) else per_env(function)
@@ -104,12 +108,12 @@ def _changes(function: Any, batch: Observation, answer: np.ndarray) -> bool:
 
 def _attempt(
     function: Callable[[Any], Any], observation: Observation
-) -> tuple[np.ndarray | None, str]:
-    """The action, if there is one, and what happened in words."""
+) -> tuple[np.ndarray | None, str | ControllerError]:
+    """The action, if there is one, and what happened in words, or why it is none."""
     try:
         action = call_guarded(function, observation)
-    except ControllerError:
-        raise
+    except ControllerError as error:
+        return None, error
     except Exception as error:
         frames = frames_of_user_code(error)
         place = f" in {frames[-1].filename}, line {frames[-1].lineno}" if frames else ""

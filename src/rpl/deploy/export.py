@@ -170,7 +170,10 @@ def _action(graph: Graph, policy: Policy, unit: str, is_open: str | None = None)
         action = graph.add("Where", is_open, action, CONTROLLER_ACTION)
     # Rounding must not lead out of the action space.
     low, high = graph.constant(policy.action_low), graph.constant(policy.action_high)
-    graph.add("Min", graph.add("Max", action, low), high, to=ACTION)
+    inside = graph.add("Max", action, low)
+    if policy.is_whole:
+        inside = graph.add("Round", inside)
+    graph.add("Min", inside, high, to=ACTION)
 
 
 def _middle_and_reach(graph: Graph, policy: Policy) -> tuple[str, str]:
@@ -206,8 +209,10 @@ def largest_difference(policy: Policy, path: Path) -> float:
             part[alike] for part in (action, residual, given, expected)
         )
         worst = max(worst, np.abs(residual - expected).max(initial=0.0))
-        total = policy.combine(given, expected)
-        worst = max(worst, np.abs((action - total) / reach).max(initial=0.0))
+        off = np.abs((action - policy.combine(given, expected)) / reach)
+        if policy.is_whole:
+            off[_is_halfway(policy, policy.executed(given, expected))] = 0.0
+        worst = max(worst, off.max(initial=0.0))
     return float(worst)
 
 
@@ -218,6 +223,13 @@ def _is_decided(policy: Policy, observation: Observation, base_action: np.ndarra
     total = base_action + policy.scale * np.asarray(said)
     two_valued = total[:, list(policy.problem.two_valued)]
     return np.asarray((np.abs(two_valued) > TOLERANCE).all(axis=1))
+
+
+def _is_halfway(policy: Policy, executed: np.ndarray) -> np.ndarray:
+    """Where the last bit decides which whole number an action is rounded to, bool."""
+    middle, reach = (policy.action_high + policy.action_low) / 2.0, policy.action_high
+    action = middle + (reach - middle) * executed
+    return np.abs(action - np.floor(action) - 0.5) < TOLERANCE * (reach - middle + 1.0)
 
 
 def _rounding(file: np.ndarray, learner: np.ndarray) -> float:

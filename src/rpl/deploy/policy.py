@@ -109,6 +109,8 @@ class Policy:
         """(action_dim,) the environment's bounds."""
         self.action_high = ones if own is None else own.action_high
         self.action_dtype = np.dtype(np.float32) if own is None else own.action_dtype
+        self.is_whole = bool(np.issubdtype(self.action_dtype, np.integer))
+        """Whether actions are whole numbers, to which they are rounded."""
 
     @property
     def widths(self) -> dict[str, int]:
@@ -202,7 +204,11 @@ class Policy:
         """
         check_finite("controller's action", base_action)
         check_finite("residual", learned)
-        return self._from_unit(self._greedy.executed(learned, self.to_unit(base_action)))
+        return self._from_unit(self.executed(base_action, learned))
+
+    def executed(self, base_action: np.ndarray, learned: np.ndarray) -> np.ndarray:
+        """The same in halves of the action range, before whole numbers are made of it."""
+        return self._greedy.executed(learned, self.to_unit(base_action))
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:
         """The controller's actions in halves of the action range, as the learner sees them."""
@@ -219,7 +225,7 @@ class Policy:
     def _from_unit(self, action: np.ndarray) -> np.ndarray:
         middle, reach = self._middle_and_reach
         inside = np.clip(middle + reach * action, self.action_low, self.action_high)
-        return inside.astype(self.action_dtype)
+        return (np.rint(inside) if self.is_whole else inside).astype(self.action_dtype)
 
     def random_observations(self, count: int, generator: np.random.Generator) -> Any:
         """Observations as wide as those seen in training, and wider: (count, ...)."""

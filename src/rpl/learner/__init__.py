@@ -5,7 +5,6 @@ from rpl.learner.gate import GATE_METRICS, Gate
 from rpl.learner.state import (
     LearnerState,
     act,
-    act_with_noise,
     advantage,
     is_finite,
     observe,
@@ -23,7 +22,6 @@ __all__ = [
     "LearnerState",
     "Setting",
     "act",
-    "act_with_noise",
     "advantage",
     "algorithm_of",
     "create",

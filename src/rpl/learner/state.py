@@ -66,18 +66,29 @@ def _joined(parts: Sequence[ArrayLike]) -> Array:
     return jnp.concatenate([jnp.asarray(part) for part in parts], axis=-1)
 
 
-def act(state: LearnerState, shown: Shown) -> Array:
-    """The greedy action, (n, action_size): f(s, g), or 0 where a gate keeps the residual back."""
+def act(state: LearnerState, shown: Shown, noise: ArrayLike | None = None) -> Array:
+    """Actions, (n, action_size): f(s, g), or 0 where a gate keeps the residual back.
+
+    With ``noise``, of the same shape, they explore: f(s, g) + noise, or SAC's
+    tanh(mu + sigma noise).
+    """
     # Called in every environment step: only what acting needs, and nothing to sort out first.
     parts = [shown[name] for name, _ in state.sizes]
     if state.gate is not None:
-        return _act_gated(*state.acting, state.gate, state.normalizer, parts, shown[BASE_ACTION])
-    return _act(state.actor, state.normalizer, parts)
+        by = state.acting
+        return _act_gated(*by, state.gate, state.normalizer, parts, shown[BASE_ACTION], noise)
+    return _act(state.actor, state.normalizer, parts, noise)
 
 
 @jax.jit
-def _act(actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[ArrayLike]) -> Array:
-    return actor(normalizer(_joined(shown)))
+def _act(
+    actor: Actor | GaussianActor,
+    normalizer: Normalizer,
+    shown: list[ArrayLike],
+    noise: Array | None,
+) -> Array:
+    x = normalizer(_joined(shown))
+    return actor(x) if noise is None else actor.explore(x, noise)
 
 
 def advantage(state: LearnerState, shown: Shown) -> Array:
@@ -105,7 +116,7 @@ def _act_gated(
     normalizer: Normalizer,
     shown: list[ArrayLike],
     base_action: ArrayLike,
-    noise: Array | None = None,
+    noise: Array | None,
 ) -> Array:
     x = normalizer(_joined(shown))
     greedy = actor(x)
@@ -114,22 +125,6 @@ def _act_gated(
         return jnp.where(is_open, greedy, 0.0)
     # What keeps the residual back keeps the disturbance, also that of SAC's own distribution.
     return actor.explore(x, noise) - jnp.where(is_open, 0.0, greedy)
-
-
-def act_with_noise(state: LearnerState, shown: Shown, noise: ArrayLike) -> Array:
-    """An exploring action, (n, action_size): greedy + noise, or SAC's tanh(mu + sigma noise)."""
-    parts = [shown[name] for name, _ in state.sizes]
-    if state.gate is not None:
-        by = state.acting
-        return _act_gated(*by, state.gate, state.normalizer, parts, shown[BASE_ACTION], noise)
-    return _act_with_noise(state.actor, state.normalizer, parts, noise)
-
-
-@jax.jit
-def _act_with_noise(
-    actor: Actor | GaussianActor, normalizer: Normalizer, shown: list[ArrayLike], noise: Array
-) -> Array:
-    return actor.explore(normalizer(_joined(shown)), noise)
 
 
 @eqx.filter_jit

@@ -9,6 +9,7 @@ from rpl.paper.folders import KEPT
 from rpl.paper.matrix import MATRIX, Cell
 from rpl.paper.statistics import Summary, metric_of, summarise
 from rpl.registry.catalog import METHODS
+from rpl.rollout.evaluate import MEAN
 from rpl.tuning.folder import RECORD, read_tuning
 from rpl.viz.curves import RunData, read_run
 
@@ -60,8 +61,7 @@ class Results:
         ended = [r["result"] for r in records if r["task"] == task and "result" in r]
         if not ended:
             return None
-        level = "success_rate" if metric_of(task) == "success" else "mean_return"
-        levels = [result["evaluation"]["tuned"][level] for result in ended]
+        levels = [result["evaluation"]["tuned"][MEAN[metric_of(task)]] for result in ended]
         return float(np.mean(levels)), float(np.mean([result["steps"] for result in ended]))
 
     def initial(self, task: str) -> float | None:

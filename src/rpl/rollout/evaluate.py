@@ -18,6 +18,10 @@ Interval = tuple[float, float]
 FEWEST_PAIRS = 10  # episodes, below which no policy is called better
 
 
+MEAN = {"success": "success_rate", "return": "mean_return"}
+"""What a summary calls the mean of a metric."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What happened in a list of episodes."""
@@ -54,6 +58,14 @@ class Outcome:
         """Mean undiscounted return."""
         return float(self.returns.mean())
 
+    def measured(self, metric: str) -> np.ndarray:
+        """What each episode was worth by a metric, (n,) float."""
+        return self.success.astype(float) if metric == "success" else self.returns
+
+    def level(self, metric: str) -> float:
+        """Its mean."""
+        return float(self.measured(metric).mean())
+
     @property
     def success_interval(self) -> Interval:
         """95 % Wilson interval of the success rate."""
@@ -82,8 +94,7 @@ class Outcome:
 
 def paired_difference(policy: Outcome, controller: Outcome) -> dict[str, float | Interval]:
     """Policy minus controller on the same episodes, with 95 % bootstrap intervals over pairs."""
-    success = policy.success.astype(float) - controller.success
-    returns = policy.returns - controller.returns
+    success, returns = (policy.measured(name) - controller.measured(name) for name in MEAN)
     return {
         "success_rate": float(success.mean()),
         "success_interval": _mean_interval(success),

@@ -111,7 +111,7 @@ class ExploringPolicy(GreedyPolicy):
         at, exploration = (self._episodes, self._step), self._exploration
         self._step += 1
         seen = self.seen(observation, base_action)
-        learned = np.array(learner.act_with_noise(self.state, seen, self._noise[at]))
+        learned = np.array(learner.act(self.state, seen, self._noise[at]))
         choice = self._z[at]
         is_random = choice < exploration.expert + exploration.random
         learned = np.where(is_random[:, None], self._uniform[at], learned)

@@ -158,15 +158,6 @@ def load_checkpoint(
         raise _damaged(_file(path, name), error) from error
 
 
-def load_position(path: Path, kind: type[Position], name: str = "last") -> Position:
-    """Where the run stood at a checkpoint, without what was learned; see ``load_checkpoint``."""
-    stored = _find(path, name)
-    try:
-        return _position(stored, kind)
-    except Exception as error:
-        raise _damaged(_file(path, name), error) from error
-
-
 def _position(stored: Stored, kind: type[Position]) -> Position:
     return read_back(kind(), stored.progress, strict=True)
 
@@ -254,15 +245,6 @@ def _learned(stored: Stored, like: State) -> State:
     if stored.format == 0 and isinstance(like, LearnerState):
         return cast(State, of_format_0(file, like))
     return eqx.tree_deserialise_leaves(file, like)
-
-
-def format_of(checkpoint: Path) -> int:
-    """The format of a checkpoint.
-
-    Raises:
-        RunError: if it is damaged.
-    """
-    return read_stored(checkpoint).format
 
 
 def steps_of(checkpoint: Path) -> int:

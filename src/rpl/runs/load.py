@@ -26,7 +26,7 @@ from rpl.registry.resolve import (
     resolve_controller,
 )
 from rpl.rollout.policies import GreedyPolicy
-from rpl.runs.checkpoint import load_checkpoint, load_position
+from rpl.runs.checkpoint import load_checkpoint
 from rpl.runs.files import Record, read_config, steps_taken
 from rpl.runs.provenance import say_what_runs
 from rpl.runs.record import recorded_spec
@@ -194,7 +194,7 @@ def _of_run(
     state, stood = load_checkpoint(folder, learner, Progress, name)
     remark = UNTRAINED if spec.row.residual and stood.is_untrained else None
     asked = checkpoint == DEPLOYED and remark is None
-    if asked and not deploys_residual(load_position(folder, Progress).verdict):
+    if asked and not deploys_residual(load_checkpoint(folder, None, Progress)[1].verdict):
         state, remark = without_residual(state), WITHHELD
     elif stood.stands_below:
         remark = STOOD_BELOW

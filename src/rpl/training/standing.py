@@ -61,5 +61,5 @@ def stands_below(progress: Progress, problem: Problem, controller: Outcome) -> b
     alone = progress.alone
     if len(alone) < FEWEST:
         return False
-    level = controller.success_rate if problem.metric == "success" else controller.mean_return
+    level = controller.level(problem.metric)
     return bool(np.mean(alone) < level - np.std(alone) / np.sqrt(len(alone)))

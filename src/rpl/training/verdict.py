@@ -7,7 +7,7 @@ from typing import Any
 from rpl.config import Config
 from rpl.learner import LearnerState
 from rpl.problem import Problem
-from rpl.rollout.evaluate import compared
+from rpl.rollout.evaluate import MEAN, compared
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import verdict_seeds
 from rpl.training.epoch import Observer, judged
@@ -41,9 +41,9 @@ def deploys_residual(verdict: Verdict | None) -> bool:
 
 def in_words(verdict: Verdict) -> str:
     """The verdict as the last words of a run."""
-    metric = "success_rate" if verdict["metric"] == "success" else "mean_return"
+    mean = MEAN[verdict["metric"]]
     policy, controller, difference = (
-        verdict[name][metric] for name in ("policy", "controller", "difference")
+        verdict[name][mean] for name in ("policy", "controller", "difference")
     )
     low, high = verdict["difference"][f"{verdict['metric']}_interval"]
     numbers = (

@@ -11,7 +11,7 @@ from rpl.controllers.settings import Setting, Value, Values
 from rpl.rollout.evaluate import Outcome, compared, paired_difference
 from rpl.rollout.seeds import training_seeds
 from rpl.tuning.play import Play
-from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, level_of, rank
+from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, rank
 
 STARTS_AT = 1_000_000  # training episodes: further than any search goes
 FINALISTS = 3  # of the search that play on, beside the shipped settings
@@ -127,7 +127,7 @@ def _simplest(
     worth = {}
     for name in [name for name in best if best[name] != shipped[name]]:
         back = best | {name: shipped[name]}
-        if level_of(played(back), metric) >= level_of(played(best), metric):
+        if played(back).level(metric) >= played(best).level(metric):
             best = back
         else:
             worth[name] = paired_difference(played(best), played(back))

@@ -182,7 +182,7 @@ def _try(
     outcomes: list[Outcome] = []
     for first in range(0, MOST, ROUND):
         outcomes.append(play(values, training_seeds(seed, first, ROUND)))
-        for i, value in enumerate(by_episode(outcomes[-1], play.metric)):
+        for i, value in enumerate(outcomes[-1].measured(play.metric)):
             trial.report(float(value), first + i)
         if trial.should_prune():
             break
@@ -190,7 +190,7 @@ def _try(
     trial.set_user_attr("values", values)
     for name, value in as_json(outcome).items():
         trial.set_user_attr(name, value)
-    journal.keep(journal.study.tell(trial, level_of(outcome, play.metric)))
+    journal.keep(journal.study.tell(trial, outcome.level(play.metric)))
     return Tried(values, outcome)
 
 
@@ -215,19 +215,9 @@ def _readable(value: Any, setting: Setting) -> Any:
     return min(max(float(f"{value:.{DIGITS}g}"), setting.low), setting.high)
 
 
-def by_episode(outcome: Outcome, metric: str) -> np.ndarray:
-    """What each episode was worth, (n,) float."""
-    return outcome.success.astype(float) if metric == "success" else outcome.returns
-
-
-def level_of(outcome: Outcome, metric: str) -> float:
-    """What settings are worth, by their episodes."""
-    return float(by_episode(outcome, metric).mean())
-
-
 def rank(outcome: Outcome, metric: str) -> tuple[float, float]:
     """What orders settings: their level, and of those that solve as much the return."""
-    return level_of(outcome, metric), outcome.mean_return
+    return outcome.level(metric), outcome.mean_return
 
 
 def joined(outcomes: list[Outcome]) -> Outcome:
