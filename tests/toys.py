@@ -206,6 +206,14 @@ class TwoActions(Slide):
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
 
 
+class ReportsOddly(Slide):
+    """Success in an array, beside a name for it that says nothing."""
+
+    def step(self, action):
+        *returned, _ = super().step(action)
+        return *returned, {"is_success": None, "success": np.array([True])}
+
+
 class EndsEarly(Slide):
     """Slide whose episodes are over after three of its steps."""
 

@@ -214,6 +214,29 @@ class NoReward(Reach):
         return self._observe(), -1.0, False, self.t >= 6, {"success": False}
 
 
+class OneWorld(Slide):
+    """All of its kind move the same point."""
+
+    world = types.SimpleNamespace()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.world.x = self.x
+        return self._observe(), {}
+
+    def step(self, action):
+        self.x = self.world.x
+        returned = super().step(action)
+        self.world.x = self.x
+        return returned
+
+
+class SaysNo(Slide):
+    def step(self, action):
+        *returned, _ = super().step(action)
+        return *returned, {"success": "no"}
+
+
 @pytest.mark.parametrize(
     ("broken", "severity", "name", "says"),
     [
@@ -230,6 +253,8 @@ class NoReward(Reach):
         (Raises, "error", "raises", "RuntimeError while it runs: the motor is off"),
         (GlobalRandom, "warning", "not-deterministic", r"observation at step 1 .*self\.np_random"),
         (Remembers, "warning", "not-deterministic", "reward at step 1 in the same environment"),
+        (OneWorld, "error", "environments-share-state", "give each a process"),
+        (SaysNo, "error", "success-type", r"info\['success'\] is 'no': let it be True or False"),
         (OneBuffer, "warning", "observation-overwritten", "return a copy"),
         (WritesAction, "warning", "action-written", "a copy"),
         (AlwaysTheSame, "note", "one-beginning", "every seed begins the same episode"),
@@ -337,6 +362,29 @@ class ThreeOnly:
 def slow(observation):
     time.sleep(0.01)
     return [-0.5 * observation[0]]
+
+
+class OneWorld(Slide):
+    """All of its kind move the same point."""
+
+    world = types.SimpleNamespace()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.world.x = self.x
+        return self._observe(), {}
+
+    def step(self, action):
+        self.x = self.world.x
+        returned = super().step(action)
+        self.world.x = self.x
+        return returned
+
+
+class SaysNo(Slide):
+    def step(self, action):
+        *returned, _ = super().step(action)
+        return *returned, {"success": "no"}
 
 
 @pytest.mark.parametrize(

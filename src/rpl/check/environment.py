@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -14,6 +15,7 @@ from rpl.check.episode import Episode, run_episode, same
 from rpl.check.finding import Findings, Training
 from rpl.check.goals import check_goals
 from rpl.check.observations import check_values, check_what_is_shown
+from rpl.errors import InvalidValue
 from rpl.tasks.gym.observe import has_goals, needs_choice
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
@@ -22,6 +24,7 @@ from rpl.tasks.gym.requirements import (
     episode_limit,
 )
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
+from rpl.tasks.success import reported, succeeded
 
 MOST_STEPS = 2000  # of one episode: enough to see an end where there is one
 LARGE_REWARD = 50.0
@@ -54,7 +57,10 @@ def check_environment(
         if any(finding.severity == "error" for finding in findings):
             return findings, False, endings
         with _raising("in a second episode or a second copy"):
-            _check_repetition(findings, env, make_env, episode, limit)
+            with contextlib.closing(TimeLimit(make_env(), limit)) as fresh:
+                _check_repetition(findings, env, fresh, episode, limit)
+                if training.processes == 1:
+                    _check_apart(findings, env, fresh, episode, limit)
             others = [_another(env, seed, limit, training) for seed in OTHER_SEEDS]
     except UnsuitableEnvironment as error:
         findings.error("unsuitable", str(error))
@@ -100,7 +106,7 @@ class _Raised(Exception):
     """The environment raised something; the message says what and when."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def _raising(when: str) -> Iterator[None]:
     try:
         yield
@@ -125,18 +131,43 @@ def _check_values(findings: Findings, env: gymnasium.Env, episode: Episode) -> N
         elif not np.isfinite(reward):
             sentence = f"the reward of step {t} is {reward}: return finite rewards"
             findings.error("reward-not-finite", sentence)
+    for info in episode.infos:
+        try:
+            succeeded(info)
+        except InvalidValue as error:
+            findings.error("success-type", f"step() returned an info whose {error}")
     for name, flag in (("terminated", episode.terminated), ("truncated", episode.truncated)):
         if not isinstance(flag, (bool, np.bool_)):
             kind = type(flag).__name__
             findings.error("flag-type", f"'{name}' is {flag!r} of type {kind}: return a bool")
 
 
+class _BesideAnother(gymnasium.Wrapper):
+    """An environment while another one is used, which should not matter to it."""
+
+    def __init__(self, env: gymnasium.Env, other: gymnasium.Env) -> None:
+        super().__init__(env)
+        self._other, self._over = other, False
+
+    def reset(self, **keywords: Any) -> Any:
+        returned = self.env.reset(**keywords)
+        self._other.reset(seed=1)
+        self._over = False
+        return returned
+
+    def step(self, action: Any) -> Any:
+        returned = self.env.step(action)
+        if not self._over:
+            _, _, terminated, truncated, _ = self._other.step(np.array(action))
+            self._over = bool(terminated or truncated)
+        return returned
+
+
 def _check_repetition(
-    findings: Findings, env: gymnasium.Env, make_env: MakeEnv, episode: Episode, limit: int
+    findings: Findings, env: gymnasium.Env, fresh: gymnasium.Env, episode: Episode, limit: int
 ) -> None:
     """An episode follows from its seed and its actions, also in another environment."""
     actions = _random_actions(env, limit)[: len(episode.rewards)]
-    fresh = TimeLimit(make_env(), limit)
     for other, whose in ((env, "the same environment"), (fresh, "another environment")):
         again = run_episode(other, 0, actions)
         where = same(episode, again)
@@ -147,7 +178,6 @@ def _check_repetition(
                 "be repeated and policy and controller are not judged on the same episodes: draw "
                 "all random numbers from self.np_random, and let reset() set everything back",
             )
-    fresh.close()
     if same(run_episode(env, 1, actions[:0]), run_episode(env, 2, actions[:0])) is None:
         findings.note(
             "one-beginning", "every seed begins the same episode: successes then say little"
@@ -163,13 +193,27 @@ def _check_repetition(
         )
 
 
+def _check_apart(
+    findings: Findings, env: gymnasium.Env, other: gymnasium.Env, episode: Episode, limit: int
+) -> None:
+    """An episode is the same while another environment has one."""
+    actions = _random_actions(env, limit)[: len(episode.rewards)]
+    repeats = not any(finding.name == "not-deterministic" for finding in findings)
+    if repeats and same(episode, run_episode(_BesideAnother(env, other), 0, actions)) is not None:
+        findings.error(
+            "environments-share-state",
+            "what one environment does changes what another of its kind observes or earns: let "
+            "each have a simulation of its own, or give each a process, --task.processes 8",
+        )
+
+
 def _check_ends(findings: Findings, episode: Episode, limit: int) -> None:
     if not (episode.terminated or episode.truncated) and len(episode.rewards) < MOST_STEPS:
         findings.note(
             "cut-off",
             f"an episode does not end by itself: it will be truncated after {limit} steps",
         )
-    if not any("is_success" in info or "success" in info for info in episode.infos):
+    if not any(reported(info) is not None for info in episode.infos):
         findings.note(
             "judged-by-return",
             "it reports no info['is_success']: policies will be judged by their return",

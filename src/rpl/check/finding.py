@@ -24,6 +24,8 @@ class Training:
     """Share of transitions with another goal."""
     scale: float | tuple[float, ...] = 1.0
     """What a residual of 1 adds, in halves of the action range."""
+    processes: int = 1
+    """Above 1 each environment has one of its own."""
     seconds: float = 5.0
     """Most time for each pass through episodes: a planner is checked for what it manages."""
 

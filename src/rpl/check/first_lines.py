@@ -37,6 +37,7 @@ def first_findings(spec: RunSpec) -> list[Finding]:
         observed(options.observe),
         config.replay.hindsight,
         residual.scale if spec.row.residual else 2.0,
+        options.processes,
         SECONDS,
     )
     make_env = environment_maker(spec.task.source, keywords=options.keywords())

@@ -62,6 +62,7 @@ class CheckOptions:
             observed(self.task.observe),
             self.replay.hindsight,
             self.residual.scale,
+            self.task.processes,
         )
 
 

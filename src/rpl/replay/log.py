@@ -14,6 +14,7 @@ from rpl.errors import InvalidValue
 from rpl.observations import Observation
 from rpl.replay.episode_files import write_recording
 from rpl.replay.recorded import MadeIn, Recorded, flat
+from rpl.tasks.success import succeeded
 
 
 class EpisodeLog:
@@ -135,8 +136,7 @@ class _Running:
         self.rewards.append(float(reward))
         if self.base_actions:
             self.base_actions.append(np.array(base_action, np.float64))
-        success = info.get("is_success", info.get("success"))
-        self.success = None if success is None else bool(success)
+        self.success = succeeded(info)
 
     def episode(self, terminated: bool) -> Recorded:
         first = self.observations[0]

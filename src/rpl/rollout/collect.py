@@ -11,6 +11,7 @@ from gymnasium.vector import VectorEnv
 from rpl.controllers.contract import Policy
 from rpl.observations import Observation, Seen, map_parts, rows_finite, width_of
 from rpl.replay.episodes import Episodes, join
+from rpl.tasks.success import reported
 
 Tell = Callable[[float], None]
 """Is told in every step what share of the episodes is done."""
@@ -139,7 +140,7 @@ class _Record:
             self.reward[running, t] = reward[running]
         self.sound &= np.isfinite(self.reward[:, t])
         self.length += running
-        success = info.get("is_success", info.get("success"))
+        success = reported(info)
         if success is not None:
             self.success = np.where(running, np.asarray(success, bool), self.success)
 

@@ -2,10 +2,9 @@
 
 import fcntl
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
-from rpl.runs.files import last_number, read_rows
+from rpl.runs.files import last_number, read_config, read_rows
 
 JUDGED = 3  # evaluations whose mean is a run's level: one alone is lucky too often
 
@@ -24,13 +23,12 @@ def read_progress(metrics: Path) -> tuple[int, float | None]:
     return steps, steps / seconds if seconds > 0 and steps > 0 else None
 
 
-def level_of(rows: Sequence[dict[str, str]]) -> float | None:
-    """The mean of a run's last evaluations: their success, or return where none is known."""
-    for metric in ("policy_success", "policy_return"):
-        known = [float(row[metric]) for row in rows if row.get(metric)]
-        if known and all(map(math.isfinite, known)):
-            return sum(known[-JUDGED:]) / len(known[-JUDGED:])
-    return None
+def level_of(folder: Path) -> float | None:
+    """The mean of a run's last evaluations by its metric; None before the first."""
+    rows = read_rows(folder / "metrics.csv")
+    column = f"policy_{read_config(folder).get('metric', 'success')}" if rows else ""
+    known = [float(row[column]) for row in rows if row.get(column)][-JUDGED:]
+    return sum(known) / len(known) if known and all(map(math.isfinite, known)) else None
 
 
 def is_in_use(folder: Path) -> bool:

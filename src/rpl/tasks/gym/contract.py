@@ -8,33 +8,31 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
-from rpl.errors import frames_of_user_code
+from rpl.errors import InvalidValue, frames_of_user_code
+from rpl.tasks.gym.observe import name_of
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
+from rpl.tasks.success import NAMES, succeeded
 
 Step = tuple[Any, float, bool, bool, dict[str, Any]]
 STEP = "(observation, reward, terminated, truncated, info)"
 RESET = "(observation, info)"
+CHOICES = (Discrete, MultiBinary, MultiDiscrete)
 
 
 class Checked(gymnasium.Wrapper):
     """Refuses what an environment returns against its contract, in a sentence that says where.
 
     Args:
-        env: the environment; of a nested observation space the parts of parts are not checked.
+        env: the environment. What its info says of success is ``is_success``, a bool, if anything.
     """
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
-        space = env.observation_space
-        self._shape = space.shape if isinstance(space, gymnasium.spaces.Box) else None
-        parts = space.spaces if isinstance(space, gymnasium.spaces.Dict) else {}
-        self._parts = tuple(parts)
-        self._shapes = {
-            name: part.shape
-            for name, part in parts.items()
-            if isinstance(part, gymnasium.spaces.Box)
-        }
+        self._space = env.observation_space
+        is_box = isinstance(self._space, Box)
+        self._shape = self._space.shape if is_box else None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -76,24 +74,49 @@ class Checked(gymnasium.Wrapper):
                 raise self._broken("step", f"returned {name} as {_kind(flag)}: it must be a bool")
         if not isinstance(info, Mapping):
             raise self._broken("step", f"returned info as {_kind(info)}: it must be a dict")
-        return returned
+        if not ("is_success" in info or "success" in info):
+            return returned
+        return observation, reward, terminated, truncated, self._with_success(info)
+
+    def _with_success(self, info: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            said = succeeded(info)
+        except InvalidValue as error:
+            raise self._broken("step", f"returned an info whose {error}") from error
+        others = {name: value for name, value in info.items() if name not in NAMES}
+        return others if said is None else others | {"is_success": said}
 
     def _check_observation(self, call: str, observation: Any) -> None:
-        if not self._parts:
-            if self._shape is not None:
-                self._check_array(call, "an observation", observation, self._shape)
-            return
-        if not isinstance(observation, Mapping):
-            parts = ", ".join(self._parts)
-            said = f"returned an observation of {_kind(observation)}: it must be a dict of {parts}"
-            raise self._broken(call, said)
-        for name in self._parts:
-            if name not in observation:
-                raise self._broken(
-                    call, f"returned an observation without {name}, which it promises"
+        if self._shape is not None:
+            self._check_array(call, "an observation of", observation, self._shape)
+        else:
+            self._check_part(call, (), self._space, observation)
+
+    def _check_part(self, call: str, path: tuple[Any, ...], space: Any, part: Any) -> None:
+        """Everything inside of a part is there, and of its shape; a choice is one of its own."""
+        what = f"an observation whose {name_of(path)} is" if path else "an observation"
+        if isinstance(space, gymnasium.spaces.Dict):
+            if not isinstance(part, Mapping):
+                said = (
+                    f"returned {what} {'' if path else 'of '}{_kind(part)}: it must be a dict of "
                 )
-        for name, shape in self._shapes.items():
-            self._check_array(call, f"an observation whose {name} is", observation[name], shape)
+                raise self._broken(call, said + ", ".join(space.spaces))
+            for name, inner in space.spaces.items():
+                if name not in part:
+                    missing = name_of((*path, name))
+                    said = f"returned an observation without {missing}, which it promises"
+                    raise self._broken(call, said)
+                self._check_part(call, (*path, name), inner, part[name])
+        elif isinstance(space, gymnasium.spaces.Tuple):
+            if not isinstance(part, (tuple, list)) or len(part) != len(space.spaces):
+                said = f"returned {what} {_kind(part)}: its space says {len(space.spaces)} parts"
+                raise self._broken(call, said)
+            for i, inner in enumerate(space.spaces):
+                self._check_part(call, (*path, i), inner, part[i])
+        elif isinstance(space, Box):
+            self._check_array(call, what, part, space.shape)
+        elif isinstance(space, CHOICES) and not _is_choice(space, part):
+            raise self._broken(call, f"returned {what} {part!r}, and its space is {space}")
 
     def _check_array(self, call: str, what: str, value: Any, shape: Any) -> None:
         if isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in "fiub":
@@ -104,8 +127,8 @@ class Checked(gymnasium.Wrapper):
             array = np.asarray(None)
         if array.shape != shape or array.dtype.kind not in "fiub":
             kind = _kind(value)
-            said = f"returned {what} of {kind}: its space says numbers of shape {shape}"
-            raise self._broken(call, said.replace("is of", "is"))
+            said = f"returned {what} {kind}: its space says numbers of shape {shape}"
+            raise self._broken(call, said)
 
     def _check_reward(self, reward: Any) -> None:
         if np.shape(reward) != () or np.asarray(reward).dtype.kind not in "fiub":
@@ -117,6 +140,18 @@ class Checked(gymnasium.Wrapper):
         return UnsuitableEnvironment(
             f"{call}() {said} ({_place_of(self.env, call)}); `rpl check` tells more"
         )
+
+
+def _is_choice(space: Any, value: Any) -> bool:
+    """Whether whole numbers, of whatever type, are among those of a space."""
+    array = np.asarray(_safe(value))
+    if array.size != np.prod(space.shape, dtype=int) or array.dtype.kind not in "iub":
+        return False
+    choice = array.reshape(space.shape).astype(np.int64)
+    if isinstance(space, MultiBinary):
+        return bool(((choice == 0) | (choice == 1)).all())
+    count = space.n if isinstance(space, Discrete) else space.nvec
+    return bool(((choice >= space.start) & (choice < space.start + count)).all())
 
 
 def _kind(value: Any) -> str:

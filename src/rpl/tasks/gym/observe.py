@@ -54,13 +54,14 @@ class Choice:
             )
         shown = {OBSERVATION: Box(-np.inf, np.inf, (width,), np.float64)}
         spaces: Any = getattr(space, "spaces", None)
+        self._width = width
         self.space = Dict({**shown, **{name: spaces[name] for name in self._goals}, WHOLE: space})
 
     def __call__(self, observation: Observation) -> dict[str, Any]:
         """A batch of the environment's observations, as the task's."""
         if self._function is not None:
             seen = rows(observation)
-            shown = np.stack([_vector(self._function, row) for row in seen])
+            shown = np.stack([_vector(self._function, row, self._width) for row in seen])
         else:
             parts = [_flat(_at(observation, path), space) for path, space in self._paths]
             shown = np.concatenate(parts, axis=1, dtype=np.float64)
@@ -174,11 +175,13 @@ def _flat(batch: Any, space: gymnasium.Space) -> np.ndarray:
     return np.array([flatten(space, one) for one in batch])
 
 
-def _vector(function: Callable[[Observation], Any], observation: Observation) -> np.ndarray:
+def _vector(
+    function: Callable[[Observation], Any], observation: Observation, width: int | None = None
+) -> np.ndarray:
     """What the user's function makes of one observation.
 
     Raises:
-        UnsuitableEnvironment: if it is no vector of numbers.
+        UnsuitableEnvironment: if it is no vector of numbers, or has not the width that it had.
     """
     made: Any = function(observation)
     if hasattr(made, "detach"):
@@ -191,5 +194,10 @@ def _vector(function: Callable[[Observation], Any], observation: Observation) ->
         raise UnsuitableEnvironment(
             f"what --task.observe names returned {type(made).__name__} of shape {np.shape(made)} "
             "for one observation: return one vector of numbers, such as encoder(picture).ravel()"
+        )
+    if width not in (None, len(vector)):
+        raise UnsuitableEnvironment(
+            f"what --task.observe names returned {len(vector)} numbers for one observation, and "
+            f"{width} for the first: return as many for every one"
         )
     return vector

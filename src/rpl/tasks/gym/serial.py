@@ -73,8 +73,8 @@ class Serial:
                 self._write(i, observation)
             else:
                 plain[i] = observation
-            if info and ("is_success" in info or "success" in info):
-                success[i] = info.get("is_success", info.get("success"))
+            if info and "is_success" in info:
+                success[i] = info["is_success"]
                 known = True
         info = {"is_success": success} if known else {}
         return self._observation(), reward, terminated, truncated, info

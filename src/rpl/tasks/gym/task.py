@@ -159,7 +159,7 @@ class GymnasiumTask(VectorEnv):
         actions = self.from_unit(checked_actions(actions, self.action_space))
         observation, reward, terminated, truncated, info = self._all.step(actions)
         observation = self.shown(observation)
-        success = info.get("is_success", info.get("success"))
+        success = info.get("is_success")
         if success is None and not self.reports_success:
             return observation, reward, terminated, truncated, {}
         self.reports_success = True
