@@ -4,7 +4,7 @@ import os
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict
+from gymnasium.spaces import Box, Dict, Text
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -212,6 +212,26 @@ class ReportsOddly(Slide):
     def step(self, action):
         *returned, _ = super().step(action)
         return *returned, {"is_success": None, "success": np.array([True])}
+
+
+class Told(Slide):
+    """Says in words where to go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = Dict(x=Box(-np.inf, np.inf, (1,)), say=Text(20))
+
+    def reset(self, *, seed=None, options=None):
+        self.say = "left" if (seed or 0) % 2 else "right"
+        return super().reset(seed=seed)
+
+    def _observe(self):
+        return {"x": np.array([self.x], np.float32), "say": self.say}
+
+
+def obedient(observation) -> list[float]:
+    """Does what ``Told`` says."""
+    return [{"left": -1.0, "right": 1.0}[observation["say"]]]
 
 
 class EndsEarly(Slide):

@@ -68,6 +68,10 @@ def improve(
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
     leave_if_spawned()
+    if not (task is None or isinstance(task, EnvironmentOptions)):
+        raise InvalidValue(
+            f"task is a {type(task).__name__}: give rpl.EnvironmentOptions(max_episode_steps=200)"
+        )
     if out is not None and not str(out).strip():
         raise InvalidValue("out is empty: name a folder, or leave it out")
     spec = resolve(

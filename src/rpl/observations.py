@@ -65,16 +65,48 @@ def batch_of_one(observation: Observation) -> Observation:
     return map_parts(lambda part: np.asarray(part)[None], observation)
 
 
-def is_single(observation: Observation, space: gymnasium.Space) -> bool:
-    """Whether it is one observation of a space, and not a batch of them."""
-    while isinstance(observation, (Mapping, tuple)):
-        inner: Any = space
-        names = observation if isinstance(observation, Mapping) else range(len(observation))
-        known = [name for name in names if name in inner.spaces or isinstance(name, int)]
-        if not known:
-            return False
-        observation, space = observation[known[0]], inner.spaces[known[0]]
-    return np.ndim(observation) == len(space.shape or ())
+def is_single(observation: Observation, space: Any) -> bool:
+    """Whether it is one observation of a space, and not a batch of them.
+
+    Raises:
+        ValueError: if it is neither, by its first part.
+    """
+    inner = getattr(space, "spaces", None)
+    if inner is not None:
+        name = _first_part(observation, inner)
+        return is_single(observation[name], inner[name])
+    shape, expected = _shape_of(observation), space.shape or ()
+    more = -1 if shape is None else len(shape) - len(expected)
+    if shape is None or more not in (0, 1) or shape[:1] == (0,):
+        what = f"a {type(observation).__name__}" if shape is None else f"of shape {shape}"
+        raise InvalidValue(f"the observation is {what}: give one, {expected}, or a batch of them")
+    return more == 0
+
+
+def _first_part(observation: Observation, spaces: Any) -> Any:
+    """The first part of a space with something in it that an observation has."""
+    if isinstance(spaces, Mapping):
+        names, said = list(spaces), f"a dict of {', '.join(spaces)}"
+        there = observation if isinstance(observation, Mapping) else ()
+    else:
+        names, said = list(range(len(spaces))), f"{len(spaces)} parts"
+        fits = isinstance(observation, tuple) and len(observation) == len(spaces)
+        there = names if fits else ()
+    empty = [name for name in names if getattr(spaces[name], "spaces", None) in ({}, ())]
+    for name in names:
+        if name in there and name not in empty:
+            return name
+    raise InvalidValue(f"the observation is a {type(observation).__name__}, not {said}")
+
+
+def _shape_of(observation: Observation) -> tuple[int, ...] | None:
+    """The shape of what numbers or texts can be made of; None of anything else."""
+    if observation is None or isinstance(observation, Mapping):
+        return None
+    try:
+        return np.shape(observation)
+    except ValueError:
+        return None
 
 
 def whole_of(observation: Observation) -> Observation:

@@ -120,12 +120,18 @@ def test_a_best_checkpoint_that_learned_nothing_says_so(tmp_path, capfd) -> None
     assert "is the untrained policy" in capfd.readouterr().err
 
 
+def test_a_dict_in_place_of_options_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"task is a dict: give rpl.EnvironmentOptions\("):
+        rpl.improve(Slide, toys.one, task={"max_episode_steps": 5})
+
+
 def test_options_that_make_no_task_are_refused() -> None:
     for wrong in (
         {"metric": "reward"},
         {"processes": 0},
         {"reward_bounds": (1.0, 0.0)},
         {"reward_bounds": (1.0,)},
+        {"observe": lambda seen: seen[:1]},
     ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             EnvironmentOptions(**wrong)

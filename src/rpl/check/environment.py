@@ -19,6 +19,7 @@ from rpl.errors import InvalidValue
 from rpl.tasks.gym.observe import has_goals, needs_choice
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
+    check_can_last,
     check_names,
     checked_action_space,
     episode_limit,
@@ -45,9 +46,11 @@ def check_environment(
         What was found, whether a controller can be checked in it, and how episodes ended.
     """
     findings, endings = Findings("environment"), list[Ending]()
-    if training.max_episode_steps is not None:
-        env = TimeLimit(env, training.max_episode_steps)
+    steps = training.max_episode_steps
     try:
+        if steps is not None:
+            check_can_last(env, steps)
+            env = TimeLimit(env, steps)
         checked_action_space(env)
         _check_observation_space(env, training)
         limit = min(episode_limit(env), MOST_STEPS)

@@ -83,6 +83,11 @@ class EnvironmentOptions(PlainValues):
             words = tuple(f"{name}={_literal(name, value)}" for name, value in self.kwargs.items())
             object.__setattr__(self, "kwargs", words)
         self.keywords()
+        if not (self.observe is None or isinstance(self.observe, str)):
+            raise InvalidValue(
+                "observe must be a text, which config.json keeps: names of parts, or the function "
+                "as module:function"
+            )
         if self.success not in get_args(SuccessWhen):
             raise InvalidValue(f"success is '{self.success}': choose last or any")
         if self.metric not in METRICS:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
 
 import toys
 from rpl.errors import Failure
@@ -114,3 +115,42 @@ def test_a_script_without_a_main_guard_is_said(tmp_path) -> None:
     assert done.returncode == 1
     assert "put what the script does below `if __name__ == '__main__':`" in done.stderr
     assert done.stderr.count("Error") <= 5, "that of the children is not printed too"
+
+
+JOINTS = Dict(robot=Dict(x=Box(-9, 9, (2,)), mode=Discrete(3)), flags=MultiBinary(2))
+RIGHT = {"robot": {"x": np.zeros(2), "mode": 1}, "flags": [0, 1]}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (
+            {"robot": {"x": np.zeros(3), "mode": 1}},
+            r"robot.x is float64 of shape \(3,\)",
+        ),
+        ({"robot": {"mode": 1}}, "an observation without robot.x, which it promises"),
+        ({"robot": 3}, "whose robot is int: it must be a dict of"),
+        ({"robot": {"x": np.zeros(2), "mode": 3}}, r"robot.mode is 3, and its space is Discrete"),
+        ({"robot": {"x": np.zeros(2), "mode": -1}}, "robot.mode is -1, and its space"),
+        ({"robot": {"x": np.zeros(2), "mode": 0.5}}, "robot.mode is 0.5, and its space"),
+        ({"flags": [0, 2]}, r"flags is \[0, 2\], and its space is MultiBinary"),
+        ({"flags": [True]}, r"flags is \[True\]"),
+    ],
+    ids=str,
+)
+def test_parts_of_parts_and_choices_are_checked_too(wrong, sentence) -> None:
+    class Jointed(toys.Slide):
+        def __init__(self) -> None:
+            super().__init__()
+            self.observation_space = JOINTS
+
+        def _observe(self):
+            return RIGHT | (wrong if self.t > 2 else {})
+
+    task = GymnasiumTask(Jointed, 2)
+    task.reset(seed=0)
+    for _ in range(2):
+        shown = task.step(np.zeros((2, 1)))[0]["observation"]
+    np.testing.assert_array_equal(shown[0], [0, 0, *(0, 1, 0), *(0, 1)])  # the choice is one-hot
+    with pytest.raises(UnsuitableEnvironment, match=sentence):
+        task.step(np.zeros((2, 1)))

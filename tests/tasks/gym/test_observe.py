@@ -3,8 +3,9 @@
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Text, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, Sequence, Text, Tuple
 
+import toys
 from rpl.controllers.adapt import adapt
 from rpl.controllers.contract import ControllerPolicy
 from rpl.observations import Seen
@@ -110,6 +111,11 @@ def test_goals_stay_goals_beside_a_choice() -> None:
             None,
             "'note' is no vector.*--task.observe x shows",
         ),
+        (
+            Dict(a=Box(0, 1, (1,)), list=Sequence(Discrete(2))),
+            "a",
+            "'list' is Sequence.*of which no batch is made: give it a fixed length",
+        ),
         (Dict(a=Box(0, 1, (1,))), "b", "no part 'b' to show the learner; it has a"),
         (Dict(a=PICTURE), "a", "'a' is .*of which no vector is made"),
         (Box(0, 1, (1,)), lambda o: np.zeros((2, 2)), r"returned ndarray of shape \(2, 2\)"),
@@ -127,3 +133,23 @@ def test_what_cannot_be_shown_is_refused_with_a_way_out(space, observe, sentence
 
     with pytest.raises(UnsuitableEnvironment, match=sentence):
         GymnasiumTask(Odd, 1, observe=observe)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_an_instruction_in_words_reaches_the_controller(parallel) -> None:
+    task = GymnasiumTask(toys.Told, 3, parallel=parallel, observe="x")
+    assert Seen.of(task.single_observation_space).sizes == {"observation": 1}
+    acting = adapt(toys.obedient, task)
+    observation, _ = task.reset(seed=0)
+    there = np.array([[1.0], [-1.0], [1.0]])  # by the seeds: to the right where they are even
+    np.testing.assert_allclose(task.from_unit(acting(observation)), there)
+    observation, *_ = task.step(np.zeros((3, 1)))
+    np.testing.assert_allclose(task.from_unit(acting(observation)), there)
+    task.close()
+
+
+def test_a_function_that_makes_another_width_later_is_refused() -> None:
+    task = GymnasiumTask(Slide, 2, observe=lambda seen: np.zeros(2 + int(seen[1])))
+    task.reset(seed=0)
+    with pytest.raises(UnsuitableEnvironment, match=r"returned 3 numbers .*, and 2 for the first"):
+        task.step(np.zeros((2, 1)))

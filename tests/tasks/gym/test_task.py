@@ -1,5 +1,7 @@
 """Any Gymnasium environment as a task: its episodes are those of the environment alone."""
 
+from functools import partial
+
 import gymnasium
 import numpy as np
 import pytest
@@ -101,6 +103,17 @@ def test_a_limit_that_a_user_gives_truncates() -> None:
     np.testing.assert_array_equal(observation[:, 1], 3.0)
     np.testing.assert_array_equal(reward, 0.0)
     assert truncated.all()
+
+
+def test_a_limit_beyond_the_environment_s_own_is_refused_with_how_to_move_it() -> None:
+    def pendulum(**keywords):
+        return gymnasium.make("Pendulum-v1", **keywords)
+
+    assert GymnasiumTask(pendulum, max_episode_steps=200).max_episode_steps == 200
+    with pytest.raises(UnsuitableEnvironment, match=r"after 200 steps: --task.kwargs max_ep"):
+        GymnasiumTask(pendulum, max_episode_steps=201)
+    longer = partial(pendulum, max_episode_steps=500)
+    assert GymnasiumTask(longer, max_episode_steps=500).max_episode_steps == 500
 
 
 @pytest.mark.parametrize("parallel", [False, True])

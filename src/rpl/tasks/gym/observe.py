@@ -11,7 +11,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text
 from gymnasium.spaces.utils import flatdim, flatten
 
 from rpl.observations import GOAL_PARTS, OBSERVATION, WHOLE, Observation, rows
@@ -39,6 +39,12 @@ class Choice:
     def __init__(
         self, space: gymnasium.Space, observe: Observe, example: Callable[[], Observation]
     ) -> None:
+        for path, part in leaves(space):
+            if not isinstance(part, (*NUMBERS, Text)):
+                raise UnsuitableEnvironment(
+                    f"the observation's '{name_of(path)}' is {part}, of which no batch is made: "
+                    "give it a fixed length, with gymnasium.wrappers.TransformObservation"
+                )
         named = None if callable(observe) else observe
         self._function = observe if callable(observe) else None
         self._goals = GOALS if has_goals(space) else ()

@@ -13,6 +13,7 @@ import gymnasium
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from rpl.errors import Failure, described
+from rpl.tasks.gym.serial import has_text, with_arrays
 
 NO_GUARD = 87  # exit code of a process that would start processes before it has begun
 Make = Callable[[], gymnasium.Env]
@@ -42,6 +43,7 @@ class Processes:
 
     def __init__(self, make: Make, num_envs: int, first: gymnasium.Env) -> None:
         leave_if_spawned()
+        self._space = first.observation_space
         spaces = first.observation_space, first.action_space
         # In two steps, so that its processes can be asked how they ended though it was never made.
         self._envs: Any = AsyncVectorEnv.__new__(AsyncVectorEnv)
@@ -51,6 +53,7 @@ class Processes:
                 [_Reporting(make, *spaces)] * num_envs,
                 autoreset_mode=AutoresetMode.DISABLED,
                 context="spawn",
+                shared_memory=not has_text(self._space),  # in which Gymnasium's texts are lost
             )
 
     def reset(self, **keywords: Any) -> Any:
@@ -60,12 +63,14 @@ class Processes:
             Failure: if an environment raises something, or its process ends.
         """
         with self._in_words():
-            return self._envs.reset(**keywords)
+            observation, info = self._envs.reset(**keywords)
+        return with_arrays(self._space, observation), info
 
     def step(self, actions: Any) -> Any:
         """As a vector environment's; raises as ``reset`` does."""
         with self._in_words():
-            return self._envs.step(actions)
+            observation, *returned = self._envs.step(actions)
+        return with_arrays(self._space, observation), *returned
 
     def close(self) -> None:
         """Ends the processes."""

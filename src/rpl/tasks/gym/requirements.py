@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gymnasium
 import numpy as np
+from gymnasium.wrappers import TimeLimit
 
 from rpl.errors import Failure
 from rpl.observations import BASE_ACTION, SIMULATOR_STATE, WHOLE
@@ -62,6 +63,22 @@ def episode_limit(env: gymnasium.Env) -> int:
             "task=rpl.EnvironmentOptions(max_episode_steps=N) for rpl.improve)"
         )
     return known[0]
+
+
+def check_can_last(env: gymnasium.Env, steps: int) -> None:
+    """Refuses more steps than an episode can have.
+
+    Raises:
+        UnsuitableEnvironment: with the limit, and how to make it another.
+    """
+    while isinstance(env, gymnasium.Wrapper):
+        own = env._max_episode_steps if isinstance(env, TimeLimit) else None
+        if own is not None and own < steps:
+            raise UnsuitableEnvironment(
+                f"max_episode_steps is {steps}, and the environment ends its episodes after {own} "
+                f"steps: --task.kwargs max_episode_steps={steps} makes one of Gymnasium's with more"
+            )
+        env = env.env
 
 
 def _attribute(env: gymnasium.Env, name: str) -> object:

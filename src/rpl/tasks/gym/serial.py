@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import gymnasium
 import numpy as np
-from gymnasium.vector.utils import concatenate, create_empty_array
 
 from rpl.tasks.gym.contract import Step
 from rpl.tasks.interface import Info
@@ -89,11 +88,41 @@ class Serial:
 
     def _observation(self) -> Observation:
         if self._last is not None:
-            empty = create_empty_array(self._space, len(self._last))
-            return concatenate(self._space, self._last, empty)
+            return batched(self._space, self._last)
         if self._plain is not None:
             return self._plain.copy()
         return {name: part.copy() for name, part in self._parts.items()}
+
+
+def batched(space: Any, observations: Sequence[Observation]) -> Observation:
+    """Observations of a space as a batch of arrays; of texts an array of objects."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        return {
+            name: batched(part, [one[name] for one in observations])
+            for name, part in space.spaces.items()
+        }
+    if isinstance(space, gymnasium.spaces.Tuple):
+        parts = enumerate(space.spaces)
+        return tuple(batched(part, [one[i] for one in observations]) for i, part in parts)
+    if isinstance(space, gymnasium.spaces.Text):
+        return np.array(observations, object)
+    return np.array(observations, space.dtype).reshape(len(observations), *(space.shape or ()))
+
+
+def has_text(space: Any) -> bool:
+    """Whether a part of a space is text."""
+    inner = getattr(space, "spaces", ())
+    parts = inner.values() if isinstance(space, gymnasium.spaces.Dict) else inner
+    return isinstance(space, gymnasium.spaces.Text) or any(map(has_text, parts))
+
+
+def with_arrays(space: Any, batch: Observation) -> Observation:
+    """A batch of Gymnasium's, with an array where it has a tuple of texts."""
+    if isinstance(space, gymnasium.spaces.Dict):
+        return {name: with_arrays(part, batch[name]) for name, part in space.spaces.items()}
+    if isinstance(space, gymnasium.spaces.Tuple):
+        return tuple(with_arrays(part, batch[i]) for i, part in enumerate(space.spaces))
+    return np.array(batch, object) if isinstance(space, gymnasium.spaces.Text) else batch
 
 
 def _is_of_boxes(space: gymnasium.Space) -> bool:

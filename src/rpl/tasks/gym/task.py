@@ -19,6 +19,7 @@ from rpl.tasks.gym.observe import Choice, Observe, needs_choice
 from rpl.tasks.gym.processes import Processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
+    check_can_last,
     check_names,
     checked_action_space,
     episode_limit,
@@ -205,5 +206,6 @@ class GymnasiumTask(VectorEnv):
 def _prepared(make_env: MakeEnv, max_episode_steps: int | None) -> gymnasium.Env:
     env = make_env()
     if max_episode_steps is not None:
+        check_can_last(env, max_episode_steps)
         env = TimeLimit(env, max_episode_steps)
     return StandStill(Checked(env))
