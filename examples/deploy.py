@@ -28,12 +28,14 @@ class Deployed:
     Args:
         path: what ``rpl export`` wrote.
         controller: from one observation, as the robot sees it now, to one action in its own
-            units; unused where the policy was learned from scratch.
+            units, or an object whose ``predict`` does so; of a pair such as (action, state) the
+            action counts. Unused where the policy was learned from scratch.
         takes_batches: the controller takes a batch of observations: it gets one of one.
 
     Raises:
+        TypeError: if the controller neither can be called nor predicts.
         ValueError: when called, if the observation, the controller's action or the action is not
-            finite; what the robot does then is yours.
+            finite, or of another shape; what the robot does then is yours.
     """
 
     def __init__(
@@ -44,6 +46,11 @@ class Deployed:
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self.controller = controller
+        self.act = controller if callable(controller) else getattr(controller, "predict", None)
+        if self.act is None:
+            raise TypeError(
+                f"{type(controller).__name__} cannot be called: give its method that acts"
+            )
         self.takes_batches = takes_batches
         stored = self.session.get_modelmeta().custom_metadata_map
         self.facts = {name: json.loads(value) for name, value in stored.items()}
@@ -62,6 +69,8 @@ class Deployed:
         parts = observation if isinstance(observation, Mapping) else {"observation": observation}
         # The file clips what it gets: from an infinite number it would make an ordinary action.
         for name, part in parts.items():
+            if isinstance(part, (Mapping, tuple)):
+                raise ValueError(f"{name} has parts: the file takes the vector that was learned on")
             self._check_finite(name, np.asarray(part, np.float32), observation)
         feed = {"observation": self._with_history(np.asarray(parts["observation"], np.float32))}
         if "controller_action" in self.inputs:
@@ -95,7 +104,16 @@ class Deployed:
             observation = {name: np.asarray(part)[None] for name, part in observation.items()}
         elif self.takes_batches:
             observation = np.asarray(observation)[None]
-        return np.asarray(self.controller(observation), np.float32).reshape(1, -1)
+        returned = self.act(observation)
+        if isinstance(returned, tuple) and len(returned) == 2 and np.ndim(returned[0]) > 0:
+            returned, _ = returned
+        action = np.asarray(returned, np.float32).reshape(1, -1)
+        if action.shape[1] != self.sizes["controller_action"]:
+            raise ValueError(
+                f"the controller returned shape {np.shape(returned)}, and one action has "
+                f"{self.sizes['controller_action']} numbers: of a chunk give one after the other"
+            )
+        return action
 
 
 def main(path: str, controller_name: str, takes_batches: bool) -> None:

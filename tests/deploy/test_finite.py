@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,20 @@ def test_the_robots_class_refuses_a_controllers_action_that_is_not_finite(bad, d
         np.errstate(over="ignore"),
     ):
         deployed(seen())
+
+
+def test_the_robots_class_takes_a_pair_and_an_object_that_predicts(deployed_with):
+    plain = deployed_with(lambda observation: np.array([0.3, -0.2]))(seen())
+    pair = deployed_with(lambda observation: (np.array([0.3, -0.2]), {"state": 1}))
+    model = SimpleNamespace(predict=lambda observation: (np.array([0.3, -0.2]), None))
+    for deployed in (pair, deployed_with(model)):
+        np.testing.assert_array_equal(deployed(seen()), plain)
+
+
+def test_the_robots_class_says_what_it_cannot_do(deployed_with):
+    with pytest.raises(TypeError, match="cannot be called: give its method"):
+        deployed_with(SimpleNamespace(step=lambda observation: np.zeros(2)))
+    with pytest.raises(ValueError, match=r"returned shape \(3, 2\), and one action has 2"):
+        deployed_with(lambda observation: np.zeros((3, 2)))(seen())
+    with pytest.raises(ValueError, match="observation has parts: the file takes the vector"):
+        deployed_with(lambda observation: np.zeros(2))(seen() | {"observation": {"x": 1.0}})

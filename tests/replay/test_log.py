@@ -152,6 +152,11 @@ NOT_FINITE = np.full(32, np.nan)
         ({"lengths": np.array([32, 0])}, "lengths must be whole numbers"),
         ({"lengths": np.array([31])}, "by the lengths it has 31 rows"),
         ({"environment_class": np.array("Glide")}, "was recorded in Glide, and this is Slide"),
+        (
+            {"action_bounds": np.array([[-1.0], [1.0]])},
+            r"from \(-1.0,\) to \(1.0,\), and here",
+        ),
+        ({"action_bounds": np.array("wide")}, r"with actions from \(\) to \(\), and here"),
         ({"base_actions": np.zeros((32, 1))}, "base_actions has shape"),
     ],
 )
@@ -197,7 +202,7 @@ def test_no_object_of_python_is_ever_unpickled(tmp_path) -> None:
 
 def test_ids_tell_environments_apart_and_classes_where_there_are_none() -> None:
     pendulum = MadeIn.of(gymnasium.make("Pendulum-v1"))
-    assert pendulum == MadeIn("Pendulum-v1", "PendulumEnv")
+    assert pendulum == MadeIn("Pendulum-v1", "PendulumEnv", ((-2.0,), (2.0,)))
     assert pendulum.contradicts(MadeIn("Pendulum-v0", "PendulumEnv"))
     assert pendulum.contradicts(MadeIn(None, "Slide"))
     assert not pendulum.contradicts(MadeIn(None, "PendulumEnv"))
@@ -224,3 +229,12 @@ def test_a_minari_dataset_is_read_by_its_id_and_by_its_folder(tmp_path, monkeypa
         assert len(recording.sha256) == 64
     with pytest.raises(UnsuitablePrior, match="nor a Minari dataset"):
         read_recording("pendulum/expert-v0", env.observation_space)
+
+
+def test_actions_that_a_wrapper_rescales_are_not_taken_for_the_environment_s(tmp_path) -> None:
+    slide = toys.Slide()
+    rescaled = gymnasium.wrappers.RescaleAction(slide, np.float32(-1), np.float32(1))
+    path = record(tmp_path / "unit.npz", rescaled, lambda seen: np.ones(1))
+    assert checked(str(path), rescaled).made_in.bounds == ((-1.0,), (1.0,))
+    with pytest.raises(UnsuitablePrior, match="without RescaleAction"):
+        checked(str(path), slide)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from rpl.runs.files import write_config
 from rpl.sweeps.local import at_once, make_here
-from rpl.sweeps.progress import is_in_use
+from rpl.sweeps.progress import is_in_use, level_of
 from rpl.sweeps.worker import Job, run_job
-from small import Silent, small_jobs, steps_in
+from small import RECORD, Silent, small_jobs, steps_in
 
 STEPS = 5000  # so that the run that starts first is not done when the other has begun
 METHODS = "rpl", "scratch"
@@ -163,3 +164,13 @@ def test_a_run_in_use_is_not_touched(tmp_path, monkeypatch):
     monkeypatch.setattr("rpl.sweeps.worker.is_in_use", lambda folder: True)
     assert run_job(replace(job), 1) == f"{job.folder} is in use by another process"
     assert not (tmp_path / "rpl.log").exists()
+
+
+@pytest.mark.parametrize(("metric", "level"), [("success", 0.5), ("return", -2.0)])
+def test_a_level_is_by_the_metric_that_the_run_is_judged_by(tmp_path, metric, level) -> None:
+    assert level_of(tmp_path) is None
+    rows = [f"{steps},0.5,{value}" for steps, value in ((0, -9), (1, -1), (2, -2), (3, -3))]
+    header = "environment_steps,policy_success,policy_return"
+    (tmp_path / "metrics.csv").write_text("\n".join([header, *rows]) + "\n")
+    write_config(tmp_path, RECORD | {"metric": metric})
+    assert level_of(tmp_path) == level

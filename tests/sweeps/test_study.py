@@ -14,9 +14,10 @@ import pytest
 
 from rpl.cli.main import run
 from rpl.errors import RunError
+from rpl.runs.files import write_config
 from rpl.sweeps.progress import is_in_use
 from rpl.sweeps.study import Plan, Record, Trial, count_of, draw, early_stopping, search_in
-from small import RUN, steps_in
+from small import RECORD, RUN, steps_in
 
 pytest.importorskip("ray", reason="the extra [cluster] is not installed")
 pytest.importorskip("optuna", reason="the extra [cluster] is not installed")
@@ -106,6 +107,7 @@ def test_a_sweep_goes_on_with_what_was_begun_and_knows_what_has_ended(tmp_path):
     record.begin(done)
     job = record.plan.job(done)
     job.folder.mkdir()
+    write_config(job.folder, RECORD)
     metrics = job.folder / "metrics.csv"
     metrics.write_text("environment_steps,policy_success\n50,0.5\n100,0.7\n")
     record.end(job, None)

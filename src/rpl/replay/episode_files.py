@@ -13,6 +13,7 @@ the last step |
 | ``success`` | (E,) | may be missing |
 | ``base_actions`` | (N + E, action_dim) | may be missing: what the controller would have done |
 | ``environment``, ``environment_class`` | text | may be missing |
+| ``action_bounds`` | (2, action_dim) | the least and the greatest action; may be missing |
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from rpl.replay.recorded import (
 )
 
 LENGTHS = "lengths"
-ENVIRONMENT, ENVIRONMENT_CLASS = "environment", "environment_class"
+ENVIRONMENT, ENVIRONMENT_CLASS, BOUNDS = "environment", "environment_class", "action_bounds"
 HDF5 = (".h5", ".hdf5")
 Fields = dict[str, np.ndarray]
 
@@ -60,7 +61,9 @@ def read_recording(name: str, space: gymnasium.Space) -> Recording:
     path = Path(name)
     if path.suffix in (".npz", *HDF5) and path.is_file():
         fields = _fields_of(path)
-        made_in = MadeIn(_text(fields, ENVIRONMENT), _text(fields, ENVIRONMENT_CLASS))
+        made_in = MadeIn(
+            _text(fields, ENVIRONMENT), _text(fields, ENVIRONMENT_CLASS), _bounds(fields)
+        )
         return Recording(name, _episodes(name, fields, space), made_in, checksum([path]))
     if path.is_file():
         raise UnsuitablePrior(
@@ -82,6 +85,8 @@ def write_recording(path: Path, episodes: Sequence[Recorded], made_in: MadeIn) -
     fields = _joined(path, episodes)
     texts = {ENVIRONMENT: made_in.id, ENVIRONMENT_CLASS: made_in.kind}
     fields |= {name: np.array(text) for name, text in texts.items() if text is not None}
+    if made_in.bounds is not None:
+        fields[BOUNDS] = np.array(made_in.bounds)
     with whole_file(path) as beside:
         if path.suffix in HDF5:
             with _h5py().File(beside, "w") as file:
@@ -188,6 +193,16 @@ def _text(fields: Fields, name: str) -> str | None:
         return None
     value = fields[name].item()
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _bounds(fields: Fields) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    if BOUNDS not in fields:
+        return None
+    said = fields[BOUNDS]
+    if said.ndim != 2 or len(said) != 2 or said.dtype.kind not in "fiu":
+        return (), ()  # of no environment
+    low, high = (tuple(map(float, side)) for side in said)
+    return low, high
 
 
 def _h5py() -> Any:

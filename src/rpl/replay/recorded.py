@@ -54,13 +54,19 @@ class MadeIn:
     """Gymnasium's."""
     kind: str | None = None
     """The name of its class."""
+    bounds: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """The least and the greatest action, as it was used: a wrapper may have rescaled them."""
 
     @staticmethod
     def of(env: gymnasium.Env | None) -> MadeIn:
         """What is to be said of an environment."""
         if env is None:
             return MadeIn()
-        return MadeIn(None if env.spec is None else env.spec.id, type(env.unwrapped).__qualname__)
+        space, bounds = env.action_space, None
+        if isinstance(space, Box) and len(space.shape) == 1:
+            bounds = tuple(map(float, space.low)), tuple(map(float, space.high))
+        name = None if env.spec is None else env.spec.id
+        return MadeIn(name, type(env.unwrapped).__qualname__, bounds)
 
     def contradicts(self, other: MadeIn) -> bool:
         """Whether the two cannot be the same: by their ids, or else by their classes."""
@@ -114,6 +120,13 @@ def check_recording(
         raise UnsuitablePrior(
             f"{recording.name} was recorded in {recording.made_in}, and this is {here}: give a "
             "file of the same environment"
+        )
+    bounds = recording.made_in.bounds
+    if bounds is not None and not np.array_equal(bounds, (actions.low, actions.high)):
+        raise UnsuitablePrior(
+            f"{recording.name} was recorded with actions from {bounds[0]} to {bounds[1]}, and here "
+            f"they are from {actions.low} to {actions.high}: give EpisodeLog the environment that "
+            "the actions are executed in, without RescaleAction"
         )
     for i, episode in enumerate(recording.episodes):
         try:
