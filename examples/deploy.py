@@ -48,9 +48,8 @@ class Deployed:
         self.controller = controller
         self.act = controller if callable(controller) else getattr(controller, "predict", None)
         if self.act is None:
-            raise TypeError(
-                f"{type(controller).__name__} cannot be called: give its method that acts"
-            )
+            kind = type(controller).__name__
+            raise TypeError(f"{kind} cannot be called: give its method that acts")
         self.takes_batches = takes_batches
         stored = self.session.get_modelmeta().custom_metadata_map
         self.facts = {name: json.loads(value) for name, value in stored.items()}

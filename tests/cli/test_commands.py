@@ -331,3 +331,15 @@ def test_tasks_lists_every_name(capfd, monkeypatch):
     lines = capfd.readouterr().out.splitlines()
     listed = [line.split()[0] for line in lines if line]
     assert listed == ["task", *TASKS, "controller", *CONTROLLERS, "method", *METHODS]
+
+
+@pytest.mark.parametrize("words", [("tasks",), ("check", "Pendulum-v1", "--json")], ids=str)
+def test_where_nobody_reads_nothing_is_said(words) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    main = "from rpl.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", main, *words], stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")

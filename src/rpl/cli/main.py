@@ -78,6 +78,10 @@ def run(arguments: list[str]) -> int:
         return _complain(f"{place} ended the program with exit code {error.code}", 1)
     except Failure as error:
         return _complain(str(error), 1)
+    except BrokenPipeError:  # whoever read has ended, as `head` does; Python would flush once more
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except Exception as error:
         by_user = isinstance(error, SyntaxError) or frames_of_user_code(error)
         if not by_user and not isinstance(error, OSError):
