@@ -18,7 +18,7 @@ from rpl.rollout.policies import ExploringPolicy, GreedyPolicy
 from rpl.runs.session import new_learner, new_replay
 from rpl.training.burn_in import ends_burn_in, is_burning_in, is_quiet
 from rpl.training.epoch import EpochEnd
-from rpl.training.loop import TrainingDiverged, run_cycle, train
+from rpl.training.loop import TrainingDiverged, mean_value, run_cycle, train
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
 from rpl.training.trust import FULL
@@ -312,3 +312,12 @@ def test_a_cycle_goes_by_the_pessimism_of_its_time(bare_problem):
     for trust, pessimism in ((0, 2.0), (FULL, 0.5)):
         state, _, _ = run_cycle(config, problem, state, replay, Progress(trust=trust))
         assert float(state.gate.pessimism) == pessimism
+
+
+@pytest.mark.parametrize(("ends", "value"), [(0.0, -100.0), (1.0, -2.0), (0.1, -2.0 / 0.118)])
+def test_critics_begin_at_what_rewards_come_to_before_episodes_end(ends, value):
+    terminated = np.zeros(1000)
+    terminated[: round(1000 * ends)] = 1.0
+    nothing = dict.fromkeys(learner.Batch._fields)
+    batch = learner.Batch(**nothing | {"reward": np.full(1000, -2.0), "terminated": terminated})
+    assert mean_value(batch, 0.98) == pytest.approx(value)

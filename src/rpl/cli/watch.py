@@ -54,11 +54,12 @@ def run_watch(options: Any) -> int:
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
     check_counts(episodes=options.episodes)
-    seeds, remark = chosen(options)
     if options.video is None and options.strip is None:
-        return _show_window(options, seeds)
+        return _show_window(options, chosen(options).seeds)
     console = Console()
     subject = load_for(options, 1, render_mode="rgb_array")
+    _draw_one(subject)
+    seeds, remark = chosen(options)
     from rpl.viz.film import write_film, write_strip  # slow to import
 
     if options.video is not None:
@@ -68,6 +69,16 @@ def run_watch(options: Any) -> int:
         write_strip(options.strip, strip_of(subject, seeds[0]), remark=remark)
         say(console, f"wrote {options.strip}")
     return 0
+
+
+def _draw_one(subject: Subject) -> None:
+    """Draws a picture: where there is none, that is said before the episodes are chosen."""
+    from rpl.viz.film import FRAME_SIZE, Drawable
+
+    task = subject.problem.evaluation_task
+    task.reset(seed=0)
+    if isinstance(task.unwrapped, Drawable):
+        task.unwrapped.frame(0, FRAME_SIZE)
 
 
 def chosen(options: Any) -> Contrast:

@@ -215,9 +215,15 @@ def _with_observed(
 ) -> LearnerState:
     """The normaliser with new transitions; the critics begin at the mean of the first ones."""
     if config.start_at_mean and not state.normalizer.count:
-        value = fresh.reward.mean(dtype=np.float64) / (1.0 - discount)
-        state = learner.start_critics_at(state, np.float32(np.clip(value, *bounds)))
+        value = np.clip(mean_value(fresh, discount), *bounds)
+        state = learner.start_critics_at(state, np.float32(value))
     return learner.observe(state, fresh.observation)
+
+
+def mean_value(transitions: learner.Batch[np.ndarray], discount: float) -> float:
+    """The discounted sum of rewards that are always their mean, and go on as often as these do."""
+    goes_on = 1.0 - transitions.terminated.mean(dtype=np.float64)
+    return float(transitions.reward.mean(dtype=np.float64) / (1.0 - discount * goes_on))
 
 
 def _settings_of_now(config: Config, progress: Progress) -> LearnerConfig:
