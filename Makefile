@@ -9,7 +9,7 @@ RUN := runs/demo
 
 # Learn to push on a slippery table, then show policy and controller on the same unseen episodes.
 train: $(VENV)/.installed
-	$(BIN)/rpl train slippery-push --steps 100000 --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume)
+	$(BIN)/rpl train slippery-push --steps 60000 --out $(RUN) $(if $(wildcard $(RUN)/config.json),--resume)
 	$(BIN)/rpl eval $(RUN) --episodes 200
 	$(BIN)/rpl plot $(RUN) --out $(RUN)/curve.png
 	$(BIN)/rpl watch $(RUN) --video $(RUN)/film.mp4
