@@ -96,7 +96,8 @@ def _first_part(observation: Observation, spaces: Any) -> Any:
     for name in names:
         if name in there and name not in empty:
             return name
-    raise InvalidValue(f"the observation is a {type(observation).__name__}, not {said}")
+    hint = "; give it the task's dict, with the desired_goal" if DESIRED_GOAL in names else ""
+    raise InvalidValue(f"the observation is a {type(observation).__name__}, not {said}{hint}")
 
 
 def _shape_of(observation: Observation) -> tuple[int, ...] | None:
