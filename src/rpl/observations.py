@@ -17,6 +17,8 @@ Observation = Any
 arrays."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
 ACHIEVED_GOAL = "achieved_goal"
+WITH_GOAL = "; give it the task's dict, with the desired_goal"
+"""What to do about an observation without one, at the end of a sentence."""
 SIMULATOR_STATE = "simulator_state"  # for planners, which continue the simulation
 WHOLE = "whole"  # for controllers: all that an environment observes, where learners see a choice
 GOAL_PARTS = (OBSERVATION, ACHIEVED_GOAL, DESIRED_GOAL)
@@ -96,7 +98,7 @@ def _first_part(observation: Observation, spaces: Any) -> Any:
     for name in names:
         if name in there and name not in empty:
             return name
-    hint = "; give it the task's dict, with the desired_goal" if DESIRED_GOAL in names else ""
+    hint = WITH_GOAL if DESIRED_GOAL in names else ""
     raise InvalidValue(f"the observation is a {type(observation).__name__}, not {said}{hint}")
 
 

@@ -364,29 +364,6 @@ def slow(observation):
     return [-0.5 * observation[0]]
 
 
-class OneWorld(Slide):
-    """All of its kind move the same point."""
-
-    world = types.SimpleNamespace()
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        self.world.x = self.x
-        return self._observe(), {}
-
-    def step(self, action):
-        self.x = self.world.x
-        returned = super().step(action)
-        self.world.x = self.x
-        return returned
-
-
-class SaysNo(Slide):
-    def step(self, action):
-        *returned, _ = super().step(action)
-        return *returned, {"success": "no"}
-
-
 @pytest.mark.parametrize(
     ("broken", "severity", "name", "says"),
     [

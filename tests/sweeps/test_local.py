@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rpl.runs.files import write_config
+from rpl.runs.files import read_rows, write_config
 from rpl.sweeps.local import at_once, make_here
 from rpl.sweeps.progress import is_in_use, level_of
 from rpl.sweeps.worker import Job, run_job
@@ -168,9 +168,9 @@ def test_a_run_in_use_is_not_touched(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("metric", "level"), [("success", 0.5), ("return", -2.0)])
 def test_a_level_is_by_the_metric_that_the_run_is_judged_by(tmp_path, metric, level) -> None:
-    assert level_of(tmp_path) is None
+    assert level_of(tmp_path, []) is None
     rows = [f"{steps},0.5,{value}" for steps, value in ((0, -9), (1, -1), (2, -2), (3, -3))]
     header = "environment_steps,policy_success,policy_return"
     (tmp_path / "metrics.csv").write_text("\n".join([header, *rows]) + "\n")
     write_config(tmp_path, RECORD | {"metric": metric})
-    assert level_of(tmp_path) == level
+    assert level_of(tmp_path, read_rows(tmp_path / "metrics.csv")) == level

@@ -24,6 +24,7 @@ from rpl.tasks.gym.requirements import (
     checked_action_space,
     episode_limit,
 )
+from rpl.tasks.gym.serial import StandStill
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 from rpl.tasks.success import reported, succeeded
 
@@ -150,19 +151,16 @@ class _BesideAnother(gymnasium.Wrapper):
 
     def __init__(self, env: gymnasium.Env, other: gymnasium.Env) -> None:
         super().__init__(env)
-        self._other, self._over = other, False
+        self._other = StandStill(other)
 
     def reset(self, **keywords: Any) -> Any:
         returned = self.env.reset(**keywords)
         self._other.reset(seed=1)
-        self._over = False
         return returned
 
     def step(self, action: Any) -> Any:
         returned = self.env.step(action)
-        if not self._over:
-            _, _, terminated, truncated, _ = self._other.step(np.array(action))
-            self._over = bool(terminated or truncated)
+        self._other.step(np.array(action))
         return returned
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.text import Text
 
 from rpl.cli.output import plain_table
+from rpl.runs.files import read_rows
 from rpl.sweeps.display import Look
 from rpl.sweeps.progress import duration, is_in_use, level_of, read_progress
 from rpl.sweeps.worker import Job
@@ -30,7 +31,7 @@ def look_at_jobs(
         metrics = job.folder / "metrics.csv"
         done, speed = read_progress(metrics)
         states.append(_state(job, ended, done, steps))
-        level = level_of(metrics.parent)
+        level = level_of(job.folder, read_rows(metrics))
         words = "" if level is None else f"{level:.3f}", "" if speed is None else f"{speed:,.0f}"
         style = STYLES.get(states[-1], "dim")
         table.add_row(Text(job.name), Text(states[-1], style), format_steps(done), *words)

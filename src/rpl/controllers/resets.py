@@ -30,22 +30,26 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 
 def positional(function: Any, optional: bool = False) -> list[str]:
     """Names of the positional parameters that must be given, or of those that may be too."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
     return [
-        p.name for p in parameters if p.kind in POSITIONAL and (optional or p.default is p.empty)
+        p.name
+        for p in _parameters(function)
+        if p.kind in POSITIONAL and (optional or p.default is p.empty)
     ]
 
 
 def _keyword_only(function: Any) -> list[str]:
     """Names of the parameters that must be given, and by name."""
+    return [
+        p.name for p in _parameters(function) if p.kind == p.KEYWORD_ONLY and p.default is p.empty
+    ]
+
+
+def _parameters(function: Any) -> list[inspect.Parameter]:
+    """The parameters of a function; none where it does not say them."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return []
-    return [p.name for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is p.empty]
 
 
 def reset_of(controller: Any) -> Callable[..., Any] | None:
@@ -64,7 +68,8 @@ def reset_kind(controller: Any) -> Kind | None:
     reset = reset_of(controller)
     if reset is None:
         return None
-    required = positional(reset) + _keyword_only(reset)
+    by_name = _keyword_only(reset)
+    required = positional(reset) + by_name
     for name in required or positional(reset, optional=True):
         if name in KINDS:
             break
@@ -72,7 +77,7 @@ def reset_kind(controller: Any) -> Kind | None:
         if not required:
             return "nothing"
         name = required[0]
-    if name not in KINDS or len(required) > 1 or _keyword_only(reset):
+    if name not in KINDS or len(required) > 1 or by_name:
         raise ControllerError(
             f"its reset({', '.join(required)}) cannot be called, since nothing says what is meant: "
             "write reset() for the memory of one environment, reset(observation) to be told the "

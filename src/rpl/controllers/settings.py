@@ -98,11 +98,10 @@ def _range(annotation: Any) -> tuple[Any, ...] | None:
 def _declared(name: str, annotation: Any, given: tuple[Any, ...], default: Any) -> Setting:
     kind = get_args(annotation)[0]
     if kind in (float, int):  # the annotation's kind: of a gain, 10 is a number like 10.5
-        low, high = (
-            (given[0], given[-1]) if kind is float else (math.ceil(given[0]), int(given[-1]))
-        )
-        setting = Setting(kind(default), low=float(low), high=float(high))
-        fits = low <= default <= high
+        low, high = given[0], given[-1]
+        if kind is int:
+            low, high = math.ceil(low), math.floor(high)
+        setting, fits = Setting(kind(default), low=low, high=high), low <= default <= high
     else:
         setting, fits = Setting(default, given), default in given
     if not fits:

@@ -47,10 +47,10 @@ def of_either_shape(function: Any, task: VectorEnv) -> Any:
     whole, whole_says = None, "was not asked, since it answers one observation twice otherwise"
     if one_by_one is None or not _changes(function, batch, one_by_one[0]):
         whole, whole_says = _attempt(_trial(function), batch)
-    for says in (row_says, whole_says):
-        # A list of rows and numbers is what a function of one observation may make of a batch.
-        if isinstance(says, ControllerError) and one_by_one is None and whole is None:
-            raise says
+    if one_by_one is None and whole is None:  # else one of the two ways is not meant
+        for says in (row_says, whole_says):
+            if isinstance(says, ControllerError):
+                raise says
     # What a function of one observation makes of a batch may have a batch's shape by chance.
     if one_by_one is not None and one_by_one.shape == (count, size):
         return function if _are_alike(whole, one_by_one) else per_env(function)

@@ -126,7 +126,7 @@ def metadata(policy: Policy) -> dict[str, object]:
 
 def _base(graph: Graph, policy: Policy) -> str:
     """``Policy.to_unit`` of the controller's action."""
-    middle, reach = _middle_and_reach(graph, policy)
+    middle, reach = map(graph.constant, policy.middle_and_reach)
     base = graph.add("Div", graph.add("Sub", CONTROLLER_ACTION, middle), reach)
     assert policy.base is not None
     return graph.clip(base, 1.0) if policy.base.clip else base
@@ -164,7 +164,7 @@ def _sum(graph: Graph, policy: Policy, base: str | None, residual: str) -> str:
 
 def _action(graph: Graph, policy: Policy, unit: str, is_open: str | None = None) -> None:
     """To the environment's units; the controller's own where the gate is closed."""
-    middle, reach = _middle_and_reach(graph, policy)
+    middle, reach = map(graph.constant, policy.middle_and_reach)
     action = graph.add("Add", graph.add("Mul", unit, reach), middle)
     if is_open is not None:
         action = graph.add("Where", is_open, action, CONTROLLER_ACTION)
@@ -176,23 +176,17 @@ def _action(graph: Graph, policy: Policy, unit: str, is_open: str | None = None)
     graph.add("Min", inside, high, to=ACTION)
 
 
-def _middle_and_reach(graph: Graph, policy: Policy) -> tuple[str, str]:
-    low, high = policy.action_low, policy.action_high
-    return graph.constant((high + low) / 2.0), graph.constant((high - low) / 2.0)
-
-
 def largest_difference(policy: Policy, path: Path) -> float:
     """Between the file and the learner, in halves of the action range."""
     session = open_session(path)
     generator = np.random.default_rng(0)
+    middle, reach = policy.middle_and_reach
     worst = 0.0
     for observation in (policy.random_observations(1000, generator), *policy.real_observations()):
         plain = not isinstance(observation, Mapping)
         parts = {OBSERVATION: observation} if plain else dict(observation)
         count = len(parts[OBSERVATION])
-        reach = (policy.action_high - policy.action_low) / 2.0
-        uniform = generator.uniform(-1.5, 1.5, (count, len(reach)))
-        given = (policy.action_high + policy.action_low) / 2.0 + reach * uniform
+        given = middle + reach * generator.uniform(-1.5, 1.5, (count, len(reach)))
         feed = {**{input_name(k): v for k, v in parts.items()}, CONTROLLER_ACTION: given}
         names = [entry.name for entry in session.get_inputs()]
         inputs = {name: np.asarray(feed[name], np.float32) for name in names}
@@ -227,9 +221,9 @@ def _is_decided(policy: Policy, observation: Observation, base_action: np.ndarra
 
 def _is_halfway(policy: Policy, executed: np.ndarray) -> np.ndarray:
     """Where the last bit decides which whole number an action is rounded to, bool."""
-    middle, reach = (policy.action_high + policy.action_low) / 2.0, policy.action_high
-    action = middle + (reach - middle) * executed
-    return np.abs(action - np.floor(action) - 0.5) < TOLERANCE * (reach - middle + 1.0)
+    middle, reach = policy.middle_and_reach
+    action = middle + reach * executed
+    return np.abs(action - np.floor(action) - 0.5) < TOLERANCE * (reach + 1.0)
 
 
 def _rounding(file: np.ndarray, learner: np.ndarray) -> float:

@@ -14,6 +14,7 @@ from rpl.observations import (
     BASE_ACTION,
     DESIRED_GOAL,
     OBSERVATION,
+    WITH_GOAL,
     Observation,
     batch_of_one,
     is_single,
@@ -143,10 +144,9 @@ class Policy:
         plain = not isinstance(observation, Mapping)
         parts: Mapping[str, Any] = {OBSERVATION: observation} if plain else observation
         if missing := [name for name in self.widths if name not in parts]:
-            hint = "; give it the task's dict, with the desired_goal"
             raise ValueError(
                 f"the observation has no {' and no '.join(missing)}, which the policy was learned "
-                "with" + (hint if DESIRED_GOAL in missing else "")
+                "with" + (WITH_GOAL if DESIRED_GOAL in missing else "")
             )
         widths = {name: np.shape(parts[name])[-1] for name in self.widths}
         if widths != self.widths:
@@ -212,18 +212,19 @@ class Policy:
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:
         """The controller's actions in halves of the action range, as the learner sees them."""
-        middle, reach = self._middle_and_reach
+        middle, reach = self.middle_and_reach
         base = (action - middle) / reach
         clips = self.base is not None and self.base.clip
         return np.clip(base, -1.0, 1.0) if clips else base
 
     @property
-    def _middle_and_reach(self) -> tuple[np.ndarray, np.ndarray]:
+    def middle_and_reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """The middle of the action range and half of its width, each (action_dim,)."""
         low, high = self.action_low, self.action_high
         return (high + low) / 2.0, (high - low) / 2.0
 
     def _from_unit(self, action: np.ndarray) -> np.ndarray:
-        middle, reach = self._middle_and_reach
+        middle, reach = self.middle_and_reach
         inside = np.clip(middle + reach * action, self.action_low, self.action_high)
         return (np.rint(inside) if self.is_whole else inside).astype(self.action_dtype)
 

@@ -231,7 +231,7 @@ def _run_trial(
 def _standing(job: Job) -> dict[str, Any]:
     """For Ray Tune: a run's environment steps and its level; nothing before it has one."""
     rows = read_rows(job.folder / "metrics.csv")
-    level = level_of(job.folder)
+    level = level_of(job.folder, rows)
     if level is None:
         return {}
     return {"environment_steps": int(rows[-1]["environment_steps"]), "level": level}

@@ -2,6 +2,7 @@
 
 import fcntl
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from rpl.runs.files import last_number, read_config, read_rows
@@ -23,9 +24,8 @@ def read_progress(metrics: Path) -> tuple[int, float | None]:
     return steps, steps / seconds if seconds > 0 and steps > 0 else None
 
 
-def level_of(folder: Path) -> float | None:
+def level_of(folder: Path, rows: Sequence[dict[str, str]]) -> float | None:
     """The mean of a run's last evaluations by its metric; None before the first."""
-    rows = read_rows(folder / "metrics.csv")
     column = f"policy_{read_config(folder).get('metric', 'success')}" if rows else ""
     known = [float(row[column]) for row in rows if row.get(column)][-JUDGED:]
     return sum(known) / len(known) if known and all(map(math.isfinite, known)) else None

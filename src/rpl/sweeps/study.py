@@ -126,7 +126,7 @@ class Record:
     def look(self, trial: Trial, folder: Path) -> None:
         """Sees how far a trial is."""
         if rows := read_rows(folder / "metrics.csv"):
-            trial.steps, trial.level = int(rows[-1]["environment_steps"]), level_of(folder)
+            trial.steps, trial.level = int(rows[-1]["environment_steps"]), level_of(folder, rows)
 
     @property
     def ended(self) -> list[Trial]:

@@ -25,8 +25,8 @@ def succeeded(info: Mapping[str, Any]) -> bool | None:
         InvalidValue: if it says neither yes nor no.
     """
     said = reported(info)
-    if said is None or isinstance(said, (bool, np.bool_)):
-        return said if said is None else bool(said)
+    if said is None:
+        return None
     number = np.asarray(said)
     if number.size != 1 or number.dtype.kind not in "biuf" or number.item() not in (0, 1):
         name = next(name for name in NAMES if info.get(name) is not None)

@@ -19,6 +19,8 @@ Step = tuple[Any, float, bool, bool, dict[str, Any]]
 STEP = "(observation, reward, terminated, truncated, info)"
 RESET = "(observation, info)"
 CHOICES = (Discrete, MultiBinary, MultiDiscrete)
+Path = tuple[Any, ...]
+"""The way to a part of an observation."""
 
 
 class Checked(gymnasium.Wrapper):
@@ -30,9 +32,8 @@ class Checked(gymnasium.Wrapper):
 
     def __init__(self, env: gymnasium.Env) -> None:
         super().__init__(env)
-        self._space = env.observation_space
-        is_box = isinstance(self._space, Box)
-        self._shape = self._space.shape if is_box else None
+        space = self._space = env.observation_space
+        self._shape = space.shape if isinstance(space, Box) else None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -88,19 +89,16 @@ class Checked(gymnasium.Wrapper):
 
     def _check_observation(self, call: str, observation: Any) -> None:
         if self._shape is not None:
-            self._check_array(call, "an observation of", observation, self._shape)
+            self._check_array(call, (), observation, self._shape)
         else:
             self._check_part(call, (), self._space, observation)
 
-    def _check_part(self, call: str, path: tuple[Any, ...], space: Any, part: Any) -> None:
+    def _check_part(self, call: str, path: Path, space: Any, part: Any) -> None:
         """Everything inside of a part is there, and of its shape; a choice is one of its own."""
-        what = f"an observation whose {name_of(path)} is" if path else "an observation"
         if isinstance(space, gymnasium.spaces.Dict):
             if not isinstance(part, Mapping):
-                said = (
-                    f"returned {what} {'' if path else 'of '}{_kind(part)}: it must be a dict of "
-                )
-                raise self._broken(call, said + ", ".join(space.spaces))
+                names = ", ".join(space.spaces)
+                raise self._odd(call, path, f"{_kind(part)}: it must be a dict of {names}")
             for name, inner in space.spaces.items():
                 if name not in part:
                     missing = name_of((*path, name))
@@ -109,16 +107,16 @@ class Checked(gymnasium.Wrapper):
                 self._check_part(call, (*path, name), inner, part[name])
         elif isinstance(space, gymnasium.spaces.Tuple):
             if not isinstance(part, (tuple, list)) or len(part) != len(space.spaces):
-                said = f"returned {what} {_kind(part)}: its space says {len(space.spaces)} parts"
-                raise self._broken(call, said)
+                said = f"{_kind(part)}: its space says {len(space.spaces)} parts"
+                raise self._odd(call, path, said)
             for i, inner in enumerate(space.spaces):
                 self._check_part(call, (*path, i), inner, part[i])
         elif isinstance(space, Box):
-            self._check_array(call, what, part, space.shape)
+            self._check_array(call, path, part, space.shape)
         elif isinstance(space, CHOICES) and not _is_choice(space, part):
-            raise self._broken(call, f"returned {what} {part!r}, and its space is {space}")
+            raise self._odd(call, path, f"{part!r}, and its space is {space}")
 
-    def _check_array(self, call: str, what: str, value: Any, shape: Any) -> None:
+    def _check_array(self, call: str, path: Path, value: Any, shape: Any) -> None:
         if isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in "fiub":
             return
         try:
@@ -126,9 +124,13 @@ class Checked(gymnasium.Wrapper):
         except ValueError:
             array = np.asarray(None)
         if array.shape != shape or array.dtype.kind not in "fiub":
-            kind = _kind(value)
-            said = f"returned {what} {kind}: its space says numbers of shape {shape}"
-            raise self._broken(call, said)
+            said = f"{_kind(value)}: its space says numbers of shape {shape}"
+            raise self._odd(call, path, said)
+
+    def _odd(self, call: str, path: Path, what: str) -> UnsuitableEnvironment:
+        """Of a part of an observation that its space does not have."""
+        whose = f"whose {name_of(path)} is" if path else "of"
+        return self._broken(call, f"returned an observation {whose} {what}")
 
     def _check_reward(self, reward: Any) -> None:
         if np.shape(reward) != () or np.asarray(reward).dtype.kind not in "fiub":

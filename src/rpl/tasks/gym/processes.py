@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium
+from gymnasium.spaces import Text
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from rpl.errors import Failure, described
-from rpl.tasks.gym.serial import has_text, with_arrays
+from rpl.tasks.gym.observe import leaves
+from rpl.tasks.gym.serial import with_arrays
 
 NO_GUARD = 87  # exit code of a process that would start processes before it has begun
 Make = Callable[[], gymnasium.Env]
@@ -44,6 +46,7 @@ class Processes:
     def __init__(self, make: Make, num_envs: int, first: gymnasium.Env) -> None:
         leave_if_spawned()
         self._space = first.observation_space
+        self._has_text = any(isinstance(part, Text) for _, part in leaves(self._space))
         spaces = first.observation_space, first.action_space
         # In two steps, so that its processes can be asked how they ended though it was never made.
         self._envs: Any = AsyncVectorEnv.__new__(AsyncVectorEnv)
@@ -53,7 +56,7 @@ class Processes:
                 [_Reporting(make, *spaces)] * num_envs,
                 autoreset_mode=AutoresetMode.DISABLED,
                 context="spawn",
-                shared_memory=not has_text(self._space),  # in which Gymnasium's texts are lost
+                shared_memory=not self._has_text,  # in which Gymnasium's texts are lost
             )
 
     def reset(self, **keywords: Any) -> Any:
@@ -64,13 +67,16 @@ class Processes:
         """
         with self._in_words():
             observation, info = self._envs.reset(**keywords)
-        return with_arrays(self._space, observation), info
+        return self._with_arrays(observation), info
 
     def step(self, actions: Any) -> Any:
         """As a vector environment's; raises as ``reset`` does."""
         with self._in_words():
             observation, *returned = self._envs.step(actions)
-        return with_arrays(self._space, observation), *returned
+        return self._with_arrays(observation), *returned
+
+    def _with_arrays(self, observation: Any) -> Any:
+        return with_arrays(self._space, observation) if self._has_text else observation
 
     def close(self) -> None:
         """Ends the processes."""

@@ -109,13 +109,6 @@ def batched(space: Any, observations: Sequence[Observation]) -> Observation:
     return np.array(observations, space.dtype).reshape(len(observations), *(space.shape or ()))
 
 
-def has_text(space: Any) -> bool:
-    """Whether a part of a space is text."""
-    inner = getattr(space, "spaces", ())
-    parts = inner.values() if isinstance(space, gymnasium.spaces.Dict) else inner
-    return isinstance(space, gymnasium.spaces.Text) or any(map(has_text, parts))
-
-
 def with_arrays(space: Any, batch: Observation) -> Observation:
     """A batch of Gymnasium's, with an array where it has a tuple of texts."""
     if isinstance(space, gymnasium.spaces.Dict):
