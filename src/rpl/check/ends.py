@@ -11,8 +11,8 @@ import numpy as np
 from rpl.check.acting import Acted
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
-from rpl.check.goals import function_of
 from rpl.observations import whole_of
+from rpl.replay.hindsight import rule_of
 
 FEWEST = 3  # episodes that end alike, before a clock is suspected
 
@@ -87,7 +87,7 @@ def _check_clock(findings: Findings, endings: Sequence[Ending]) -> None:
 
 def _check_goals(findings: Findings, env: gymnasium.Env, endings: Sequence[Ending]) -> None:
     """Whether the goal ends episodes, of which hindsight is not told."""
-    compute = function_of(env, "compute_reward")
+    compute = rule_of(env, "compute_reward")
     if compute is None:
         return
     with_goals = [e for e in endings if e.achieved is not None and e.length]
@@ -116,7 +116,7 @@ def _check_goals(findings: Findings, env: gymnasium.Env, endings: Sequence[Endin
 
 def _knows_ends(env: gymnasium.Env, ending: Ending) -> bool:
     """Whether the environment says of any goal whether it ends the episode."""
-    ends = function_of(env, "compute_terminated")
+    ends = rule_of(env, "compute_terminated")
     assert ending.achieved is not None
     assert ending.desired is not None
     if ends is None:

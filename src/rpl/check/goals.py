@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import gymnasium
 import numpy as np
 
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
-from rpl.replay.hindsight import RuleError, needs_more_than_goals, numbers_of
+from rpl.replay.hindsight import RuleError, needs_more_than_goals, one_by_one, rule_of
 
 TOLERANCE = 1e-6
-Compute = Callable[[np.ndarray, np.ndarray, dict[str, np.ndarray]], np.ndarray]
-"""compute_reward or compute_terminated of an environment: (achieved, desired, info)."""
 
 
 def check_goals(findings: Findings, env: gymnasium.Env, episodes: Sequence[Episode]) -> None:
     """Compares every reward with ``compute_reward``, one by one and all at once."""
-    compute = function_of(env, "compute_reward")
+    compute = rule_of(env, "compute_reward")
     if compute is None:
         findings.error(
             "no-compute-reward",
@@ -32,12 +31,12 @@ def check_goals(findings: Findings, env: gymnasium.Env, episodes: Sequence[Episo
 
 
 def _check_episode(
-    findings: Findings, env: gymnasium.Env, episode: Episode, compute: Compute
+    findings: Findings, env: gymnasium.Env, episode: Episode, compute: Callable[..., Any]
 ) -> None:
     achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
     desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
     try:
-        by_hand = _one_by_one("compute_reward", compute, achieved, desired)
+        by_hand = one_by_one("compute_reward", compute)(achieved, desired, {})
     except RuleError as error:
         findings.error("compute-reward-no-number", str(error))
         return
@@ -67,21 +66,6 @@ def _check_episode(
     _check_terminations(findings, env, episode, achieved, desired)
 
 
-def function_of(env: gymnasium.Env, name: str) -> Compute | None:
-    """A function of an environment, or of one that it wraps; None without it."""
-    try:
-        return env.get_wrapper_attr(name)
-    except AttributeError:
-        return None
-
-
-def _one_by_one(
-    name: str, compute: Compute, achieved: np.ndarray, desired: np.ndarray
-) -> np.ndarray:
-    pairs = zip(achieved, desired, strict=True)
-    return np.array([numbers_of(name, compute(a, d, {}), 1)[0] for a, d in pairs])
-
-
 def _check_terminations(
     findings: Findings,
     env: gymnasium.Env,
@@ -90,11 +74,11 @@ def _check_terminations(
     desired: np.ndarray,
 ) -> None:
     """Nothing may follow where ``compute_terminated``, if there is one, sees an end."""
-    compute = function_of(env, "compute_terminated")
+    compute = rule_of(env, "compute_terminated")
     if compute is None:
         return
     try:
-        ends = _one_by_one("compute_terminated", compute, achieved, desired).astype(bool)
+        ends = one_by_one("compute_terminated", compute)(achieved, desired, {}).astype(bool)
     except NotImplementedError:
         return
     except RuleError as error:

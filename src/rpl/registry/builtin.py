@@ -81,7 +81,7 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
     plans = ours is not None and ours.plans
 
     def make(num_envs: int, **keywords: Any) -> GoalTask:
-        return entry.make(
+        return entry.variant.make(
             num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
         )
 
@@ -121,9 +121,9 @@ def pets_problem(spec: TaskSpec, task: VectorEnv | None = None) -> PETSProblem:
             "mbrl-pusher; examples/pets_pendulum.py shows how to plan on an environment of a user"
         )
     if task is None:
-        task = entry.make(1, spec.options, num_threads=1)
+        task = entry.variant.make(1, spec.options, num_threads=1)
     if not isinstance(task.unwrapped, PredictsReward):
-        able = [n for n, entry in TASKS.items() if hasattr(entry.make, "predicted_reward")]
+        able = [n for n, entry in TASKS.items() if hasattr(entry.variant.make, "predicted_reward")]
         raise InvalidValue(
             f"'{spec.name}' cannot say what a predicted step would earn, which a planner must "
             f"know; choose {' or '.join(able)}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rpl.config import BurnInConfig, Config, ExplorationConfig
 from rpl.controllers.cached import CachedPETS
@@ -25,25 +24,9 @@ from rpl.registry.names import (
     is_user_task,
 )
 from rpl.settings import Settings
-from rpl.tasks.fetch.options import (
-    COMPLEX_HOOK,
-    HOOK,
-    NOISY_HOOK,
-    PICK_AND_PLACE,
-    PUSH,
-    SLIPPERY_PUSH,
-    FetchOptions,
-    HookOptions,
-)
-from rpl.tasks.needed import needed
-from rpl.tasks.pusher.options import MBRL_PUSHER, PusherOptions
-
-if TYPE_CHECKING:
-    from rpl.tasks.goal_task import GoalTask
-
-FETCH_TASK = "rpl.tasks.fetch.table:FetchTask"
-HOOK_TASK = "rpl.tasks.fetch.hook:make_hook_task"
-PUSHER_TASK = "rpl.tasks.pusher.task:PusherTask"
+from rpl.tasks.fetch.options import FetchOptions, HookOptions
+from rpl.tasks.pusher.options import PusherOptions
+from rpl.tasks.variants import VARIANTS, Variant
 
 TaskOptions = FetchOptions | HookOptions | PusherOptions | EnvironmentOptions
 
@@ -53,32 +36,28 @@ class TaskEntry:
     """A task of the paper."""
 
     summary: str
-    options: TaskOptions
-    """The task's variations; ``--task.*`` on the command line."""
-    maker: str
-    """``module:name`` of what makes it, imported where it is asked for: it needs MuJoCo."""
+    variant: Variant
     controller: str
     """The paper's controller for it."""
-    horizon: int
     value_bounds: tuple[float, float] | None = None
     """What discounted returns can be; None derives it from rewards of -1 and 0."""
     metric: Metric = "success"
     """Which outcome of an episode says how good it was."""
 
     @property
+    def options(self) -> TaskOptions:
+        """The task's variations; ``--task.*`` on the command line."""
+        return self.variant.options
+
+    @property
+    def horizon(self) -> int:
+        """T, the most steps of an episode."""
+        return self.variant.horizon
+
+    @property
     def sparse(self) -> bool:
         """Whether its rewards are -1, and 0 at the goal."""
         return self.value_bounds is None
-
-    @property
-    def make(self) -> Callable[..., GoalTask]:
-        """make(num_envs, options, **keywords)
-
-        Raises:
-            NeedsMuJoCo: if it cannot be made here.
-        """
-        module, _, name = self.maker.partition(":")
-        return getattr(needed(module), name)
 
 
 @dataclass(frozen=True)
@@ -149,33 +128,29 @@ class Method:
         )
 
 
-def _hook_task(summary: str, options: HookOptions) -> TaskEntry:
-    return TaskEntry(summary, options, HOOK_TASK, "reactive-hook", 100)
-
-
 TASKS: dict[str, TaskEntry] = {
-    "push": TaskEntry("push a cube to a goal on the table", PUSH, FETCH_TASK, "reactive-push", 50),
+    "push": TaskEntry("push a cube to a goal on the table", VARIANTS["Push"], "reactive-push"),
     "slippery-push": TaskEntry(
-        "the same with a fifth of the friction", SLIPPERY_PUSH, FETCH_TASK, "reactive-push", 50
+        "the same with a fifth of the friction", VARIANTS["SlipperyPush"], "reactive-push"
     ),
     "pick-and-place": TaskEntry(
         "carry a cube to a goal on or above the table",
-        PICK_AND_PLACE,
-        FETCH_TASK,
+        VARIANTS["PickAndPlace"],
         "reactive-pick-and-place",
-        50,
     ),
-    "hook": _hook_task("drag a cube that is out of reach with a hook", HOOK),
-    "noisy-hook": _hook_task("the same under sensor noise", NOISY_HOOK),
-    "complex-hook": _hook_task(
-        "the same with other objects, over bumps that are not observed", COMPLEX_HOOK
+    "hook": TaskEntry(
+        "drag a cube that is out of reach with a hook", VARIANTS["Hook"], "reactive-hook"
+    ),
+    "noisy-hook": TaskEntry("the same under sensor noise", VARIANTS["NoisyHook"], "reactive-hook"),
+    "complex-hook": TaskEntry(
+        "the same with other objects, over bumps that are not observed",
+        VARIANTS["ComplexHook"],
+        "reactive-hook",
     ),
     "mbrl-pusher": TaskEntry(
         "push a cylinder to a place with the torques of seven joints; dense reward",
-        MBRL_PUSHER,
-        PUSHER_TASK,
+        VARIANTS["MBRLPusher"],
         "cached-pets",
-        150,
         value_bounds=(-math.inf, 0.0),
         metric="return",
     ),

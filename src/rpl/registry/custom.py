@@ -13,7 +13,14 @@ from rpl.controllers.contract import Controller
 from rpl.problem import Problem
 from rpl.registry.environments import user_task
 from rpl.registry.names import EnvironmentOptions, custom_controller
-from rpl.replay.hindsight import GoalRules, OfGoals, needs_more_than_goals, numbers_of
+from rpl.replay.hindsight import (
+    GoalRules,
+    OfGoals,
+    needs_more_than_goals,
+    numbers_of,
+    one_by_one,
+    rule_of,
+)
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
@@ -126,9 +133,8 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     # Some goals reached and some missed, so that no rule says the same of all.
     achieved, desired = np.random.default_rng(0).standard_normal((2, 7, width))
     desired[::2] = achieved[::2]
-    try:
-        compute = task.envs[0].get_wrapper_attr(name)
-    except AttributeError:
+    compute = rule_of(task.envs[0], name)
+    if compute is None:
         return None
     try:
         compute(achieved[0], desired[0], {})
@@ -137,19 +143,17 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     except Exception as error:
         raise UnsuitableEnvironment(needs_more_than_goals(name, error)) from error
 
-    def one_by_one(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
-        pairs = zip(achieved, desired, strict=True)
-        return np.array([numbers_of(name, compute(a, d, {}), 1)[0] for a, d in pairs])
+    singly = one_by_one(name, compute)
 
     def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
         return numbers_of(name, compute(achieved, desired, info), len(achieved))
 
     try:
         values = together(achieved, desired, {})
-        fits = np.allclose(values, one_by_one(achieved, desired, {}))
+        fits = np.allclose(values, singly(achieved, desired, {}))
     except Exception:
-        return one_by_one
-    return together if fits else one_by_one
+        return singly
+    return together if fits else singly
 
 
 def _nothing(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:

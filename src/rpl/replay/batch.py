@@ -7,6 +7,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from rpl.observations import map_parts
+
 Array = TypeVar("Array")
 """NumPy's where drawn, JAX's where learned from."""
 
@@ -48,23 +50,10 @@ class Drawn(NamedTuple):
         return Drawn(self.episode[which], self.t[which] + k, goal, self.relabelled[which])
 
 
-def mapped(batch: Batch[Any], change: Callable[[Any], Any]) -> Batch[Any]:
-    """The batch with every array changed."""
-
-    def changed(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {name: change(array) for name, array in part.items()}
-        return None if part is None else change(part)
-
-    return Batch(*map(changed, batch))
-
-
-def side_by_side(first: Batch[Any], second: Batch[Any], axis: int) -> Batch[Any]:
-    """Two batches of the same parts as one, the second behind the first along an axis."""
-
-    def joined(one: Any, other: Any) -> Any:
-        if isinstance(one, dict):
-            return {name: joined(part, other[name]) for name, part in one.items()}
-        return None if one is None else np.concatenate([one, other], axis=axis)
-
-    return Batch(*map(joined, first, second))
+def mapped(change: Callable[..., Any], *batches: Batch[Any]) -> Batch[Any]:
+    """Applies a function to every array of a batch, or to those of several alike."""
+    changed: list[Any] = [
+        None if alike[0] is None else map_parts(change, *alike)
+        for alike in zip(*batches, strict=True)
+    ]
+    return Batch(*changed)

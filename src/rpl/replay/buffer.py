@@ -78,7 +78,7 @@ class Replay(Ring):
             terminated=terminated,
             discount=np.power(discount, taken).astype(np.float32),
         )
-        return mapped(batch, lambda part: part.reshape(*shape, *part.shape[1:]))
+        return mapped(lambda part: part.reshape(*shape, *part.shape[1:]), batch)
 
     def _drawn(
         self,

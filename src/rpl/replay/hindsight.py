@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import gymnasium
 import numpy as np
 
 from rpl.errors import Failure
@@ -55,3 +56,24 @@ def numbers_of(name: str, returned: Any, count: int) -> np.ndarray:
         f"{name} returned {said} for {count} pair{'s' * (count > 1)} of goals, as hindsight asks "
         "of it: let it return a finite number for each, or train with --replay.hindsight 0"
     )
+
+
+def rule_of(env: gymnasium.Env, name: str) -> Callable[..., Any] | None:
+    """``name(achieved_goal, desired_goal, info)`` of an environment, or of one that it wraps."""
+    try:
+        return env.get_wrapper_attr(name)
+    except AttributeError:
+        return None
+
+
+def one_by_one(name: str, rule: Callable[..., Any]) -> OfGoals:
+    """A rule of an environment, asked of each pair of goals with an empty info.
+
+    The function raises RuleError where the rule does not return a number.
+    """
+
+    def of_goals(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        pairs = zip(achieved, desired, strict=True)
+        return np.array([numbers_of(name, rule(a, d, {}), 1)[0] for a, d in pairs])
+
+    return of_goals

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rpl.replay.batch import Batch, side_by_side
+from rpl.replay.batch import Batch, mapped
 from rpl.replay.buffer import Replay
 from rpl.replay.hindsight import GoalRules
 
@@ -46,4 +46,4 @@ class MixedReplay(Replay):
         if count < 1:
             return own
         prior = self._prior.sample((*leading, count), *how, **keywords)
-        return side_by_side(own, prior, axis=len(leading))
+        return mapped(lambda *parts: np.concatenate(parts, axis=len(leading)), own, prior)

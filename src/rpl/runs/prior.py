@@ -23,8 +23,8 @@ from rpl.replay.recorded import MadeIn, Recording, UnsuitablePrior, check_record
 from rpl.residual import deviation
 from rpl.rollout.playback import Playback, Units, played_back
 from rpl.runs.files import Record, read_config
-from rpl.tasks import HORIZONS
 from rpl.tasks.gym.task import GymnasiumTask
+from rpl.tasks.variants import VARIANTS
 
 FIELD = "prior"
 MOST_OTHER = 0.5  # of the rewards, that compute_reward says otherwise
@@ -99,7 +99,7 @@ def _made_in(spec: RunSpec, problem: Problem) -> MadeIn:
     if isinstance(problem.task, GymnasiumTask):
         return MadeIn.of(problem.task.envs[0])
     short = spec.task.name.replace("-", "")
-    return MadeIn(next((f"rpl/{name}-v0" for name in HORIZONS if name.lower() == short), None))
+    return MadeIn(next((f"rpl/{name}-v0" for name in VARIANTS if name.lower() == short), None))
 
 
 def _episodes(recording: Recording, problem: Problem, horizon: int) -> Episodes:

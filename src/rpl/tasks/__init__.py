@@ -27,6 +27,7 @@ from rpl.tasks.fetch.options import (
 from rpl.tasks.layout import Layout
 from rpl.tasks.needed import needed
 from rpl.tasks.pusher.options import MBRL_PUSHER, PusherOptions
+from rpl.tasks.variants import VARIANTS
 from rpl.tasks.wrappers import History, SingleTask
 
 if TYPE_CHECKING:
@@ -66,12 +67,6 @@ WITH_MUJOCO = {
     "make_hook_task": "rpl.tasks.fetch.hook",
 }
 """Where the names are whose modules need MuJoCo."""
-HORIZONS = {
-    **dict.fromkeys(("Push", "SlipperyPush", "PickAndPlace"), 50),
-    **dict.fromkeys(("Hook", "NoisyHook", "ComplexHook"), 100),
-    "MBRLPusher": 150,
-}
-"""The most steps of an episode, by the name in ``rpl.tasks.registered.VARIANTS``."""
 
 
 def __getattr__(name: str) -> Any:
@@ -80,11 +75,11 @@ def __getattr__(name: str) -> Any:
     return getattr(needed(WITH_MUJOCO[name]), name)
 
 
-for _variant, _horizon in HORIZONS.items():
+for _name, _variant in VARIANTS.items():
     gymnasium.register(
-        id=f"rpl/{_variant}-v0",
-        entry_point="rpl.tasks.registered:make_single",
-        vector_entry_point="rpl.tasks.registered:make_batched",
-        max_episode_steps=_horizon,
-        kwargs={"variant": _variant},
+        id=f"rpl/{_name}-v0",
+        entry_point="rpl.tasks.variants:make_single",
+        vector_entry_point="rpl.tasks.variants:make_batched",
+        max_episode_steps=_variant.horizon,
+        kwargs={"variant": _name},
     )
