@@ -121,7 +121,7 @@ class _BoundToTask:
 
 def _paper_environment(name: str, plans: bool) -> gymnasium.Env:
     entry = TASKS[name]
-    task = entry.make(1, entry.options, num_threads=1, simulator_state=plans)
+    task = entry.variant.make(1, entry.options, num_threads=1, simulator_state=plans)
     return TimeLimit(SingleTask(task), entry.horizon)
 
 
