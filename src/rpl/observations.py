@@ -15,6 +15,8 @@ Arrays = dict[str, np.ndarray]
 Observation = Any
 """What a task observes, of one environment or of a batch: an array, or mappings and tuples of
 arrays."""
+Info = dict[str, Any]
+"""What an environment says beside its observation, by name."""
 OBSERVATION, DESIRED_GOAL, BASE_ACTION = "observation", "desired_goal", "base_action"
 ACHIEVED_GOAL = "achieved_goal"
 WITH_GOAL = "; give it the task's dict, with the desired_goal"
@@ -35,9 +37,9 @@ def map_parts(function: Callable[..., Any], *observations: Observation) -> Obser
     return function(*observations)
 
 
-def arrays_of(observation: Observation) -> list[Any]:
+def arrays_of(observation: Observation) -> list[Observation]:
     """The arrays of an observation, in the order of its parts."""
-    found: list[Any] = []
+    found: list[Observation] = []
     map_parts(found.append, observation)
     return found
 
@@ -129,7 +131,7 @@ def read_only(observation: Observation) -> Observation:
     return map_parts(locked, observation)
 
 
-def reset_mask(options: dict[str, Any] | None, num_envs: int) -> np.ndarray:
+def reset_mask(options: Info | None, num_envs: int) -> np.ndarray:
     """``options["reset_mask"]`` as (num_envs,) bool; without one all are reset.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from rpl.config import (
     BurnInConfig,
@@ -15,8 +15,9 @@ from rpl.config import (
     ResidualConfig,
 )
 from rpl.errors import InvalidValue
+from rpl.settings import Record
 
-LEARNERS: dict[str, dict[str, Any]] = {
+LEARNERS: dict[str, Record] = {
     "ddpg": {},
     "td3": {"critics": 2, "target_noise": 0.2, "actor_every": 2},
     "sac": {"critics": 2, "aggregate": "least"},

@@ -132,7 +132,7 @@ class _Core:
         self._base_action = self.base(observation)
         return with_base_action(observation, self._base_action)
 
-    def execute(self, residual: Any, batch_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    def execute(self, residual: object, batch_shape: tuple[int, ...]) -> dict[str, np.ndarray]:
         """What is executed, and how it came about.
 
         Raises:

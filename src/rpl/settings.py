@@ -12,6 +12,8 @@ import numpy as np
 
 from rpl.errors import InvalidValue, check_settings
 
+Record = dict[str, Any]
+"""Values by name, as JSON keeps them: of a run, of a row of its metrics, of an outcome."""
 LARGEST_SEED = 2**63
 MOST_THREADS = 1024
 
@@ -38,12 +40,12 @@ class PlainValues:
             object.__setattr__(self, one.name, _of_kind(one.name, given, _kind_of(one.type)))
 
 
-def _kind_of(hint: Any) -> str:
+def _kind_of(hint: object) -> str:
     """A type as it is written, whether the module's annotations are strings or not."""
     return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
-def _of_kind(name: str, value: Any, kind: str) -> Any:
+def _of_kind(name: str, value: object, kind: str) -> Any:
     """The value, where a setting of a kind can have it; 3.0 is a whole number too."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, float) and kind.startswith("int"):

@@ -12,6 +12,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from rpl.observations import Info
 from rpl.tasks.gym.task import Observation
 
 # Sums of the same numbers in another order, as some geometry libraries make them.
@@ -25,7 +26,7 @@ class Episode:
     observations: list[Observation]
     """n + 1 of them"""
     rewards: list[float] = field(default_factory=list)
-    infos: list[dict[str, Any]] = field(default_factory=list)
+    infos: list[Info] = field(default_factory=list)
     terminated: bool = False
     truncated: bool = False
     overwritten: bool = False

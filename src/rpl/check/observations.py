@@ -32,7 +32,7 @@ def check_values(
                 _check_part(findings, name_of(path), _at(observation, path), promised, when)
 
 
-def _at(observation: Any, path: Sequence[Any]) -> Any:
+def _at(observation: Observation, path: Sequence[Any]) -> Any:
     """A part of an observation; None if it is missing."""
     try:
         for name in path:

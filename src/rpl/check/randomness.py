@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from rpl.controllers.contract import Source
+
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
 DEPTH, MOST = 8, 5000  # of objects within objects, and of objects in all
 PLAIN = (int, float, complex, str, bytes, bool, type(None), np.ndarray, np.generic, type)
 
 
-def draws_at_random(ask: Callable[[], Any], source: Any) -> bool:
+def draws_at_random(ask: Callable[[], Any], source: Source) -> bool:
     """Whether asking moves a generator of random numbers: a global one, or one within reach.
 
     Args:
@@ -43,7 +45,7 @@ def _states(generators: list[Any]) -> list[str]:
     return states
 
 
-def _generators(thing: Any, depth: int = DEPTH, met: set[int] | None = None) -> Iterator[Any]:
+def _generators(thing: object, depth: int = DEPTH, met: set[int] | None = None) -> Iterator[Any]:
     """Generators that an object holds, or that a function sees."""
     met = set() if met is None else met
     if id(thing) in met or len(met) > MOST or isinstance(thing, PLAIN):
@@ -56,7 +58,7 @@ def _generators(thing: Any, depth: int = DEPTH, met: set[int] | None = None) -> 
             yield from _generators(inner, depth - 1, met)
 
 
-def _within(thing: Any) -> Iterator[Any]:
+def _within(thing: object) -> Iterator[Any]:
     """What an object refers to, without calling anything of it."""
     if isinstance(thing, (list, tuple, set)):
         yield from thing
@@ -84,5 +86,5 @@ def _contents(cell: Any) -> Iterator[Any]:
         return
 
 
-def _is_module(thing: Any) -> bool:
+def _is_module(thing: object) -> bool:
     return isinstance(thing, type(sys))

@@ -13,6 +13,7 @@ from rich.text import Text
 from rpl.cli.output import say
 from rpl.rollout.evaluate import Outcome
 from rpl.runs.load import Subject
+from rpl.settings import Record
 from rpl.tasks.fetch.options import HookOptions, Split
 from rpl.tasks.needed import needed
 
@@ -25,7 +26,7 @@ SPLITS: tuple[Split, ...] = ("training", "held-out")
 
 def task_with_objects(subject: Subject) -> Any:
     """The subject's task, if it draws objects, else None."""
-    task: Any = subject.problem.evaluation_task.unwrapped
+    task: object = subject.problem.evaluation_task.unwrapped
     options = getattr(task, "options", None)
     return task if isinstance(options, HookOptions) and options.objects is not None else None
 
@@ -47,7 +48,7 @@ def training_categories(options: HookOptions) -> set[str]:
 
 def category_counts(
     objects: Sequence[RigidObject], outcomes: dict[str, Outcome | None], trained: set[str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Record]:
     """Successes of each kind of object, as ``--json`` prints them.
 
     Args:
@@ -74,7 +75,7 @@ def category_counts(
     }
 
 
-def print_categories(splits: dict[str, dict[str, Any]]) -> None:
+def print_categories(splits: dict[str, Record]) -> None:
     """The successes of each kind of object as a table; ``splits`` is the report's."""
     reports = list(splits.values())
     acting = [name for name in ("controller", "policy") if reports[0][name]]

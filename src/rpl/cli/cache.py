@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
+    Parsed,
     SubjectOptions,
     as_command,
     check_counts,
@@ -52,13 +53,13 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the options of the task and controller in the arguments."""
     summary = "Saves what a policy does in N of its own states, to act from: a fast controller."
 
-    def run(options: Any) -> int:
+    def run(options: Parsed) -> int:
         return run_caching(options, ["rpl", *arguments])
 
     return as_command(run, options_for(CacheOptions, arguments), summary)
 
 
-def run_caching(options: Any, command: list[str]) -> int:
+def run_caching(options: Parsed, command: list[str]) -> int:
     """Collects episodes of the policy and writes the cache."""
     require_suffix(options.out, "OUT", ".npz")
     check_counts(states=options.states, episodes=options.episodes)

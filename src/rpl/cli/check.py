@@ -16,11 +16,13 @@ from rpl.check import Finding, Training, check
 from rpl.check.first_lines import MARKS, print_finding
 from rpl.cli.options import as_command, check_typed, first_parse, option_words
 from rpl.cli.output import only_json
+from rpl.controllers.contract import Answer, Answering, Source
 from rpl.observations import Observation
 from rpl.registry.builtin import make_controller
 from rpl.registry.catalog import CONTROLLERS, TASKS, check_task, controller_name
 from rpl.registry.environments import environment_maker, observed
 from rpl.registry.names import EnvironmentOptions, controller_source
+from rpl.settings import Record
 from rpl.tasks.wrappers import SingleTask
 from rpl.training.console import say
 
@@ -89,7 +91,7 @@ def run_check(options: CheckOptions) -> int:
     return 1 if any(finding.severity == "error" for finding in findings) else 0
 
 
-def named(options: CheckOptions) -> tuple[Callable[[], gymnasium.Env], Any]:
+def named(options: CheckOptions) -> tuple[Callable[[], gymnasium.Env], Source]:
     """What makes the environment, and the controller in a form that the check takes."""
     environment, controller = options.environment, options.controller
     check_task(environment)
@@ -109,11 +111,11 @@ class _BoundToTask:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __call__(self, env: gymnasium.Env) -> Callable[[Any], Any]:
+    def __call__(self, env: gymnasium.Env) -> Answering:
         single: Any = env.unwrapped
         batched = make_controller(self._name, single.task)
 
-        def controller(observation: Observation) -> Any:
+        def controller(observation: Observation) -> Answer:
             return batched({name: part[None] for name, part in observation.items()})[0]
 
         return controller
@@ -125,7 +127,7 @@ def _paper_environment(name: str, plans: bool) -> gymnasium.Env:
     return TimeLimit(SingleTask(task), entry.horizon)
 
 
-def report(options: CheckOptions, findings: list[Finding]) -> dict[str, Any]:
+def report(options: CheckOptions, findings: list[Finding]) -> Record:
     """What ``--json`` prints."""
     return {
         "environment": options.environment,

@@ -20,6 +20,7 @@ from rpl.cli.by_object import (
 from rpl.cli.evaluate_many import as_json, print_reports
 from rpl.cli.options import (
     PICTURES,
+    Parsed,
     SubjectOptions,
     as_command,
     check_counts,
@@ -35,6 +36,7 @@ from rpl.rollout.evaluate import FEWEST_PAIRS, Outcome, compared, evaluate
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
 from rpl.runs.many import runs_named
+from rpl.settings import Record
 
 LARGEST_ROUND = 100
 EPISODES, EPISODES_OF_PLANNERS = 200, 10
@@ -71,7 +73,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     return as_command(run_evaluation, options_for(EvaluateOptions, arguments), summary)
 
 
-def run_evaluation(options: Any) -> int:
+def run_evaluation(options: Parsed) -> int:
     """Evaluates and prints a table or JSON."""
     require_suffix(options.picture, "--picture", *PICTURES)
     with only_json(options.json) as print_json:
@@ -79,7 +81,7 @@ def run_evaluation(options: Any) -> int:
     return 0
 
 
-def _evaluate(options: Any, print_json: Callable[[Any], None]) -> None:
+def _evaluate(options: Parsed, print_json: Callable[[Any], None]) -> None:
     if runs := runs_named(options.run_or_task):
         if options.picture is not None:
             raise UsageError("--picture shows a single run: name one of the folder's")
@@ -101,7 +103,7 @@ def _evaluate(options: Any, print_json: Callable[[Any], None]) -> None:
         print_report(report)
 
 
-def report_of(options: Any) -> dict[str, Any]:
+def report_of(options: Parsed) -> Record:
     """Evaluates a run, or a task's controller; what ``--json`` prints of it."""
     enough = EPISODES_OF_PLANNERS if is_planner(options.run_or_task) else EPISODES
     episodes = enough if options.episodes is None else options.episodes
@@ -109,7 +111,7 @@ def report_of(options: Any) -> dict[str, Any]:
     num_envs = min(episodes, options.num_envs or LARGEST_ROUND)
     exactly = options.num_envs is not None
 
-    def with_task(task: Any) -> Subject:
+    def with_task(task: object) -> Subject:
         return load_for(replace(options, task=task), num_envs, exactly=exactly)
 
     subject = with_task(options.task)
@@ -123,7 +125,7 @@ def report_of(options: Any) -> dict[str, Any]:
 
 def full_report(
     subject: Subject, episodes: int, seed: int, with_task: Callable[[Any], Subject]
-) -> dict[str, Any]:
+) -> Record:
     """What ``--json`` prints; training and held-out objects apart where there are objects.
 
     ``episodes`` are those of each split, and ``with_task`` loads the subject with other options.
@@ -143,7 +145,7 @@ def full_report(
     return {**next(iter(splits.values())), "splits": splits}
 
 
-def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, Any]:
+def evaluation_report(subject: Subject, episodes: int, seed: int) -> Record:
     """The outcome of policy and controller on the same episodes."""
     problem = subject.problem
     seeds = evaluation_seeds(seed, episodes)
@@ -169,7 +171,7 @@ def evaluation_report(subject: Subject, episodes: int, seed: int) -> dict[str, A
     return report
 
 
-def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> dict[str, Any]:
+def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> Record:
     """The paired difference, what it allows to say, and how far from the controller it went."""
     if policy is None:
         beside = ("difference", "verdict", "acted_share", "largest_deviation")
@@ -184,7 +186,7 @@ def judgement(problem: Problem, policy: Outcome | None, controller: Outcome) -> 
     }
 
 
-def print_report(report: dict[str, Any]) -> None:
+def print_report(report: Record) -> None:
     """The report as tables: one, or one for training and one for held-out objects."""
     if "splits" not in report:
         print_outcomes(report, f"{report['episodes']} unseen episodes")
@@ -194,7 +196,7 @@ def print_report(report: dict[str, Any]) -> None:
     print_categories(report["splits"])
 
 
-def print_outcomes(report: dict[str, Any], title: str) -> None:
+def print_outcomes(report: Record, title: str) -> None:
     """Controller, policy and their difference as a table."""
     table = Table(title=Text(f"{report['task']}: {title}"))
     table.add_column("")
@@ -217,7 +219,7 @@ def print_outcomes(report: dict[str, Any], title: str) -> None:
     print_remarks(report)
 
 
-def print_remarks(report: dict[str, Any]) -> None:
+def print_remarks(report: Record) -> None:
     """What there is to say besides: the verdict, and what makes the numbers doubtful."""
     if report["verdict"] is not None:
         say(f"policy against {report['compared_with']}: {VERDICTS[report['verdict']]}")

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from rpl.cli.output import plain_table
 from rpl.rollout.evaluate import MEAN
+from rpl.settings import Record
 
-Report = Mapping[str, Any]
+Report = Record
 """What ``rpl eval --json`` prints of one run."""
 
 
@@ -27,7 +28,7 @@ def print_reports(reports: Mapping[str, Report]) -> None:
     Console().print(table)
 
 
-def as_json(reports: Mapping[str, Report]) -> dict[str, Any]:
+def as_json(reports: Mapping[str, Report]) -> Record:
     """What ``--json`` prints of the runs, by their names."""
     middles = interquartile_means(list(reports.values()))
     return {"runs": reports, "interquartile_mean": middles}

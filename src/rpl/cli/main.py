@@ -38,7 +38,7 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def _leave(number: int, frame: Any) -> None:
+def _leave(number: int, frame: object) -> None:
     """Ends at once: a KeyboardInterrupt is lost where it meets JAX's callbacks from the collector.
 
     A run takes the signal over as soon as it has something to save.

@@ -20,13 +20,15 @@ from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import NoSettings, RunSpec, resolve
 from rpl.runs.load import Request, Subject, load_subject, named_spec
 from rpl.runs.many import runs_named
-from rpl.settings import Settings
+from rpl.settings import Record, Settings
 
 PICTURES = (".png", ".pdf", ".svg")
 HELP = {"-h", "--help"}
 # Far from the seeds of training runs, whose evaluations have chosen their best checkpoints.
 UNSEEN_SEED = 1_000_000
 MOST_EPISODES = 1_000_000
+Parsed = Any
+"""Options as they were given: an instance of a class that ``with_groups`` makes."""
 ControllerName = Annotated[
     str | None,
     tyro.conf.arg(
@@ -72,10 +74,10 @@ def check_counts(**counts: int | None) -> None:
     check_settings(values, lambda count: count <= MOST_EPISODES, f"at most {MOST_EPISODES:,}")
 
 
-def as_command(run: Callable[[Any], int], options: type, summary: str) -> Callable[..., int]:
+def as_command(run: Callable[[Parsed], int], options: type, summary: str) -> Callable[..., int]:
     """A subcommand that parses ``options`` without a prefix and hands them to ``run``."""
 
-    def command(options: Any) -> int:
+    def command(options: Parsed) -> int:
         return run(options)
 
     command.__doc__ = summary
@@ -131,7 +133,7 @@ def union_of(*settings: Settings) -> Any:
     return dataclasses.make_dataclass("All", fields.values(), frozen=True)()
 
 
-def first_parse(arguments: list[str], base: type, *configs: Settings) -> Any:
+def first_parse(arguments: list[str], base: type, *configs: Settings) -> Parsed:
     """What a subcommand's words say, read with the options of all tasks and controllers.
 
     None if they say nothing yet, as where only help is asked for.
@@ -178,7 +180,7 @@ def options_for(base: type, arguments: list[str]) -> type:
     return with_groups(base, **groups_of(spec))
 
 
-def check_typed(said: Any, **groups: Any) -> None:
+def check_typed(said: Parsed, **groups: Any) -> None:
     """Refuses settings of a task or controller that cannot be: tyro would say it in a box.
 
     Args:
@@ -197,13 +199,13 @@ def check_typed(said: Any, **groups: Any) -> None:
         dataclasses.replace(group, **{k: v for k, v in given.items() if v != unset[k]})
 
 
-def groups_of(spec: RunSpec) -> dict[str, Any]:
+def groups_of(spec: RunSpec) -> Record:
     """The options of a run's task and controller, for ``with_groups``."""
     return {"task": spec.task.options, "controller": spec.controller.options or NoSettings()}
 
 
 def load_for(
-    options: Any, num_envs: int, render_mode: str | None = None, exactly: bool = False
+    options: Parsed, num_envs: int, render_mode: str | None = None, exactly: bool = False
 ) -> Subject:
     """The subject that parsed options name, with ``num_envs`` simulations at once.
 

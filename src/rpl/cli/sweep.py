@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rpl.cli.options import as_command, without_option
+from rpl.cli.options import Parsed, as_command, without_option
 from rpl.cli.output import plain_table, say
 from rpl.cli.train import RunOptions, named_by, options_of, spec_for, spec_of
 from rpl.config import Config
@@ -24,7 +24,7 @@ from rpl.sweeps.cluster import require_tune
 from rpl.sweeps.display import Look, Watch
 from rpl.sweeps.progress import duration
 from rpl.sweeps.space import corners, space_of, words_of
-from rpl.sweeps.study import Plan, Record, count_of, draw, search
+from rpl.sweeps.study import Plan, SweepRecord, count_of, draw, search
 from rpl.sweeps.worker import Job
 from rpl.viz.run_data import format_steps
 
@@ -56,14 +56,14 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the defaults of what the arguments name."""
     spec = named_by(arguments)
 
-    def run(options: Any) -> int:
+    def run(options: Parsed) -> int:
         return sweep(options, arguments, spec_of(options, spec))
 
     summary = "Tries options of rpl train over values or ranges (Ray Tune; extra `cluster`)."
     return as_command(run, options_of(spec, SweepOptions), summary)
 
 
-def sweep(options: Any, arguments: list[str], spec: RunSpec) -> int:
+def sweep(options: Parsed, arguments: list[str], spec: RunSpec) -> int:
     """Tries the settings, prints a table and draws a picture of them; returns an exit code."""
     counts = {"--samples": options.samples, "--threads": options.threads}
     check_settings(counts, lambda count: count >= 1, "at least 1")
@@ -79,7 +79,7 @@ def sweep(options: Any, arguments: list[str], spec: RunSpec) -> int:
     make_ready(folder, runs_in(folder), options.resume, options.overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     making = shlex.join(["rpl", *(word for word in arguments if word not in SWITCHES)])
-    record, console = Record(plan, making, options.resume), Console()
+    record, console = SweepRecord(plan, making, options.resume), Console()
     with SweepWatch(console, record, count) as watch:
         how = options.samples, options.ray, options.threads, options.grace
         whole = search(record, *how, watch)
@@ -89,7 +89,7 @@ def sweep(options: Any, arguments: list[str], spec: RunSpec) -> int:
     return _say_end(record, console)
 
 
-def _say_end(record: Record, console: Console) -> int:
+def _say_end(record: SweepRecord, console: Console) -> int:
     folder = record.plan.folder
     console.print(trials_table(record))
     record.write_table(folder / "trials.csv")
@@ -115,7 +115,7 @@ def folder_of_sweep(spec: RunSpec) -> Path:
     return single.with_name(single.name.removesuffix(f"-seed{spec.config.seed}") + "-sweep")
 
 
-def trials_table(record: Record) -> Table:
+def trials_table(record: SweepRecord) -> Table:
     """The trials, best first: what they set, and how far and how good they are."""
     names = list(record.space)
     table = plain_table("trial", *names, "", numbers=("steps", "level"))
@@ -131,7 +131,7 @@ def trials_table(record: Record) -> Table:
 class SweepWatch(Watch):
     """Shows the trials, and has the record take note of how they end."""
 
-    def __init__(self, console: Console, record: Record, count: int) -> None:
+    def __init__(self, console: Console, record: SweepRecord, count: int) -> None:
         super().__init__(console, lambda ended: self._look_at())
         self._record, self._count, self._begun = record, count, time.monotonic()
         self._before = len(record.ended)

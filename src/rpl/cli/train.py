@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -15,6 +15,7 @@ from rpl.check.first_lines import say_first
 from rpl.cli.options import (
     HELP,
     ControllerName,
+    Parsed,
     as_command,
     check_typed,
     first_parse,
@@ -34,6 +35,7 @@ from rpl.registry.names import EnvironmentOptions, is_user_task
 from rpl.registry.resolve import RunSpec, presets_of, require_controller, resolve
 from rpl.runs.session import run_session
 from rpl.runs.trackers import TrackerName
+from rpl.settings import Record
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 
 FILMED_EPISODES = 2  # of a film for a tracker
@@ -93,7 +95,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the defaults of what the arguments name."""
     spec = named_by(arguments)
 
-    def run(options: Any) -> int:
+    def run(options: Parsed) -> int:
         making = [word for word in arguments if word not in ("--resume", "--overwrite")]
         chosen = spec_of(options, spec)
         require_controller(chosen)
@@ -145,7 +147,7 @@ def named_by(arguments: list[str]) -> RunSpec:
     row = METHODS[method]
     preset = said.preset if said.preset in presets_of(row) else row.preset
     learner = said.learner_name if said.learner_name in LEARNERS else "ddpg"
-    given: dict[str, Any] = {"controller": said.controller_name, "learner": learner}
+    given: Record = {"controller": said.controller_name, "learner": learner}
     if is_user_task(said.task_name):
         given["task_options"] = EnvironmentOptions(
             max_episode_steps=said.task.max_episode_steps,
@@ -184,7 +186,7 @@ def options_of(spec: RunSpec, base: type = TrainOptions) -> type:
     return with_groups(base, fields, **groups_of(spec) | {"task": task}, config=spec.config)
 
 
-def spec_of(options: Any, spec: RunSpec) -> RunSpec:
+def spec_of(options: Parsed, spec: RunSpec) -> RunSpec:
     """The run with what the options say."""
     controller = spec.controller
     if controller.options is not None:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -16,6 +16,7 @@ from rpl.cli.evaluate import print_outcomes
 from rpl.cli.options import (
     UNSEEN_SEED,
     ControllerName,
+    Parsed,
     as_command,
     check_counts,
     load_for,
@@ -31,6 +32,7 @@ from rpl.rollout.evaluate import MEAN
 from rpl.runs.load import Request, named_spec
 from rpl.runs.provenance import provenance
 from rpl.runs.settings import as_record
+from rpl.settings import Record
 from rpl.tuning.folder import PICTURE, RECORD, TuningFolder
 from rpl.tuning.play import Player
 from rpl.tuning.search import ROUND
@@ -69,13 +71,13 @@ class TuneOptions:
 def command_for(arguments: list[str]) -> Callable[..., int]:
     """The command, with the options of the task and controller in the arguments."""
 
-    def run(options: Any) -> int:
+    def run(options: Parsed) -> int:
         return run_tune(options, arguments)
 
     return as_command(run, options_for(TuneOptions, arguments), SUMMARY)
 
 
-def run_tune(options: Any, arguments: list[str]) -> int:
+def run_tune(options: Parsed, arguments: list[str]) -> int:
     """Tunes, prints the result and how to use it; 1 if it was stopped."""
     request = Request(
         options.run_or_task, options.controller_name, options.task, options.controller
@@ -114,7 +116,7 @@ def _default_folder(spec: RunSpec, seed: int) -> Path:
     return Path("runs") / f"{name}-tune-seed{seed}"
 
 
-def _record(spec: RunSpec, player: Player, budget: Budget, command: str) -> dict[str, Any]:
+def _record(spec: RunSpec, player: Player, budget: Budget, command: str) -> Record:
     return {
         "task": spec.task.name,
         "task_options": as_record(spec.task.options),
@@ -138,7 +140,7 @@ def words_for(spec: RunSpec, player: Player, values: Values) -> str:
     return f"{words} --controller {shlex.quote(named_with(str(name), changed))}"
 
 
-def _draw(folder: TuningFolder, spec: RunSpec, player: Player, result: dict[str, Any]) -> None:
+def _draw(folder: TuningFolder, spec: RunSpec, player: Player, result: Record) -> None:
     from rpl.viz.search import draw_search  # matplotlib is slow to import
 
     draw_search(
@@ -152,9 +154,7 @@ def _draw(folder: TuningFolder, spec: RunSpec, player: Player, result: dict[str,
     )
 
 
-def _print(
-    path: Path, spec: RunSpec, player: Player, result: dict[str, Any], console: Console
-) -> None:
+def _print(path: Path, spec: RunSpec, player: Player, result: Record, console: Console) -> None:
     confirmed, metric = result["confirmed"], result["metric"]
     say(
         f"{result['tried']} settings tried in {result['episodes']:,} episodes of training, "
@@ -186,7 +186,7 @@ def _print(
     say(f"wrote {path / RECORD}, {path / PICTURE}")
 
 
-def _worth(difference: dict[str, Any] | None, metric: str) -> str:
+def _worth(difference: Record | None, metric: str) -> str:
     if difference is None:
         return "-"
     low, high = difference[f"{metric}_interval"]

@@ -13,6 +13,7 @@ from rich.progress import track
 from rpl.cli.contrast import Contrast, contrasting
 from rpl.cli.evaluate import LARGEST_ROUND
 from rpl.cli.options import (
+    Parsed,
     SubjectOptions,
     as_command,
     check_counts,
@@ -49,7 +50,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
     return as_command(run_watch, options_for(WatchOptions, arguments), summary)
 
 
-def run_watch(options: Any) -> int:
+def run_watch(options: Parsed) -> int:
     """Films, draws or shows the chosen episodes."""
     require_suffix(options.video, "--video", ".mp4")
     require_suffix(options.strip, "--strip", ".png")
@@ -81,7 +82,7 @@ def _draw_one(subject: Subject) -> None:
         task.unwrapped.frame(0, FRAME_SIZE)
 
 
-def chosen(options: Any) -> Contrast:
+def chosen(options: Parsed) -> Contrast:
     """The episodes to show."""
     if not options.contrast:
         return Contrast(evaluation_seeds(options.seed, options.episodes), None)
@@ -129,7 +130,7 @@ def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords:
     return record(task, policy, seed, problem.horizon, label, metric=metric, **keywords)
 
 
-def _show_window(options: Any, seeds: list[int]) -> int:
+def _show_window(options: Parsed, seeds: list[int]) -> int:
     subject = load_for(options, 1, render_mode="human")
     problem = subject.problem
     policy, task = subject.policy or problem.level(), problem.evaluation_task

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import Any
 
 import gymnasium
 import numpy as np
@@ -31,7 +30,7 @@ from gymnasium.vector import VectorEnv
 
 from rpl.controllers.cached import CachedPolicy
 from rpl.controllers.chunks import Chunks
-from rpl.controllers.contract import Controller, ControllerError
+from rpl.controllers.contract import Controller, ControllerError, Source
 from rpl.controllers.forms import answer_of, copied, has_weights
 from rpl.controllers.guard import call_guarded, guarded
 from rpl.controllers.per_environment import PerEnvironment
@@ -40,7 +39,7 @@ from rpl.controllers.shapes import answering, of_either_shape, plans_chunks
 from rpl.tasks.gym.task import GymnasiumTask
 
 
-def adapt(source: Any, task: VectorEnv) -> Controller:
+def adapt(source: Source, task: VectorEnv) -> Controller:
     """A batched controller for a task, with actions as fractions of the action range.
 
     Args:
@@ -58,12 +57,12 @@ def adapt(source: Any, task: VectorEnv) -> Controller:
     return guarded(_of_environments(source, task), task.to_unit)
 
 
-def is_factory(source: Any) -> bool:
+def is_factory(source: Source) -> bool:
     """Whether it makes controllers from an environment: its first parameter is ``env``."""
     return positional(source)[:1] == ["env"]
 
 
-def _of_environments(source: Any, task: GymnasiumTask) -> Any:
+def _of_environments(source: Source, task: GymnasiumTask) -> Source:
     if not is_factory(source):
         return _one_or_all(source, task)
     if task.parallel:
@@ -72,18 +71,18 @@ def _of_environments(source: Any, task: GymnasiumTask) -> Any:
     return PerEnvironment([_of_one(_from_env(source, env)) for env in envs])
 
 
-def _of_task(source: Any, task: VectorEnv) -> Any:
+def _of_task(source: Source, task: VectorEnv) -> Source:
     """For a task that is batched itself: nothing to make for each environment but memories."""
     return _one_or_all(source(task) if is_factory(source) else source, task)
 
 
-def class_of(source: Any) -> type | None:
+def class_of(source: Source) -> type | None:
     """The class that is to be made, with or without arguments of ``functools.partial``."""
     made = source.func if isinstance(source, partial) else source
     return made if inspect.isclass(made) else None
 
 
-def _made(source: Any) -> Any:
+def _made(source: Source) -> Source:
     """An object of a class, or the object itself."""
     kind = class_of(source)
     if kind is None:
@@ -100,7 +99,7 @@ def _made(source: Any) -> Any:
         raise ControllerError(f"{kind.__name__} refuses its settings: {error}") from error
 
 
-def _one_or_all(source: Any, task: VectorEnv) -> Any:
+def _one_or_all(source: Source, task: VectorEnv) -> Source:
     """A controller of all environments: as it is, or one for each where it has one memory.
 
     Those of a class are made, so that each draws its own random numbers; but a network's weights
@@ -115,28 +114,28 @@ def _one_or_all(source: Any, task: VectorEnv) -> Any:
         return Chunks(batched, batched) if plans_chunks(controller, task) else batched
     makes = class_of(source) is not None and not has_weights(controller)
 
-    def another() -> Any:
+    def another() -> Source:
         return _of_one(_made(source) if makes else copied(controller))
 
     wrap = answering(another, task)
     return PerEnvironment([wrap(another()) for _ in range(task.num_envs)])
 
 
-def _of_one(controller: Any) -> Any:
+def _of_one(controller: Source) -> Source:
     """A controller of one environment, reset as it wants to be."""
     act = answer_of(controller)
     return act if reset_kind(controller) is None else OfOne(act, controller)
 
 
-def _from_env(source: Any, env: gymnasium.Env) -> Any:
+def _from_env(source: Source, env: gymnasium.Env) -> Source:
     """The controller of one environment, which keeps it or is handed it in every call."""
     if class_of(source) or len(positional(source)) == 1:
-        make: Any = source
+        make: Source = source
         return make(env)
     return partial(source, env)
 
 
-def _check_reads_no_state(source: Any, task: GymnasiumTask) -> None:
+def _check_reads_no_state(source: Source, task: GymnasiumTask) -> None:
     """Environments in processes of their own are out of sight: their state must not matter.
 
     Raises:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.filesize import decimal
@@ -201,7 +201,7 @@ class CachedPolicy:
     @property
     def charged_steps(self) -> int:
         """Environment steps that were spent on the cache."""
-        charged: Any = self.cache.provenance.get("charged_steps", 0)
+        charged: object = self.cache.provenance.get("charged_steps", 0)
         if not isinstance(charged, int):
             raise CacheError(f"{self.path} is damaged: its charged_steps are {charged!r}")
         return charged

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
-from rpl.controllers.contract import action_of
+from rpl.controllers.contract import Answering, Source, action_of
 from rpl.observations import Observation, size_of
 
 
@@ -19,7 +16,7 @@ class Chunks:
         controller: which is told where episodes begin, if it wants to be told.
     """
 
-    def __init__(self, act: Callable[[Observation], Any], controller: Any = None) -> None:
+    def __init__(self, act: Answering, controller: Source = None) -> None:
         self._act, self._controller = act, controller
         self._chunks: list[list[np.ndarray]] = []
 
@@ -48,7 +45,7 @@ class Chunks:
 class ChunksOfOne:
     """The same of a controller of one observation: (k, action_dim) in every k-th step."""
 
-    def __init__(self, act: Callable[[Observation], Any]) -> None:
+    def __init__(self, act: Answering) -> None:
         self._act = act
         self._chunk: list[np.ndarray] = []
 

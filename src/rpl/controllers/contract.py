@@ -10,6 +10,13 @@ import numpy as np
 from rpl.errors import Failure
 from rpl.observations import Observation, rows, rows_finite, size_of
 
+Source = Any
+"""A controller in any form that ``rpl.controllers.adapt`` takes, or what makes one."""
+Answer = Any
+"""What a controller returns, which ``action_of`` reads."""
+Answering = Callable[[Observation], Answer]
+"""From an observation, of one environment or of a batch, to an answer."""
+
 
 class Controller(Protocol):
     """Anything that maps a batch of observations to a batch of actions.
@@ -54,7 +61,7 @@ class ControllerError(Failure, ValueError):
     """A controller broke its contract; the message says how."""
 
 
-def action_of(returned: Any) -> np.ndarray:
+def action_of(returned: Answer) -> np.ndarray:
     """The action in what a controller returned, copied: it may be its own buffer.
 
     Of a pair such as ``(action, state)`` it is the first, of a mapping the part ``action``. A
@@ -78,12 +85,12 @@ def action_of(returned: Any) -> np.ndarray:
     raise ControllerError(f"the controller returned {kind} ({returned!r}): return real numbers")
 
 
-def as_array(returned: Any) -> Any:
+def as_array(returned: Answer) -> Answer:
     """A tensor of PyTorch, with a gradient or on another device, as an array; else as it is."""
     return returned.detach().cpu().numpy() if hasattr(returned, "detach") else returned
 
 
-def _begins_with_action(returned: tuple[Any, ...]) -> bool:
+def _begins_with_action(returned: tuple[Answer, ...]) -> bool:
     """Whether there is something beside the action: numbers alone are the action itself."""
     if len(returned) < 2:
         return False
@@ -91,7 +98,7 @@ def _begins_with_action(returned: tuple[Any, ...]) -> bool:
     return np.ndim(first) > 0 or second is None or isinstance(second, Mapping)
 
 
-def per_env(function: Callable[[Any], Any]) -> Controller:
+def per_env(function: Answering) -> Controller:
     """Lifts a function of one environment's observation to a batched controller.
 
     What it returns is copied, and of a pair ``(action, state)`` the action is taken.

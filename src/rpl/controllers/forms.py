@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from rpl.controllers.contract import ControllerError
+from rpl.controllers.contract import Answer, Answering, ControllerError, Source
 from rpl.observations import Observation, map_parts
 
 METHODS = ("predict", "select_action", "get_action", "act_inference", "act")
 """Under which names policies of other libraries answer an observation, the first one first."""
 
 
-def answer_of(source: Any) -> Callable[[Any], Any]:
+def answer_of(source: Source) -> Answering:
     """What of an object answers an observation.
 
     Raises:
@@ -50,13 +50,13 @@ def answer_of(source: Any) -> Callable[[Any], Any]:
     )
 
 
-def is_network(source: Any) -> bool:
+def is_network(source: Source) -> bool:
     """Whether it is a module of PyTorch, which nobody here imports."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def _deterministic(function: Callable[..., Any]) -> Callable[[Any], Any]:
+def _deterministic(function: Callable[..., Any]) -> Answering:
     """Of a ``predict`` as Stable-Baselines3 has it the mean action; else as it is."""
     try:
         names = inspect.signature(function).parameters.keys()
@@ -76,7 +76,7 @@ class Predicting:
     def __init__(self, predict: Callable[..., Any]) -> None:
         self._predict = predict
 
-    def __call__(self, observation: Observation) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         """The action alone, of one observation or of a batch."""
         return self._predict(observation, deterministic=True)
 
@@ -93,7 +93,7 @@ class Recurrent:
         self._predict, self._state = predicting._predict, None
         self._begins = np.ones(1, bool)
 
-    def __call__(self, observation: Observation) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         """Actions of a batch."""
         begins, self._begins = self._begins, np.zeros(len(self._begins), bool)
         action, self._state = self._predict(
@@ -114,7 +114,7 @@ class OfTensors:
     def __init__(self, act: Callable[..., Any], network: Any) -> None:
         self._act, self.network = act, network
 
-    def __call__(self, observation: Observation) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         """What the network answers, as an array."""
         torch = sys.modules["torch"]
         first = next((p for p in self.network.parameters() if p.is_floating_point()), None)
@@ -130,7 +130,7 @@ class OfTensors:
             return self._act(map_parts(tensor, observation))
 
 
-def copied(controller: Any) -> Any:
+def copied(controller: Source) -> Source:
     """A copy with a memory and random numbers of its own, sharing the weights of networks.
 
     Raises:
@@ -149,7 +149,7 @@ def copied(controller: Any) -> Any:
         ) from error
 
 
-def _other_numbers(source: Any) -> Any:
+def _other_numbers(source: Source) -> Source:
     """A source of random numbers that draws others than this one; None of anything else."""
     if isinstance(source, np.random.Generator):
         with contextlib.suppress(TypeError):  # of a bit generator that nothing was seeded by
@@ -159,17 +159,17 @@ def _other_numbers(source: Any) -> Any:
     return random.Random(source.random()) if isinstance(source, random.Random) else None
 
 
-def has_weights(controller: Any) -> bool:
+def has_weights(controller: Source) -> bool:
     """Whether it is or holds a network of PyTorch."""
     return any(map(is_network, _parts(controller)))
 
 
-def _weights(controller: Any) -> Iterator[Any]:
+def _weights(controller: Source) -> Iterator[Any]:
     for part in filter(is_network, _parts(controller)):
         yield from part.parameters()
 
 
-def _parts(controller: Any) -> Iterator[Any]:
+def _parts(controller: Source) -> Iterator[Any]:
     """A controller, the object of a method, and what they hold."""
     for one in (controller, getattr(controller, "__self__", None)):
         yield one

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from rpl.controllers.contract import Controller, ControllerError, Remembers, action_of
+from rpl.controllers.contract import Answering, Controller, ControllerError, Remembers, action_of
 from rpl.observations import Observation, read_only, whole_of
 
 
@@ -47,7 +46,7 @@ def guarded(
     return (GuardedMemory if isinstance(controller, Remembers) else Guarded)(controller, to_unit)
 
 
-def call_guarded(controller: Callable[[Any], Any], observation: Observation) -> np.ndarray:
+def call_guarded(controller: Answering, observation: Observation) -> np.ndarray:
     """The controller's actions, from an observation that it cannot write into.
 
     Raises:

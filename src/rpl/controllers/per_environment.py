@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from rpl.controllers.contract import ControllerError, Remembers, action_of
+from rpl.controllers.contract import ControllerError, Remembers, Source, action_of
 from rpl.observations import Observation, batch_of_one, rows
 
 
@@ -17,7 +15,7 @@ class PerEnvironment:
         controllers: functions of one observation, with ``reset()`` if they have memory.
     """
 
-    def __init__(self, controllers: list[Any]) -> None:
+    def __init__(self, controllers: list[Source]) -> None:
         self.controllers = controllers
 
     def __call__(self, observation: Observation) -> np.ndarray:
@@ -41,7 +39,7 @@ class PerEnvironment:
 class AsBatchOfOne:
     """A controller of batches with one memory, as one of an observation."""
 
-    def __init__(self, controller: Any) -> None:
+    def __init__(self, controller: Source) -> None:
         self._controller = controller
 
     def __call__(self, observation: Observation) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rpl.controllers.contract import ControllerError
+from rpl.controllers.contract import Answer, Answering, ControllerError, Source
+from rpl.observations import Observation
 
 Kind = Literal["nothing", "mask", "ids", "observation"]
 KINDS: dict[str, Kind] = {
@@ -28,7 +29,7 @@ METHODS = ("reset", "start_episode")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def positional(function: Any, optional: bool = False) -> list[str]:
+def positional(function: Source, optional: bool = False) -> list[str]:
     """Names of the positional parameters that must be given, or of those that may be too."""
     return [
         p.name
@@ -37,14 +38,14 @@ def positional(function: Any, optional: bool = False) -> list[str]:
     ]
 
 
-def _keyword_only(function: Any) -> list[str]:
+def _keyword_only(function: Source) -> list[str]:
     """Names of the parameters that must be given, and by name."""
     return [
         p.name for p in _parameters(function) if p.kind == p.KEYWORD_ONLY and p.default is p.empty
     ]
 
 
-def _parameters(function: Any) -> list[inspect.Parameter]:
+def _parameters(function: Source) -> list[inspect.Parameter]:
     """The parameters of a function; none where it does not say them."""
     try:
         return list(inspect.signature(function).parameters.values())
@@ -52,14 +53,14 @@ def _parameters(function: Any) -> list[inspect.Parameter]:
         return []
 
 
-def reset_of(controller: Any) -> Callable[..., Any] | None:
+def reset_of(controller: Source) -> Callable[..., Any] | None:
     """The method that tells a controller where episodes begin; None without one."""
     holders = (controller, controller.__self__ if inspect.ismethod(controller) else None)
     methods = (getattr(one, name, None) for one in holders for name in METHODS)
     return next((method for method in methods if callable(method)), None)
 
 
-def reset_kind(controller: Any) -> Kind | None:
+def reset_kind(controller: Source) -> Kind | None:
     """What its reset is to be given; None without one.
 
     Raises:
@@ -95,11 +96,11 @@ class ByMask:
         controller: which has the reset.
     """
 
-    def __init__(self, act: Callable[[Any], Any], controller: Any) -> None:
+    def __init__(self, act: Answering, controller: Source) -> None:
         self._act, self._reset = act, reset_of(controller)
         self._by_ids = reset_kind(controller) == "ids"
 
-    def __call__(self, observation: Any) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         """As the controller."""
         return self._act(observation)
 
@@ -117,12 +118,12 @@ class OfOne:
         controller: which has the reset.
     """
 
-    def __init__(self, act: Callable[[Any], Any], controller: Any) -> None:
+    def __init__(self, act: Answering, controller: Source) -> None:
         self._act, self._reset = act, reset_of(controller)
         self._told_observation = reset_kind(controller) == "observation"
         self._begins = False
 
-    def __call__(self, observation: Any) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         """As the controller."""
         if self._begins:
             self._begins = False

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rpl.controllers.contract import ControllerError
+from rpl.settings import Record
 
 PACKAGES = ("stable_baselines3", "sb3_contrib")
 SHARED = {"cg_damping": "sb3_contrib.TRPO", "clip_range": "stable_baselines3.PPO"}
@@ -45,7 +46,7 @@ def load_model(path: str | Path) -> Any:
         raise ControllerError(f"{path} cannot be loaded by {where}: {error}") from error
 
 
-def _algorithm(where: str, data: dict[str, Any]) -> Any:
+def _algorithm(where: str, data: Record) -> Any:
     """The class that saved a policy of a module; None if it cannot be told."""
     package, name = ([*where.split("."), ""])[:2]
     if where.startswith("stable_baselines3.common."):

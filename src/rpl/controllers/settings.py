@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args, get_type_hints
 
-from rpl.controllers.contract import ControllerError
+from rpl.controllers.contract import ControllerError, Source
 from rpl.controllers.resets import positional
 
 Value = float | int | bool | str
@@ -43,7 +43,7 @@ class Setting:
         return self.low > 0.0 and not self.choices
 
 
-def settings_of(source: Any) -> dict[str, Setting]:
+def settings_of(source: Source) -> dict[str, Setting]:
     """The settings of a controller that can be searched, by name.
 
     Args:
@@ -72,7 +72,7 @@ def settings_of(source: Any) -> dict[str, Setting]:
     return found
 
 
-def _with_defaults(source: Any) -> Iterator[tuple[str, Any, Any]]:
+def _with_defaults(source: Source) -> Iterator[tuple[str, Any, Any]]:
     """Name, annotation and default of what can be set."""
     if dataclasses.is_dataclass(source) and not isinstance(source, type):
         hints = get_type_hints(type(source), include_extras=True)
@@ -111,7 +111,7 @@ def _declared(name: str, annotation: Any, given: tuple[Any, ...], default: Any) 
     return setting
 
 
-def with_settings(source: Any, values: Values) -> Any:
+def with_settings(source: Source, values: Values) -> Source:
     """The controller, or what makes it, with these values in place of its own.
 
     Raises:

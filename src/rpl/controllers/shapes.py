@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.chunks import Chunks, ChunksOfOne
-from rpl.controllers.contract import ControllerError, action_of, per_env
+from rpl.controllers.contract import Answering, ControllerError, Source, action_of, per_env
 from rpl.controllers.forms import OfTensors, Predicting, Recurrent, answer_of, copied
 from rpl.controllers.guard import call_guarded
 from rpl.controllers.onnx_policy import OnnxPolicy
@@ -34,7 +34,7 @@ from rpl.observations import (
 FEWEST_ROWS = 5
 
 
-def of_either_shape(function: Any, task: VectorEnv) -> Any:
+def of_either_shape(function: Source, task: VectorEnv) -> Source:
     """Finds out on first observations whether it takes one of them or a batch, and plans chunks."""
     if isinstance(function, OnnxPolicy):
         return function  # whose file is of batches
@@ -88,7 +88,7 @@ def _is_recurrent(function: Predicting, batch: Observation) -> bool:
         return False
 
 
-def _trial(function: Any) -> Any:
+def _trial(function: Source) -> Source:
     """What to try a function out with: a copy of an object, whose memory is nobody's to spoil."""
     if inspect.isfunction(function) or isinstance(function, (Predicting, OfTensors)):
         return function
@@ -98,7 +98,7 @@ def _trial(function: Any) -> Any:
         return function
 
 
-def _changes(function: Any, batch: Observation, answer: np.ndarray) -> bool:
+def _changes(function: Source, batch: Observation, answer: np.ndarray) -> bool:
     """Whether a function, of which there is no copy, has a memory that a batch would spoil."""
     if not inspect.isfunction(function):
         return False
@@ -107,7 +107,7 @@ def _changes(function: Any, batch: Observation, answer: np.ndarray) -> bool:
 
 
 def _attempt(
-    function: Callable[[Any], Any], observation: Observation
+    function: Answering, observation: Observation
 ) -> tuple[np.ndarray | None, str | ControllerError]:
     """The action, if there is one, and what happened in words, or why it is none."""
     try:
@@ -145,7 +145,7 @@ def first_observations(task: VectorEnv) -> Any:
     return map_parts(lambda *parts: np.concatenate(parts)[:count], *rounds)
 
 
-def plans_chunks(inside: Any, task: VectorEnv) -> bool:
+def plans_chunks(inside: Source, task: VectorEnv) -> bool:
     try:
         trial = copied(inside)
         acting = ByMask(answer_of(trial), trial)
@@ -156,7 +156,7 @@ def plans_chunks(inside: Any, task: VectorEnv) -> bool:
         return False
 
 
-def answering(make: Callable[[], Any], task: VectorEnv) -> Callable[[Any], Any]:
+def answering(make: Callable[[], Source], task: VectorEnv) -> Answering:
     """How to ask a controller of one environment, which may want a batch of one or plan chunks.
 
     Args:
@@ -181,5 +181,5 @@ def answering(make: Callable[[], Any], task: VectorEnv) -> Callable[[Any], Any]:
     return _as_it_is
 
 
-def _as_it_is(controller: Any) -> Any:
+def _as_it_is(controller: Source) -> Source:
     return controller

@@ -21,6 +21,7 @@ from rpl.observations import (
 )
 from rpl.problem import Problem
 from rpl.rollout.policies import GreedyPolicy, WholePolicy
+from rpl.settings import Record
 from rpl.tasks.gym.task import GymnasiumTask
 
 
@@ -78,7 +79,7 @@ class Policy:
         self,
         state: LearnerState,
         problem: Problem,
-        record: Mapping[str, Any],
+        record: Record,
         remark: str | None = None,
     ) -> None:
         self.state = state

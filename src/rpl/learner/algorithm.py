@@ -74,11 +74,11 @@ def algorithm_of(config: LearnerConfig) -> Algorithm:
     return cast(Algorithm, importlib.import_module(f"rpl.learner.{config.algorithm}"))
 
 
-def arrays(module: Any) -> Any:
+def arrays(module: object) -> Any:
     """What an optimiser sees of a module."""
     return eqx.filter(module, eqx.is_array)
 
 
-def polyak(target: Any, learned: Any, old: float) -> Any:
+def polyak(target: object, learned: object, old: float) -> Any:
     """A target network, one step nearer to what it follows."""
     return jax.tree.map(lambda slow, fast: old * slow + (1.0 - old) * fast, target, learned)

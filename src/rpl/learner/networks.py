@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import equinox as eqx
 import jax
@@ -19,7 +19,7 @@ from rpl.learner.mlp import MLP, ONE_FRAME, Frames
 class Graph(Protocol):
     """A graph that a policy is exported to; see ``rpl.deploy.export``."""
 
-    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: Any) -> str: ...
+    def add(self, kind: str, *inputs: str, to: str | None = None, **attributes: object) -> str: ...
 
     def mean(self, parts: list[str]) -> str: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import equinox as eqx
 import optax
@@ -32,7 +32,7 @@ def descend(
     optimizer: optax.GradientTransformation,
     module: Module,
     optimizer_state: optax.OptState,
-    gradient: Any,
+    gradient: object,
 ) -> tuple[Module, optax.OptState]:
     """One step against the gradient."""
     updates, optimizer_state = optimizer.update(gradient, optimizer_state, module)  # type: ignore[arg-type]

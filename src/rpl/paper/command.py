@@ -4,12 +4,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from rpl.cli.options import as_command
+from rpl.cli.options import Parsed, as_command
 from rpl.cli.output import say
 from rpl.errors import RunError, check_settings
 from rpl.paper.ablations import ABLATIONS
@@ -132,7 +132,7 @@ def command_for(arguments: list[str]) -> Callable[..., int]:
         PaperCheckOptions: check,
     }
 
-    def run(options: Any) -> int:
+    def run(options: Parsed) -> int:
         return actions[type(options)](options)
 
     summary = "Makes, shows, draws and checks the paper's runs."

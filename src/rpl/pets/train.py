@@ -23,6 +23,7 @@ from rpl.pets.planner import PETS, Cost
 from rpl.replay.episodes import Episodes
 from rpl.rollout.collect import collect
 from rpl.rollout.seeds import training_seeds
+from rpl.settings import Record
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class PETSProgress:
 class TrialKeeper(Protocol):
     """Where a run's results go; ``rpl.runs.folder.RunFolder`` will do."""
 
-    def append(self, row: dict[str, Any]) -> None: ...
+    def append(self, row: Record) -> None: ...
 
     def save(self, state: Any, progress: Any, best: bool) -> None: ...
 
@@ -81,7 +82,7 @@ class TrialObserver(Protocol):
 
     def on_step(self, environment_steps: int) -> None: ...
 
-    def on_trial(self, row: dict[str, Any]) -> None: ...
+    def on_trial(self, row: Record) -> None: ...
 
 
 def create_state(config: PETSConfig, problem: PETSProblem) -> PETSState:
@@ -137,7 +138,7 @@ def train_pets(
     return state
 
 
-def _row(progress: PETSProgress, trial: int, whole: float | None) -> dict[str, Any]:
+def _row(progress: PETSProgress, trial: int, whole: float | None) -> Record:
     """What a row says beside the trial's own; ``whole`` is the return of one that was not cut."""
     return {
         "environment_steps": progress.environment_steps,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from rpl.errors import InvalidValue
+from rpl.settings import Record
 
 WITH_SETTINGS = re.compile(r"([A-Za-z_][\w.]*:[A-Za-z_][\w.]*)(\(.*\))")
 
 
-def settings_in(name: str) -> tuple[str, dict[str, Any]]:
+def settings_in(name: str) -> tuple[str, Record]:
     """A controller's name without its settings, and the settings.
 
     Raises:
@@ -31,7 +30,7 @@ def settings_in(name: str) -> tuple[str, dict[str, Any]]:
     raise InvalidValue(f"{name} must have plain settings in brackets, as in {bare}(gain=2.0)")
 
 
-def named_with(name: str, values: Mapping[str, Any]) -> str:
+def named_with(name: str, values: Record) -> str:
     """A custom controller's name with settings, those it names already included."""
     bare, before = settings_in(name)
     said = ", ".join(f"{key}={value!r}" for key, value in {**before, **values}.items())

@@ -80,7 +80,7 @@ def problem_of(spec: RunSpec, render_mode: str | None = None) -> Problem:
     ours = CONTROLLERS.get(name) if isinstance(name, str) else None
     plans = ours is not None and ours.plans
 
-    def make(num_envs: int, **keywords: Any) -> GoalTask:
+    def make(num_envs: int, **keywords: object) -> GoalTask:
         return entry.variant.make(
             num_envs, options, num_threads=config.num_threads, simulator_state=plans, **keywords
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rpl.config import Config
-from rpl.controllers.contract import Controller
+from rpl.controllers.contract import Controller, Source
 from rpl.problem import Problem
 from rpl.registry.environments import user_task
 from rpl.registry.names import EnvironmentOptions, custom_controller
@@ -31,7 +31,7 @@ MOST_ENVS = 10  # of evaluations, in one process
 
 def user_problem(
     source: str | MakeEnv,
-    controller: Any,
+    controller: Source,
     config: Config,
     options: EnvironmentOptions,
     residual: bool = True,
@@ -70,7 +70,7 @@ def user_problem(
     return problem
 
 
-def _acting(controller: Any, task: GymnasiumTask) -> Controller:
+def _acting(controller: Source, task: GymnasiumTask) -> Controller:
     return custom_controller(idle(task) if controller is None else controller, task)
 
 
@@ -145,7 +145,7 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
 
     singly = one_by_one(name, compute)
 
-    def together(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+    def together(achieved: np.ndarray, desired: np.ndarray, info: object) -> np.ndarray:
         return numbers_of(name, compute(achieved, desired, info), len(achieved))
 
     try:
@@ -156,6 +156,6 @@ def _of_goals(task: GymnasiumTask, name: str, width: int) -> OfGoals | None:
     return together if fits else singly
 
 
-def _nothing(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+def _nothing(achieved: np.ndarray, desired: np.ndarray, info: object) -> np.ndarray:
     """Where no reward is ever used."""
     return np.zeros(len(achieved))

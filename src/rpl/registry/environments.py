@@ -6,7 +6,7 @@ import difflib
 import inspect
 import sysconfig
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import gymnasium
 
+from rpl.controllers.contract import Answer
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.errors import frames_of_user_code
 from rpl.observations import Observation, batch_of_one
@@ -26,6 +27,7 @@ from rpl.registry.names import (
     load_object,
     name_of,
 )
+from rpl.settings import Record
 from rpl.tasks.gym.observe import Observe
 from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 
@@ -33,7 +35,7 @@ from rpl.tasks.gym.task import GymnasiumTask, MakeEnv
 def environment_maker(
     source: str | MakeEnv,
     render_mode: str | None = None,
-    keywords: Mapping[str, Any] | None = None,
+    keywords: Record | None = None,
 ) -> MakeEnv:
     """A function that makes one environment.
 
@@ -86,7 +88,7 @@ class _MakeRegistered:
 
     name: str
     render_mode: str | None
-    keywords: dict[str, Any]
+    keywords: Record
 
     def __call__(self) -> gymnasium.Env:
         # Some environments have a render mode of their own, and know no None.
@@ -109,7 +111,7 @@ class _MakeByFactory:
 
     factory: Callable[..., Any]
     render_mode: str | None
-    keywords: dict[str, Any]
+    keywords: Record
 
     def __call__(self) -> gymnasium.Env:
         keywords = dict(self.keywords)
@@ -124,7 +126,7 @@ class _MakeByFactory:
         return env
 
 
-def _check_callable(factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
+def _check_callable(factory: Callable[..., Any], keywords: Record) -> None:
     """Refuses a factory that asks for more than it will get."""
     try:
         signature = inspect.signature(factory)
@@ -195,7 +197,7 @@ class _OnnxEncoder:
     def __init__(self, path: str) -> None:
         self._policy = OnnxPolicy(path)
 
-    def __call__(self, observation: Observation) -> Any:
+    def __call__(self, observation: Observation) -> Answer:
         return self._policy(batch_of_one(observation))[0]
 
 

@@ -22,13 +22,13 @@ import tyro
 
 from rpl.controllers.adapt import adapt
 from rpl.controllers.cached import CachedPolicy
-from rpl.controllers.contract import Controller
+from rpl.controllers.contract import Controller, Source
 from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.controllers.sb3_file import load_model
 from rpl.controllers.settings import with_settings
 from rpl.errors import InvalidValue, UsageError, check_settings, is_installed
 from rpl.registry.bracketed import WITH_SETTINGS, settings_in
-from rpl.settings import PlainValues
+from rpl.settings import PlainValues, Record
 
 OBJECT = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 CACHE, MODEL = ".npz", ".zip"
@@ -105,7 +105,7 @@ class EnvironmentOptions(PlainValues):
                 f"reward_bounds are {self.reward_bounds}: give the least reward, then the greatest"
             )
 
-    def keywords(self) -> dict[str, Any]:
+    def keywords(self) -> Record:
         """What the environment is made with; a value that is no Python literal is a text.
 
         Raises:
@@ -123,7 +123,7 @@ class EnvironmentOptions(PlainValues):
         return found
 
 
-def _literal(name: str, value: Any) -> str:
+def _literal(name: str, value: object) -> str:
     """A value as Python writes it, which ``config.json`` keeps.
 
     Raises:
@@ -233,7 +233,7 @@ def import_module(name: str) -> Any:
         ) from error
 
 
-def name_of(source: Any) -> str:
+def name_of(source: Source) -> str:
     """A name for ``config.json``: what led to the object, or its module and name.
 
     An object of a class is not its class, whose settings may be others: it has a name only
@@ -252,7 +252,7 @@ def name_of(source: Any) -> str:
     return f"{named.__module__}:<{named.__qualname__}>"
 
 
-def custom_controller(source: Any, task: Any) -> Controller:
+def custom_controller(source: Source, task: Any) -> Controller:
     """The controller of a name or an object, for a task; see ``rpl.controllers.adapt.adapt``.
 
     Args:
@@ -263,7 +263,7 @@ def custom_controller(source: Any, task: Any) -> Controller:
     return adapt(controller_source(source), task)
 
 
-def controller_source(source: Any) -> Any:
+def controller_source(source: Source) -> Source:
     """What a name leads to: an object of a module, a file's policy; else the object itself."""
     if not isinstance(source, (str, Path)):
         return source

@@ -150,7 +150,7 @@ def default_options(task: str, preset: str | None = None) -> TaskOptions:
     return options if preset is None else with_physics(options, PRESETS[preset].physics)
 
 
-def with_physics(options: TaskOptions, physics: Any) -> TaskOptions:
+def with_physics(options: TaskOptions, physics: object) -> TaskOptions:
     """The options with a kind of physics, where the task leaves a choice."""
     if isinstance(options, (FetchOptions, HookOptions)):
         return replace(options, physics=physics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class Ends(NamedTuple):
     """(n,) as it was paid"""
     achieved: np.ndarray
     desired: np.ndarray
-    info: Any
+    info: object
 
 
 def ending_where_paid(rules: GoalRules, most_before: float, ends: Ends) -> GoalRules:
@@ -40,7 +40,7 @@ def ending_where_paid(rules: GoalRules, most_before: float, ends: Ends) -> GoalR
     if not np.isfinite(most_before) or (by_goal & (paid > reached)).sum() < FEWEST_ENDS:
         return rules
 
-    def ends_here(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+    def ends_here(achieved: np.ndarray, desired: np.ndarray, info: object) -> np.ndarray:
         return np.asarray(rules.compute_reward(achieved, desired, info)) > reached
 
     return rules._replace(compute_terminated=ends_here)

@@ -72,7 +72,7 @@ def one_by_one(name: str, rule: Callable[..., Any]) -> OfGoals:
     The function raises RuleError where the rule does not return a number.
     """
 
-    def of_goals(achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+    def of_goals(achieved: np.ndarray, desired: np.ndarray, info: object) -> np.ndarray:
         pairs = zip(achieved, desired, strict=True)
         return np.array([numbers_of(name, rule(a, d, {}), 1)[0] for a, d in pairs])
 

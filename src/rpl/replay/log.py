@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from rpl.errors import InvalidValue
-from rpl.observations import Observation
+from rpl.observations import Info, Observation
 from rpl.replay.episode_files import write_recording
 from rpl.replay.recorded import MadeIn, Recorded, flat
 from rpl.tasks.success import succeeded
@@ -63,7 +62,7 @@ class EpisodeLog:
         reward: Any,
         terminated: Any,
         truncated: Any,
-        info: Mapping[str, Any] | None = None,
+        info: Info | None = None,
         base_action: Any = None,
     ) -> None:
         """A step was taken: what was executed, and what ``env.step`` returned.

@@ -202,7 +202,7 @@ def leaves(space: Any, name: str = OBSERVATIONS) -> Iterator[tuple[str, gymnasiu
 def flat(observation: Observation, name: str = OBSERVATIONS) -> dict[str, Any]:
     """The arrays of an observation by their names in a file, joined with slashes."""
     if isinstance(observation, Mapping):
-        parts: Any = observation.items()
+        parts: object = observation.items()
     elif isinstance(observation, tuple):
         parts = enumerate(observation)
     else:
@@ -210,7 +210,7 @@ def flat(observation: Observation, name: str = OBSERVATIONS) -> dict[str, Any]:
     return {path: leaf for key, part in parts for path, leaf in flat(part, f"{name}/{key}").items()}
 
 
-def nested(parts: Mapping[str, np.ndarray], space: Any, name: str = OBSERVATIONS) -> Observation:
+def nested(parts: Mapping[str, np.ndarray], space: object, name: str = OBSERVATIONS) -> Observation:
     """Arrays by their names in a file as an observation of a space."""
     if not hasattr(space, "spaces"):
         return parts[name]

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.contract import Policy
-from rpl.observations import Observation, Seen, map_parts, rows_finite, width_of
+from rpl.observations import Info, Observation, Seen, map_parts, rows_finite, width_of
 from rpl.replay.episodes import Episodes, join
 from rpl.tasks.success import reported
 
@@ -131,7 +131,7 @@ class _Record:
         t: int,
         action: np.ndarray,
         reward: np.ndarray,
-        info: dict[str, Any],
+        info: Info,
         running: np.ndarray,
     ) -> None:
         """Stores what was done at time t, and what it earned."""
@@ -164,7 +164,7 @@ class _Record:
 def _with_zeros(observation: Observation, rows: np.ndarray) -> Any:
     """The observations with zeros in these rows."""
 
-    def cleared(part: Any) -> np.ndarray:
+    def cleared(part: object) -> np.ndarray:
         changed = np.array(part)
         changed[rows] = 0
         return changed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -13,6 +13,7 @@ from rpl.controllers.contract import Policy
 from rpl.replay.episodes import Episodes
 from rpl.residual import deviation
 from rpl.rollout.collect import Tell, collect
+from rpl.settings import Record
 
 Interval = tuple[float, float]
 FEWEST_PAIRS = 10  # episodes, below which no policy is called better
@@ -178,7 +179,7 @@ def _distinct_starts(episodes: Episodes) -> int:
     return len(np.unique(np.concatenate(firsts, axis=1), axis=0))
 
 
-def _beside_base(episodes: Episodes) -> dict[str, Any]:
+def _beside_base(episodes: Episodes) -> Record:
     """How what was executed lies to the base action, each episode counting alike."""
     if not episodes.base_action.shape[2] or not len(episodes):
         return {}

@@ -13,7 +13,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from rpl.controllers.contract import ControllerPolicy, Policy
-from rpl.observations import Observation
+from rpl.observations import Info, Observation
 from rpl.replay.episodes import Episodes
 from rpl.replay.recorded import Recorded, nested
 from rpl.rollout.collect import collect
@@ -62,14 +62,14 @@ class Playback(VectorEnv):
         self._now: list[Recorded] = []
         self._t = 0
 
-    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Observation, dict[str, Any]]:
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Observation, Info]:
         """Begins the episodes of these numbers."""
         self._now, self._t = [self._episodes[i] for i in seed], 0
         return self._observation(), {}
 
     def step(
         self, actions: np.ndarray
-    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """What the next step was, in each episode; an episode that is over stands still."""
         reward = self.rows_of(lambda episode: episode.rewards)
         self._t += 1

@@ -14,7 +14,7 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import equinox as eqx
 
@@ -23,7 +23,7 @@ from rpl.learner import LearnerState
 from rpl.runs.files import FORMAT, check_format, settings_crc
 from rpl.runs.older import of_format_0, with_degrees
 from rpl.runs.settings import read_back
-from rpl.settings import Settings
+from rpl.settings import Record, Settings
 
 State = TypeVar("State")
 ABOUT, CHECKSUM = "checkpoint", "sha256"
@@ -46,7 +46,7 @@ class Stored:
     """A checkpoint file, whose checksum was right where it has one."""
 
     format: int
-    progress: dict[str, Any]
+    progress: Record
     """Where the run stood."""
     arrays: bytes
     is_best: bool = False
@@ -69,7 +69,7 @@ def packed(
     buffer = io.BytesIO()
     eqx.tree_serialise_leaves(buffer, state)
     arrays = buffer.getvalue()
-    about: dict[str, Any] = {
+    about: Record = {
         "is_best": is_best,
         "rows_crc": rows_crc,
         "settings_crc": settings_crc,
@@ -79,7 +79,7 @@ def packed(
     return json.dumps(head).encode() + b"\n" + arrays
 
 
-def _checksum(head: dict[str, Any], arrays: bytes) -> str:
+def _checksum(head: Record, arrays: bytes) -> str:
     """SHA-256 of what a line says, without what it says of that, and of the arrays."""
     about = {name: value for name, value in head[ABOUT].items() if name != CHECKSUM}
     said = json.dumps(head | {ABOUT: about}, sort_keys=True)
@@ -104,7 +104,7 @@ def read_stored(path: Path) -> Stored:
 
 def _unpacked(data: bytes, path: Path) -> Stored:
     head, arrays = _first_line(data)
-    about: dict[str, Any] = {}
+    about: Record = {}
     found = head.get("format", 0)
     check_format(found, path)
     if ABOUT in head:
@@ -115,7 +115,7 @@ def _unpacked(data: bytes, path: Path) -> Stored:
     return Stored(found, with_degrees(head), arrays, **about)
 
 
-def _first_line(data: bytes) -> tuple[dict[str, Any], bytes]:
+def _first_line(data: bytes) -> tuple[Record, bytes]:
     line, _, rest = data.partition(b"\n")
     if len(line) > LONGEST_LINE:
         raise ValueError("its first line is too long")

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from rpl.settings import Record
 
 
 class Events:
@@ -30,7 +31,7 @@ class Events:
             start = messages.SessionLog(status=messages.SessionLog.START)
             self._writer.write_event(messages.Event(step=resumed_at, session_log=start))
 
-    def append(self, row: Mapping[str, Any], wall_time: float) -> None:
+    def append(self, row: Record, wall_time: float) -> None:
         """Adds the numbers of a row at its ``environment_steps``.
 
         Raises:

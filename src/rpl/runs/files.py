@@ -13,9 +13,8 @@ from typing import Any, TextIO
 
 from rpl.errors import CannotWrite, RunError, UnreadableFile, sync_folder
 from rpl.runs.settings import FREE, flat
+from rpl.settings import Record
 
-Record = dict[str, Any]
-"""What a ``config.json`` says."""
 FORMAT = 2
 """Of ``config.json`` and checkpoints; those without a number are older: see ``migrated``."""
 MARK = {"written_by": "rpl"}

@@ -12,7 +12,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rpl.config import Config
 from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
@@ -32,7 +31,6 @@ from rpl.runs.events import Events
 from rpl.runs.files import (
     MARK,
     WHEN_FULL,
-    Record,
     locked,
     read_config,
     record_steps,
@@ -43,7 +41,7 @@ from rpl.runs.files import (
 )
 from rpl.runs.settings import differences
 from rpl.runs.trackers import Tracker, TrackerName, final_table, open_tracker, told
-from rpl.settings import Settings
+from rpl.settings import Record, Settings
 
 PROVENANCE = (
     *("format", *MARK),
@@ -167,7 +165,7 @@ class RunFolder:
         """Where the replay's arrays live."""
         return self.path / "replay"
 
-    def append(self, row: dict[str, Any]) -> None:
+    def append(self, row: Record) -> None:
         """Adds a row to ``metrics.csv``, to the TensorBoard events and to the tracker's run.
 
         Raises:

@@ -27,11 +27,11 @@ from rpl.registry.resolve import (
 )
 from rpl.rollout.policies import GreedyPolicy
 from rpl.runs.checkpoint import load_checkpoint
-from rpl.runs.files import Record, read_config, steps_taken
+from rpl.runs.files import read_config, steps_taken
 from rpl.runs.provenance import say_what_runs
 from rpl.runs.record import recorded_spec
 from rpl.runs.session import new_learner
-from rpl.settings import Settings
+from rpl.settings import Record, Settings
 from rpl.tasks.gym.task import MakeEnv
 from rpl.training.progress import Progress
 from rpl.training.verdict import WITHHELD, deploys_residual

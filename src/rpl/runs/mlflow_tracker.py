@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
-from rpl.runs.files import Record
 from rpl.runs.settings import flat
 from rpl.runs.trackers import Table
+from rpl.settings import Record
 
 MOST_PARAMS = 100  # that MLflow takes at once
 LONGEST = 500  # letters of a param that every version takes
@@ -48,7 +46,7 @@ class MLflow:
     def __init__(self, client: MlflowClient, run: str) -> None:
         self._client, self._run, self._ended = client, run, False
 
-    def append(self, row: Mapping[str, Any], wall_time: float) -> None:
+    def append(self, row: Record, wall_time: float) -> None:
         steps, when = row["environment_steps"], int(wall_time * 1000)
         metrics = [
             Metric(name, float(value), when, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, cast
+from typing import cast
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from rpl.learner import LearnerState
 from rpl.learner.normalizer import Normalizer
 from rpl.observations import DESIRED_GOAL
+from rpl.settings import Record
 from rpl.training.trust import FULL
 
 
-def with_degrees(progress: dict[str, Any]) -> dict[str, Any]:
+def with_degrees(progress: Record) -> Record:
     """The run's progress, with trust as degrees where it was a yes or no and a count."""
     if "trusted" in progress:
         unharmed = progress.pop("unharmed", 0)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,7 +21,8 @@ from rpl.replay.episodes import Episodes
 from rpl.replay.recorded import MadeIn, Recording, UnsuitablePrior, check_recording
 from rpl.residual import deviation
 from rpl.rollout.playback import Playback, Units, played_back
-from rpl.runs.files import Record, read_config
+from rpl.runs.files import read_config
+from rpl.settings import Record
 from rpl.tasks.gym.task import GymnasiumTask
 from rpl.tasks.variants import VARIANTS
 
@@ -169,7 +169,7 @@ def _check_rewards(recording: Recording, problem: Problem, episodes: Episodes) -
 def _in_words(recording: Recording, episodes: Episodes, problem: Problem) -> str:
     """What was read, in a sentence."""
     said = [episode.success for episode in recording.episodes]
-    known: Any = None if None in said else np.mean([bool(success) for success in said])
+    known: object = None if None in said else np.mean([bool(success) for success in said])
     words = [
         f"prior data: {recording.name}: {len(said)} episodes, {recording.steps:,} transitions",
         "success not recorded" if known is None else f"success {known:.3f}",

@@ -8,17 +8,17 @@ import os
 import platform
 import subprocess
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from rpl.registry.names import code_behind
+from rpl.settings import Record
 from rpl.training.console import say
 
 PACKAGES = ("rpl", "mujoco", "gymnasium", "gymnasium-robotics", "jax", "equinox", "optax", "numpy")
 
 
-def provenance() -> dict[str, Any]:
+def provenance() -> Record:
     """Versions, commit and machine, for ``config.json``."""
     return {
         "versions": {"python": platform.python_version()} | _versions(),

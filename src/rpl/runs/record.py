@@ -19,9 +19,9 @@ from rpl.registry.resolve import (
     default_options,
     settings_of,
 )
-from rpl.runs.files import Record
 from rpl.runs.provenance import provenance
 from rpl.runs.settings import as_record, read_back
+from rpl.settings import Record
 
 
 def default_folder(spec: RunSpec) -> Path:

@@ -22,12 +22,12 @@ from rpl.replay.arrays import ReplayLost
 from rpl.replay.buffer import Replay
 from rpl.replay.mixed import MixedReplay
 from rpl.runs.checkpoint import load_checkpoint
-from rpl.runs.files import Record
 from rpl.runs.folder import RunFolder
 from rpl.runs.needs import check_fits
 from rpl.runs.prior import FIELD, Prior, check_same_prior, read_prior
 from rpl.runs.record import default_folder, default_record, facts_of, record_of
 from rpl.runs.trackers import TrackerName, check_installed
+from rpl.settings import Record
 from rpl.training.console import say
 from rpl.training.display import Display
 from rpl.training.interruption import Interruption

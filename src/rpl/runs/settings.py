@@ -79,7 +79,7 @@ def _as_python(value: object) -> object:
     return tuple(map(_as_python, value)) if isinstance(value, list) else value
 
 
-def _of_type(name: str, value: object, hint: Any) -> object:
+def _of_type(name: str, value: object, hint: object) -> object:
     """The value, if a setting of this type can have it."""
     # To Python a truth value is a number too; to whoever reads a record it is none.
     wrong = isinstance(value, bool) and "bool" not in str(hint)

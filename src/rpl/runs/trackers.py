@@ -7,11 +7,12 @@ import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from rpl.errors import RunError
 from rpl.runs.checkpoint import read_stored
-from rpl.runs.files import Record, read_rows, write_durably
+from rpl.runs.files import read_rows, write_durably
+from rpl.settings import Record
 
 TrackerName = Literal["wandb", "mlflow"]
 IDS = "tracked.json"
@@ -28,7 +29,7 @@ class Table(NamedTuple):
 class Tracker(Protocol):
     """Is told of a run as it goes; made with its configuration, anew in every session."""
 
-    def append(self, row: Mapping[str, Any], wall_time: float) -> None:
+    def append(self, row: Record, wall_time: float) -> None:
         """Adds the numbers of an evaluation at its ``environment_steps``; None is no number."""
         ...
 
@@ -108,7 +109,7 @@ COLUMNS = (
 )
 
 
-def _numbers(summary: Mapping[str, Any]) -> list[float]:
+def _numbers(summary: Record) -> list[float]:
     return [
         *(summary["success_rate"], *summary["success_interval"]),
         *(summary["mean_return"], *summary["return_interval"]),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import os
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
 import wandb
 
-from rpl.runs.files import Record
 from rpl.runs.trackers import Table
+from rpl.settings import Record
 
 STEPS = "environment_steps"
 
@@ -39,11 +38,11 @@ class WandB:
     def __init__(self, run: Any) -> None:
         self._run = run
 
-    def append(self, row: Mapping[str, Any], wall_time: float) -> None:
+    def append(self, row: Record, wall_time: float) -> None:
         self._run.log({name: value for name, value in row.items() if value is not None})
 
     def end(self, table: Table, film: bytes | None) -> None:
-        shown: dict[str, Any] = {"final": wandb.Table(list(table.columns), list(table.rows))}
+        shown: Record = {"final": wandb.Table(list(table.columns), list(table.rows))}
         if film is not None:
             shown["film"] = wandb.Video(io.BytesIO(film), format="mp4")
         self._run.log(shown)

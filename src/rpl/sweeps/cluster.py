@@ -17,6 +17,7 @@ from rpl.errors import RunError
 from rpl.runs.files import read_rows
 from rpl.sweeps.local import TICK, Observer
 from rpl.sweeps.progress import level_of
+from rpl.sweeps.space import Values
 from rpl.sweeps.worker import Job, RunProcess, wait_for_lock
 
 KNOCKING = 10.0  # seconds
@@ -61,7 +62,7 @@ def connected(address: str) -> Iterator[None]:
     import ray
 
     _knock(address)
-    local: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
+    local: Values = {"include_dashboard": False} if address == "local" else {}
     local |= {"runtime_env": {"env_vars": ON_NODES}}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
@@ -99,16 +100,16 @@ def make_on_ray(jobs: Sequence[Job], address: str, threads: int, observer: Obser
         return fit(_job_itself, {"job": tune.grid_search(list(jobs))}, threads, observer)
 
 
-def _job_itself(values: dict[str, Any]) -> Job:
+def _job_itself(values: Values) -> Job:
     return values["job"]
 
 
 def fit(
-    job_of: Callable[[dict[str, Any]], Job],
-    space: dict[str, Any] | None,
+    job_of: Callable[[Values], Job],
+    space: Values | None,
     threads: int,
     observer: Observer,
-    begun: Callable[[dict[str, Any]], None] = lambda values: None,
+    begun: Callable[[Values], None] = lambda values: None,
     **config: Any,
 ) -> bool:
     """Runs trials of Ray Tune until there are no more, or the observer wants them stopped.
@@ -155,9 +156,7 @@ class _Here:
     Ray Tune's own records are written with all that it was given, and never read back.
     """
 
-    def __init__(
-        self, observer: Observer | None, begun: Callable[[dict[str, Any]], None] | None
-    ) -> None:
+    def __init__(self, observer: Observer | None, begun: Callable[[Values], None] | None) -> None:
         self.observer: Any = observer
         self.begun: Any = begun
 
@@ -166,9 +165,9 @@ class _Here:
 
 
 def _between(
-    job_of: Callable[[dict[str, Any]], Job],
+    job_of: Callable[[Values], Job],
     observer: Observer,
-    begun: Callable[[dict[str, Any]], None],
+    begun: Callable[[Values], None],
 ) -> tuple[Any, Any]:
     """What tells the observer of the trials, and what tells Ray Tune when he wants an end."""
     from ray import tune
@@ -195,7 +194,7 @@ def _between(
             here.observer.on_end(job_of(trial.config), f"lost: {error}")
 
     class Stopping(tune.Stopper):
-        def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        def __call__(self, trial_id: str, result: Values) -> bool:
             return False
 
         def stop_all(self) -> bool:
@@ -205,9 +204,7 @@ def _between(
     return telling, Stopping()
 
 
-def _run_trial(
-    values: dict[str, Any], job_of: Callable[[dict[str, Any]], Job], threads: int
-) -> None:
+def _run_trial(values: Values, job_of: Callable[[Values], Job], threads: int) -> None:
     """Makes a trial's run, or goes on with it, and reports how far it is."""
     from ray import tune
 
@@ -228,7 +225,7 @@ def _run_trial(
     tune.report(UNKNOWN | _standing(job) | ({"failed": error} if error else {}))
 
 
-def _standing(job: Job) -> dict[str, Any]:
+def _standing(job: Job) -> Values:
     """For Ray Tune: a run's environment steps and its level; nothing before it has one."""
     rows = read_rows(job.folder / "metrics.csv")
     level = level_of(job.folder, rows)

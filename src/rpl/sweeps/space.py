@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rpl.errors import InvalidValue
+from rpl.settings import Record
 
 if TYPE_CHECKING:
     from optuna.distributions import (
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
-Values = dict[str, Any]
+Values = Record
 """What a trial sets: a word or a number by the option's name."""
 FLAGS = {"true": "", "false": "no-"}
 HOW = "write NAME=A,B,C for values, NAME=LOW..HIGH for a range, NAME=log:LOW..HIGH for a wide one"

@@ -61,7 +61,7 @@ class Trial:
     """See ``level_of``."""
 
 
-class Record:
+class SweepRecord:
     """What ``sweep.json`` says: the plan, and each trial by its run folder's name.
 
     Args:
@@ -151,7 +151,12 @@ class Record:
 
 
 def search(
-    record: Record, samples: int | None, address: str, threads: int, grace: float, watch: Observer
+    record: SweepRecord,
+    samples: int | None,
+    address: str,
+    threads: int,
+    grace: float,
+    watch: Observer,
 ) -> bool:
     """Tries settings with Ray Tune, Optuna's search and early stopping, up to ``samples`` in all.
 
@@ -193,7 +198,9 @@ def count_of(space: Mapping[str, Distribution], samples: int | None) -> int:
     return min(samples or len(points), len(points))
 
 
-def search_in(space: Mapping[str, Distribution], record: Record, points: Sequence[Values]) -> Any:
+def search_in(
+    space: Mapping[str, Distribution], record: SweepRecord, points: Sequence[Values]
+) -> Any:
     """Optuna's search, which knows what has ended; what was begun is first, and then ``points``."""
     from ray.tune.search.optuna import OptunaSearch
 
@@ -226,7 +233,7 @@ def early_stopping(plan: Plan, grace: float) -> Any:
     )
 
 
-def draw(record: Record, out: Path) -> bool:
+def draw(record: SweepRecord, out: Path) -> bool:
     """Draws the settings that were tried as parallel coordinates; whether there was enough to."""
     import optuna
     from matplotlib import pyplot

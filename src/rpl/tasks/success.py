@@ -13,12 +13,12 @@ NAMES = ("is_success", "success")
 """Of an info's entry; where the first says None the second counts."""
 
 
-def reported(info: Mapping[str, Any]) -> Any:
+def reported(info: Mapping[str, object]) -> Any:
     """What an info says of success, of one environment or of several; None if nothing."""
     return next((info[name] for name in NAMES if info.get(name) is not None), None)
 
 
-def succeeded(info: Mapping[str, Any]) -> bool | None:
+def succeeded(info: Mapping[str, object]) -> bool | None:
     """Whether one environment has succeeded; None if its info says nothing.
 
     Raises:

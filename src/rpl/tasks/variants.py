@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rpl.tasks.fetch.options import (
     COMPLEX_HOOK,
@@ -65,7 +65,7 @@ VARIANTS = {
 """By the name that Gymnasium registers: ``rpl/<name>-v0``."""
 
 
-def make_batched(variant: str, num_envs: int = 1, **keywords: Any) -> GoalTask:
+def make_batched(variant: str, num_envs: int = 1, **keywords: object) -> GoalTask:
     """The batched task of a Gymnasium name, with variations as keywords.
 
     Raises:
@@ -77,7 +77,7 @@ def make_batched(variant: str, num_envs: int = 1, **keywords: Any) -> GoalTask:
     return made.make(num_envs, replace(made.options, **variations), **keywords)
 
 
-def make_single(variant: str, **keywords: Any) -> SingleTask:
+def make_single(variant: str, **keywords: object) -> SingleTask:
     """One environment of a Gymnasium name.
 
     Raises:

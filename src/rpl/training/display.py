@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from rpl.problem import Metric
+from rpl.settings import Record
 from rpl.training.console import say
 from rpl.training.progress import Progress as RunProgress
 
@@ -101,7 +101,7 @@ class Display:
             self._evaluating = now
             self.on_note(f"evaluating {whose}: {share:.0%} of the episodes")
 
-    def on_evaluation(self, row: Mapping[str, Any]) -> None:
+    def on_evaluation(self, row: Record) -> None:
         """Prints an evaluation."""
         self._bar.update(self._task, description="training")
         self.on_note(evaluation_line(row, self._metric, self._baseline))
@@ -114,7 +114,7 @@ class Display:
             self._numbers = levels | {k: v for k, v in self._numbers.items() if k not in levels}
             self._redraw()
 
-    def on_trial(self, row: Mapping[str, Any]) -> None:
+    def on_trial(self, row: Record) -> None:
         """Prints what a trial earned."""
         self._printed = time.monotonic()
         self.on_note(trial_line(row, self._trials))
@@ -167,7 +167,7 @@ class Speed:
         return max(0, steps) / self.value if self.value > 0 else None
 
 
-def evaluation_line(row: Mapping[str, Any], metric: Metric, baseline: str) -> str:
+def evaluation_line(row: Record, metric: Metric, baseline: str) -> str:
     """An evaluation in one line."""
     names = ("policy_{}", "policy_{}_low", "policy_{}_high", "controller_{}")
     policy, low, high, controller = (row[name.format(metric)] for name in names)
@@ -179,7 +179,7 @@ def evaluation_line(row: Mapping[str, Any], metric: Metric, baseline: str) -> st
     )
 
 
-def trial_line(row: Mapping[str, Any], trials: int) -> str:
+def trial_line(row: Record, trials: int) -> str:
     """A planner's trial in one line."""
     earned = "diverged" if row["trial_return"] is None else f"{row['trial_return']:.1f}"
     if row["policy_return"] is None and row["trial_return"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from rpl.replay.buffer import Replay
 from rpl.rollout.evaluate import Outcome, evaluate
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import evaluation_seeds
+from rpl.settings import Record
 from rpl.training.burn_in import ends_burn_in
 from rpl.training.metrics import is_best, metrics_row
 from rpl.training.progress import Progress
@@ -32,7 +33,7 @@ class Observer(Protocol):
 
     def on_evaluating(self, whose: str, share: float) -> None: ...
 
-    def on_evaluation(self, row: dict[str, Any]) -> None: ...
+    def on_evaluation(self, row: Record) -> None: ...
 
     def on_note(self, sentence: str) -> None: ...
 
@@ -40,7 +41,7 @@ class Observer(Protocol):
 class Keeper(Protocol):
     """Where a run's results go; see ``rpl.runs.folder.RunFolder``."""
 
-    def append(self, row: dict[str, Any]) -> None: ...
+    def append(self, row: Record) -> None: ...
 
     def save(self, state: LearnerState, progress: Progress, best: bool) -> None: ...
 
@@ -113,7 +114,7 @@ class EpochEnd:
                 "controller then say less than they seem to; `rpl check` says more"
             )
 
-    def _keep(self, row: dict[str, Any], state: LearnerState, best: bool) -> None:
+    def _keep(self, row: Record, state: LearnerState, best: bool) -> None:
         self.keeper.append(row)
         self.replay.flush()
         self.keeper.save(state, self.progress, best)

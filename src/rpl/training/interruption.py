@@ -41,7 +41,7 @@ class Interruption:
                 self._previous[number] = signal.signal(number, self._ask)
         return self
 
-    def _ask(self, number: int, frame: Any) -> None:
+    def _ask(self, number: int, frame: object) -> None:
         if self._asked:
             signal.signal(number, self._previous[number])
             signal.raise_signal(number)

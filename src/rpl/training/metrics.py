@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from rpl.problem import Problem
 from rpl.replay.episodes import Episodes
 from rpl.rollout.evaluate import Outcome
+from rpl.settings import Record
 from rpl.training.progress import Progress
 
 
@@ -40,7 +39,7 @@ def residual_size(problem: Problem, policy: Outcome) -> float:
 
 def metrics_row(
     problem: Problem, progress: Progress, policy: Outcome, controller: Outcome
-) -> dict[str, Any]:
+) -> Record:
     """One row of ``metrics.csv``; losses are blank before the first cycle."""
     means = progress.epoch_means()
     low, high = policy.success_interval

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+
+from rpl.settings import Record
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Progress:
     best_success: float = -1.0
     best_return: float = -np.inf
     finished: bool = False
-    verdict: dict[str, Any] | None = None
+    verdict: Record | None = None
     """What the run has come to; see ``rpl.training.verdict``."""
     epoch_sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     epoch_cycles: int = 0

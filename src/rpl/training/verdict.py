@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rpl.config import Config
 from rpl.learner import LearnerState
 from rpl.problem import Problem
 from rpl.rollout.evaluate import MEAN, compared
 from rpl.rollout.policies import GreedyPolicy
 from rpl.rollout.seeds import verdict_seeds
+from rpl.settings import Record
 from rpl.training.epoch import Observer, judged
 
-Verdict = dict[str, Any]
+Verdict = Record
 """``verdict``, as ``rpl.rollout.evaluate.verdict`` words it; ``metric``, ``episodes``, ``policy``,
 ``controller`` and ``difference``, as numbers of JSON."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rpl.controllers.settings import Setting, Value, Values
 from rpl.rollout.evaluate import Outcome, compared, paired_difference
 from rpl.rollout.seeds import training_seeds
+from rpl.settings import Record
 from rpl.tuning.play import Play
 from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, rank
 
@@ -72,7 +72,7 @@ class Confirmed:
 
     values: dict[str, Value]
     """All of them; as shipped where no others were shown to be better."""
-    changed: dict[str, Any]
+    changed: Record
     """Of each that is not as shipped: the paired difference that it makes."""
     outcome: Outcome
     shipped: Outcome
@@ -119,7 +119,7 @@ def confirm(
 
 def _simplest(
     played: Callable[[Values], Outcome], best: dict[str, Value], shipped: Values, metric: str
-) -> tuple[dict[str, Value], dict[str, Any]]:
+) -> tuple[dict[str, Value], Record]:
     """Puts settings back, one by one, where that costs nothing; what each of the others is worth.
 
     So what is left is what was wrong.

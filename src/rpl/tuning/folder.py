@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rpl.errors import CannotWrite, RunError, UsageError
 from rpl.runs.files import MARK, WHEN_FULL, locked, write_durably
+from rpl.settings import Record
 from rpl.tuning.search import Tried
 
 FORMAT = 1
@@ -34,14 +34,14 @@ class TuningFolder:
     """
 
     def __init__(
-        self, path: Path, record: Mapping[str, Any], resume: bool = False, overwrite: bool = False
+        self, path: Path, record: Record, resume: bool = False, overwrite: bool = False
     ) -> None:
         if resume and overwrite:
             raise UsageError(
                 "--resume continues a tuning and --overwrite deletes it: leave out one"
             )
         self.path = path
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[Record] = []
         """What was tried, once the tuning is finished."""
         _refuse_foreign(path)
         try:
@@ -55,7 +55,7 @@ class TuningFolder:
             self.close()
             raise
 
-    def _begin(self, record: dict[str, Any], resume: bool, overwrite: bool) -> None:
+    def _begin(self, record: Record, resume: bool, overwrite: bool) -> None:
         if (self.path / RECORD).exists() and not overwrite:
             before = read_tuning(self.path)
             if not resume:
@@ -79,7 +79,7 @@ class TuningFolder:
         text = json.dumps(self.record, indent=2) + "\n"
         write_durably(self.path / RECORD, text.encode())
 
-    def finish(self, tried: Sequence[Tried], result: Mapping[str, Any]) -> None:
+    def finish(self, tried: Sequence[Tried], result: Record) -> None:
         """Writes the result, and all that was tried as a table.
 
         Raises:
@@ -95,7 +95,7 @@ class TuningFolder:
         self._lock.close()
 
 
-def read_tuning(path: Path) -> dict[str, Any]:
+def read_tuning(path: Path) -> Record:
     """The record of a tuning.
 
     Raises:
@@ -131,7 +131,7 @@ def _names(path: Path) -> list[str]:
     return [entry.name for entry in path.iterdir()]
 
 
-def _refuse_changes(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def _refuse_changes(path: Path, before: Record, now: Record) -> None:
     now = json.loads(json.dumps(now))
     changed = [
         f"{name} was {before.get(name)}, is {now.get(name)}"
@@ -146,7 +146,7 @@ def _refuse_changes(path: Path, before: Mapping[str, Any], now: Mapping[str, Any
         )
 
 
-def _row(one: Tried) -> dict[str, Any]:
+def _row(one: Tried) -> Record:
     return {
         **one.values,
         "episodes": len(one.outcome.success),
@@ -156,7 +156,7 @@ def _row(one: Tried) -> dict[str, Any]:
     }
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
+def _table(rows: Sequence[Record]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -18,6 +18,7 @@ from rpl.controllers.settings import Setting, Values
 from rpl.errors import RunError
 from rpl.rollout.evaluate import Outcome
 from rpl.rollout.seeds import training_seeds
+from rpl.settings import Record
 from rpl.tuning.play import Play
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _distribution(setting: Setting) -> BaseDistribution:
     return FloatDistribution(setting.low, setting.high, log=setting.by_factor)
 
 
-def _readable(value: Any, setting: Setting) -> Any:
+def _readable(value: object, setting: Setting) -> Any:
     """A number with few digits, within its bounds; the shipped one as it is."""
     if not isinstance(value, float) or value == setting.default:
         return value
@@ -230,7 +231,7 @@ def joined(outcomes: list[Outcome]) -> Outcome:
     )
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: Outcome) -> Record:
     """An outcome for a file; what it says beside a base policy is left out."""
     return {
         "success": outcome.success.tolist(),
@@ -241,7 +242,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def outcome_from(stored: Mapping[str, Any]) -> Outcome:
+def outcome_from(stored: Record) -> Outcome:
     """The outcome that ``as_json`` wrote."""
     return Outcome(
         np.asarray(stored["success"], bool),

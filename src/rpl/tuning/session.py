@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +13,7 @@ from rpl.controllers.settings import Values
 from rpl.errors import check_settings
 from rpl.rollout.evaluate import compared
 from rpl.rollout.seeds import evaluation_seeds
+from rpl.settings import Record
 from rpl.training.console import say
 from rpl.training.display import SECONDS_BETWEEN_LINES
 from rpl.training.interruption import Interruption
@@ -66,7 +66,7 @@ class Budget:
 
 def run_tuning(
     folder: TuningFolder, player: Player, budget: Budget, console: Console
-) -> dict[str, Any] | None:
+) -> Record | None:
     """The result of a tuning, as its folder keeps it; None where it was interrupted."""
     journal = Journal(folder.path / JOURNAL)
     with (
@@ -91,7 +91,7 @@ class _Tuning:
     display: Display
     asked: Callable[[], bool]
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Record:
         """What the folder keeps.
 
         Raises:
@@ -138,7 +138,7 @@ class _Tuning:
         return Remembering(self.journal, self.player, seeds, stage, tell, self.asked)
 
 
-def _confirmed(confirmed: Confirmed, episodes: int) -> dict[str, Any]:
+def _confirmed(confirmed: Confirmed, episodes: int) -> Record:
     return {
         "episodes": episodes,
         "tuned": confirmed.outcome.summary(),
@@ -148,9 +148,7 @@ def _confirmed(confirmed: Confirmed, episodes: int) -> dict[str, Any]:
     }
 
 
-def _evaluation(
-    held_out: Remembering, tuned: Values, shipped: Values, metric: str
-) -> dict[str, Any]:
+def _evaluation(held_out: Remembering, tuned: Values, shipped: Values, metric: str) -> Record:
     """Tuned and shipped settings on the same held-out episodes."""
     level, policy = held_out(shipped), held_out(tuned)
     difference, verdict = compared(policy, level, metric)

@@ -1,7 +1,6 @@
 """Success by kind of object as bars: where a policy generalises and where it does not."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -9,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rpl.errors import whole_file
+from rpl.settings import Record
 from rpl.viz.curves import PLAIN_TEXT
 
 WHO = {"controller": ("controller", "#999999"), "policy": ("policy", "#0072B2")}
 PANEL_WIDTH, ROW_HEIGHT, MARGIN = 4.6, 0.2, 1.3  # inches
 
 
-def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
+def success_by_category(splits: dict[str, Record], path: Path) -> None:
     """Draws a panel for each split, a row for each kind of object, the best on top.
 
     ``splits`` is what ``rpl eval --json`` calls so; the path's suffix decides the format.
@@ -24,7 +24,7 @@ def success_by_category(splits: dict[str, dict[str, Any]], path: Path) -> None:
         _figure_of(splits).savefig(beside)
 
 
-def _figure_of(splits: dict[str, dict[str, Any]]) -> Figure:
+def _figure_of(splits: dict[str, Record]) -> Figure:
     rows = max(len(report["categories"]) for report in splits.values())
     size = (PANEL_WIDTH * len(splits), ROW_HEIGHT * rows + MARGIN)
     figure = Figure(figsize=size, layout="constrained", dpi=150)
@@ -37,7 +37,7 @@ def _figure_of(splits: dict[str, dict[str, Any]]) -> Figure:
     return figure
 
 
-def _bars(axis: Axes, report: dict[str, Any]) -> None:
+def _bars(axis: Axes, report: Record) -> None:
     """One split: bars from 0 to 1, lines at the success over all kinds."""
     acting = [name for name in WHO if report[name] is not None]
     counts = report["categories"]

@@ -11,8 +11,9 @@ from pathlib import Path
 from rpl.errors import whole_file
 from rpl.runs.files import read_config
 from rpl.runs.settings import flat
+from rpl.settings import Record
 from rpl.viz.curves import draw_curves, seeds_of_one
-from rpl.viz.run_data import LEVEL, Record, RunData, format_steps, metric_of_runs, read_run
+from rpl.viz.run_data import LEVEL, RunData, format_steps, metric_of_runs, read_run
 from rpl.viz.statistics import (
     NOTHING,
     end_of,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,8 @@ from rpl.registry.catalog import METHODS
 from rpl.runs.checkpoint import check_against_checkpoint
 from rpl.runs.files import read_config, read_rows
 from rpl.runs.settings import FREE, RETIRED, flat
+from rpl.settings import Record
 
-Record = Mapping[str, Any]
 """A run's ``config.json``."""
 LEVEL = 0.9
 """The success rate whose first reaching is reported, as in the paper's figure 3."""

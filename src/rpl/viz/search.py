@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from rpl.errors import whole_file
+from rpl.settings import Record
 from rpl.viz.curves import CONTROLLER_COLOUR, METHODS, PANEL_SIZE, PLAIN_TEXT, label_axes
 
 BLUE, ORANGE = (METHODS[name][1] for name in ("rpl", "expert-explore"))
@@ -22,9 +23,9 @@ LARGEST = 60.0  # points^2 of a mark
 def draw_search(
     out: Path,
     title: str,
-    tried: Sequence[Mapping[str, Any]],
-    shipped: Mapping[str, Any],
-    tuned: Mapping[str, Any],
+    tried: Sequence[Record],
+    shipped: Record,
+    tuned: Record,
     by_factor: Mapping[str, bool],
     metric: str,
 ) -> None:
@@ -58,7 +59,7 @@ def draw_search(
 
 
 def _draw(
-    axes: Axes, name: str, tried: Sequence[Mapping[str, Any]], shipped: Any, tuned: Any, metric: str
+    axes: Axes, name: str, tried: Sequence[Record], shipped: Any, tuned: Any, metric: str
 ) -> None:
     values = [_place(one[name]) for one in tried]
     episodes = np.array([one["episodes"] for one in tried], float)

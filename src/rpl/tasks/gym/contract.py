@@ -11,11 +11,12 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from rpl.errors import InvalidValue, frames_of_user_code
+from rpl.observations import Info, Observation
 from rpl.tasks.gym.observe import name_of
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.success import NAMES, succeeded
 
-Step = tuple[Any, float, bool, bool, dict[str, Any]]
+Step = tuple[Observation, float, bool, bool, Info]
 STEP = "(observation, reward, terminated, truncated, info)"
 RESET = "(observation, info)"
 CHOICES = (Discrete, MultiBinary, MultiDiscrete)
@@ -36,8 +37,8 @@ class Checked(gymnasium.Wrapper):
         self._shape = space.shape if isinstance(space, Box) else None
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
+        self, *, seed: int | None = None, options: Info | None = None
+    ) -> tuple[Observation, Info]:
         """Starts an episode.
 
         Raises:
@@ -79,7 +80,7 @@ class Checked(gymnasium.Wrapper):
             return returned
         return observation, reward, terminated, truncated, self._with_success(info)
 
-    def _with_success(self, info: Mapping[str, Any]) -> dict[str, Any]:
+    def _with_success(self, info: Mapping[str, object]) -> Info:
         try:
             said = succeeded(info)
         except InvalidValue as error:
@@ -87,7 +88,7 @@ class Checked(gymnasium.Wrapper):
         others = {name: value for name, value in info.items() if name not in NAMES}
         return others if said is None else others | {"is_success": said}
 
-    def _check_observation(self, call: str, observation: Any) -> None:
+    def _check_observation(self, call: str, observation: Observation) -> None:
         if self._shape is not None:
             self._check_array(call, (), observation, self._shape)
         else:

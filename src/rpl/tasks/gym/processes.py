@@ -14,6 +14,7 @@ from gymnasium.spaces import Text
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from rpl.errors import Failure, described
+from rpl.observations import Observation
 from rpl.tasks.gym.observe import leaves
 from rpl.tasks.gym.serial import with_arrays
 
@@ -75,7 +76,7 @@ class Processes:
             observation, *returned = self._envs.step(actions)
         return self._with_arrays(observation), *returned
 
-    def _with_arrays(self, observation: Any) -> Any:
+    def _with_arrays(self, observation: Observation) -> Any:
         return with_arrays(self._space, observation) if self._has_text else observation
 
     def close(self) -> None:

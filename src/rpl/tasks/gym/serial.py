@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import gymnasium
 import numpy as np
 
+from rpl.observations import Observation
 from rpl.tasks.gym.contract import Step
 from rpl.tasks.interface import Info
-
-Observation = Any
 
 
 class StandStill(gymnasium.Wrapper):
@@ -22,8 +21,8 @@ class StandStill(gymnasium.Wrapper):
         self._last: Step | None = None
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observation, dict[str, Any]]:
+        self, *, seed: int | None = None, options: Info | None = None
+    ) -> tuple[Observation, Info]:
         """Starts an episode."""
         self._last = None
         return self.env.reset(seed=seed, options=options)
@@ -94,7 +93,7 @@ class Serial:
         return {name: part.copy() for name, part in self._parts.items()}
 
 
-def batched(space: Any, observations: Sequence[Observation]) -> Observation:
+def batched(space: object, observations: Sequence[Observation]) -> Observation:
     """Observations of a space as a batch of arrays; of texts an array of objects."""
     if isinstance(space, gymnasium.spaces.Dict):
         return {
@@ -109,7 +108,7 @@ def batched(space: Any, observations: Sequence[Observation]) -> Observation:
     return np.array(observations, space.dtype).reshape(len(observations), *(space.shape or ()))
 
 
-def with_arrays(space: Any, batch: Observation) -> Observation:
+def with_arrays(space: object, batch: Observation) -> Observation:
     """A batch of Gymnasium's, with an array where it has a tuple of texts."""
     if isinstance(space, gymnasium.spaces.Dict):
         return {name: with_arrays(part, batch[name]) for name, part in space.spaces.items()}

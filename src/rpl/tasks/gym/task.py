@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import gymnasium
 import numpy as np
@@ -13,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image
 
-from rpl.observations import reset_mask
+from rpl.observations import Observation, reset_mask
 from rpl.tasks.gym.contract import Checked
 from rpl.tasks.gym.observe import Choice, Observe, needs_choice
 from rpl.tasks.gym.processes import Processes
@@ -28,7 +27,6 @@ from rpl.tasks.gym.serial import Serial, StandStill
 from rpl.tasks.interface import Info, Seed, checked_actions, checked_count, seed_each
 
 MakeEnv = Callable[[], gymnasium.Env]
-Observation = Any
 """An array, or a dict of arrays, as the environment's space says."""
 LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
 
@@ -142,7 +140,7 @@ class GymnasiumTask(VectorEnv):
             options: ``{"reset_mask": (num_envs,) bool}``.
         """
         # Gymnasium's annotation forgets the list of seeds that its vector environments take.
-        seeds: Any = [
+        seeds: object = [
             s if s is None else int(s) % LARGEST_SEED for s in seed_each(seed, self.num_envs)
         ]
         mask = reset_mask(options, self.num_envs)
