@@ -28,31 +28,46 @@ class Deployed:
     Args:
         path: what ``rpl export`` wrote.
         controller: from one observation, as the robot sees it now, to one action in its own
-            units, or an object whose ``predict`` does so; of a pair such as (action, state) the
-            action counts. Unused where the policy was learned from scratch.
+            units, or an object whose ``predict`` or ``act`` does so; of a pair such as (action,
+            state) the action counts. Unused where the policy was learned from scratch.
         takes_batches: the controller takes a batch of observations: it gets one of one.
+        observe: the function of ``--task.observe`` that the policy was trained with, if it was one;
+            parts of an observation are chosen as in training.
 
     Raises:
-        TypeError: if the controller neither can be called nor predicts.
+        TypeError: if nothing of the controller acts, or ``observe`` is missing.
         ValueError: when called, if the observation, the controller's action or the action is not
             finite, or of another shape; what the robot does then is yours.
     """
 
     def __init__(
-        self, path: str | Path, controller: Callable[[Any], Any], takes_batches: bool = False
+        self,
+        path: str | Path,
+        controller: Any,
+        takes_batches: bool = False,
+        observe: Callable[[Any], Any] | None = None,
     ) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        self.controller = controller
-        self.act = controller if callable(controller) else getattr(controller, "predict", None)
-        if self.act is None:
+        ways = (controller, *(getattr(controller, name, None) for name in ("predict", "act")))
+        acting = next((way for way in ways if callable(way)), None)
+        if acting is None:
             kind = type(controller).__name__
             raise TypeError(f"{kind} cannot be called: give its method that acts")
+        self.act: Callable[[Any], Any] = acting
+        # Of a method it is the object that remembers.
+        self.controller = getattr(controller, "__self__", controller)
         self.takes_batches = takes_batches
         stored = self.session.get_modelmeta().custom_metadata_map
         self.facts = {name: json.loads(value) for name, value in stored.items()}
+        self.observe, self.observed = observe, self.facts.get("observed")
+        if observe is None and self.observed is not None and "function" in self.observed:
+            function = self.observed["function"]
+            raise TypeError(
+                f"the policy sees what {function} makes of an observation: give observe"
+            )
         self.inputs = [entry.name for entry in self.session.get_inputs()]
         self.sizes = {entry.name: entry.shape[1] for entry in self.session.get_inputs()}
         self.frames: list[np.ndarray] = []
@@ -65,7 +80,7 @@ class Deployed:
 
     def __call__(self, observation: Any) -> np.ndarray:
         """The action (action_dim,) for one observation: an array, or a dict with the goal."""
-        parts = observation if isinstance(observation, Mapping) else {"observation": observation}
+        parts = self._parts(observation)
         # The file clips what it gets: from an infinite number it would make an ordinary action.
         for name, part in parts.items():
             if isinstance(part, (Mapping, tuple)):
@@ -84,6 +99,17 @@ class Deployed:
         action = self.session.run(["action"], feed)[0][0]
         self._check_finite("action", action, observation)
         return action
+
+    def _parts(self, observation: Any) -> Mapping[str, Any]:
+        """What the learner sees of an observation, by the names of the file's inputs."""
+        if self.observed is None:
+            return observation if isinstance(observation, Mapping) else {"observation": observation}
+        if self.observe is not None:
+            vector = np.ravel(self.observe(observation))
+        else:
+            vector = np.concatenate([_numbers(observation, **p) for p in self.observed["parts"]])
+        goals = {name: observation[name] for name in self.inputs if name == "desired_goal"}
+        return {"observation": vector, **goals}
 
     @staticmethod
     def _check_finite(name: str, value: np.ndarray, observation: Any, whose: str = "") -> None:
@@ -115,6 +141,19 @@ class Deployed:
         return action
 
 
+def _numbers(part: Any, path: list, options: Any = (), first: Any = ()) -> np.ndarray:
+    """A part of an observation as numbers; choices are one-hot."""
+    for name in path:
+        part = part[name]
+    values = np.ravel(part)
+    if not options:
+        return values.astype(np.float64)
+    one_hot = [
+        np.arange(n) == value - k for n, k, value in zip(options, first, values, strict=True)
+    ]
+    return np.concatenate(one_hot).astype(np.float64)
+
+
 def main(path: str, controller_name: str, takes_batches: bool) -> None:
     """Measures how often a second the policy can act on one core."""
     sys.path.insert(0, str(Path.cwd()))
@@ -122,6 +161,8 @@ def main(path: str, controller_name: str, takes_batches: bool) -> None:
     controller = getattr(importlib.import_module(module), name)
     controller = controller() if isinstance(controller, type) else controller
     policy = Deployed(path, controller, takes_batches)
+    if policy.observed is not None:
+        sys.exit("the policy sees a choice of what is observed: time it on observations of yours")
     sizes = {name: policy.sizes.get(name, 0) for name in ("observation", "desired_goal")}
     generator = np.random.default_rng(0)
     observation: Any = generator.standard_normal(sizes["observation"] // policy.facts["frames"])

@@ -388,3 +388,65 @@ def test_the_single_wrapper_agrees_with_the_vector_wrapper(make_task, observing)
         assert info["clipped"] == infos["clipped"][0]
         for name in ("controller_action", "executed_action", "residual"):
             np.testing.assert_allclose(info[name], infos[name][0], atol=1e-4)
+
+
+class WithOneMemory:
+    """Doubles what it is told of its only episode's steps."""
+
+    def reset(self):
+        self.steps = 0
+
+    def predict(self, observation):
+        self.steps += 1
+        return np.full((len(observation), 1), 0.01 * self.steps), None
+
+
+def test_a_single_environment_takes_objects_of_other_libraries() -> None:
+    env = RescaleAction(toys.Slide(3), np.float32(-1), np.float32(1))
+    for controller in (WithOneMemory(), WithOneMemory().predict):
+        wrapped = ResidualWrapper(env, controller)
+        for _ in range(2):
+            wrapped.reset(seed=0)
+            said = [wrapped.step(np.zeros(1))[4]["controller_action"][0] for _ in range(3)]
+            np.testing.assert_allclose(said, [0.01, 0.02, 0.03])
+
+
+def test_a_method_forgets_with_its_object_where_episodes_end() -> None:
+    counter = StepCounter()
+    task = Residual(Echo(2, 1), counter.__call__)
+    for _ in range(2):
+        task.reset()
+        said = [task.step(np.zeros((2, 1)))[4]["controller_action"][:, 0] for _ in range(2)]
+        np.testing.assert_allclose(said, [[0.0, 0.0], [0.01, 0.01]])
+
+
+def test_one_memory_is_not_shared_by_several_environments() -> None:
+    with pytest.raises(ControllerError, match=r"one environment, and there are 2: write reset"):
+        Residual(Echo(2, 1), WithOneMemory())
+
+
+def test_environments_get_actions_of_their_own_type() -> None:
+    def make():
+        return RescaleAction(toys.Slide(3), np.float32(-1), np.float32(1))
+
+    task = Residual(gymnasium.vector.SyncVectorEnv([make]), lambda o: np.full((1, 1), 0.3))
+    task.reset(seed=0)
+    task.step(np.zeros((1, 1)))  # Slide refuses what is not float32
+
+
+def test_a_controller_cannot_spoil_what_the_learner_is_shown() -> None:
+    def doubling(observation):
+        observation *= 2.0
+        return observation
+
+    task = Residual(Echo(2, 1), doubling)
+    task.reset()
+    with pytest.raises(ControllerError, match=r"observation\.copy\(\)"):
+        task.step(np.zeros((2, 1)))
+
+
+def test_parts_without_an_observation_cannot_have_the_base_action_beside() -> None:
+    task = Echo(2, 1)
+    task.single_observation_space = gymnasium.spaces.Dict({"state": task.single_observation_space})
+    with pytest.raises(ValueError, match="cannot stand beside"):
+        Residual(task, constant(0.0), observe_controller=True)

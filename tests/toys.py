@@ -5,8 +5,10 @@ import os
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Text
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
+
+from rpl.tasks.interface import METADATA
 
 
 class Batched(VectorEnv):
@@ -15,7 +17,7 @@ class Batched(VectorEnv):
     Plain observations of ``size`` numbers, or of a goal's three parts of so many if asked.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+    metadata = METADATA
 
     def __init__(self, num_envs: int, size: int, action_size: int, goals: bool = False) -> None:
         self.num_envs = num_envs

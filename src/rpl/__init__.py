@@ -7,7 +7,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from rpl import controllers, tasks
-from rpl.controllers.contract import Controller, ControllerError, per_env
+from rpl.controllers.contract import Controller, ControllerError
+from rpl.controllers.per_environment import per_env
 from rpl.replay.log import EpisodeLog
 from rpl.residual import Residual, ResidualWrapper
 

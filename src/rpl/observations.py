@@ -241,7 +241,7 @@ def space_with_base_action(space: gymnasium.Space, actions: gymnasium.Space) -> 
     Raises:
         ValueError: if observations are not rows of floats.
     """
-    if isinstance(space, gymnasium.spaces.Dict):
+    if isinstance(space, gymnasium.spaces.Dict) and OBSERVATION in space.spaces:
         inner = space_with_base_action(space["observation"], actions)
         return gymnasium.spaces.Dict({**space.spaces, "observation": inner})
     is_box = isinstance(space, gymnasium.spaces.Box)

@@ -17,7 +17,9 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
 
-from rpl.controllers.contract import Controller, ControllerPolicy
+from rpl.controllers.contract import ControllerPolicy, Source
+from rpl.controllers.guard import guarded
+from rpl.controllers.per_environment import batched
 from rpl.errors import InvalidValue
 from rpl.observations import (
     Observation,
@@ -112,14 +114,17 @@ class _Core:
     def __init__(
         self,
         action_space: gymnasium.Space,
-        controller: Controller,
+        num_envs: int,
+        controller: Source,
         scale: float | Sequence[float],
         clip_controller: bool,
         observe_controller: bool,
     ) -> None:
         self.shape = check_unit_actions(action_space)
         self.scale = checked_scale(scale, self.shape)
-        self.base = ControllerPolicy(controller, self.shape[0], clip_controller)
+        size = self.shape[0]
+        asked = guarded(batched(controller, num_envs), size)
+        self.base = ControllerPolicy(asked, size, clip_controller)
         self.observes = observe_controller
         self._observation: Observation = None
         self._base_action: np.ndarray | None = None
@@ -165,7 +170,7 @@ class Residual(VectorWrapper):
 
     Args:
         task: a vector environment with actions in [-1, 1].
-        controller: see ``Controller``.
+        controller: see ``Controller``; an object of another library may be called by its method.
         scale: what a residual of 1 adds; one number or one per action component. 2 lets
             the residual override any controller action (the paper's code); less keeps the
             policy within it of its controller, see ``combine``.
@@ -178,18 +183,20 @@ class Residual(VectorWrapper):
     def __init__(
         self,
         task: VectorEnv,
-        controller: Controller,
+        controller: Source,
         scale: float | Sequence[float] = 1.0,
         clip_controller: bool = True,
         observe_controller: bool = False,
     ) -> None:
         super().__init__(task)
         space = task.single_action_space
-        self._core = _Core(space, controller, scale, clip_controller, observe_controller)
+        how = scale, clip_controller, observe_controller
+        self._core = _Core(space, task.num_envs, controller, *how)
         self.controller, self.scale = controller, self._core.scale
         # Without a word about it Gymnasium's own vector environments reset in the next step.
         self._autoreset = task.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
         self._over = np.zeros(task.num_envs, bool)
+        self._type = task.metadata.get("action_dtype", space.dtype)
         if observe_controller:
             shown = space_with_base_action(task.single_observation_space, space)
             self.single_observation_space = shown
@@ -224,7 +231,8 @@ class Residual(VectorWrapper):
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
         done = self._core.execute(actions, (self.num_envs, *self._core.shape))
-        observation, *outcome, info = self.env.step(done["executed_action"])
+        executed = done["executed_action"].astype(self._type)
+        observation, *outcome, info = self.env.step(executed)
         reward, terminated, truncated = outcome
         begun, self._over = self._over, np.asarray(terminated) | np.asarray(truncated)
         if self._autoreset != AutoresetMode.DISABLED:
@@ -248,14 +256,14 @@ class ResidualWrapper(gymnasium.Wrapper):
     def __init__(
         self,
         env: gymnasium.Env,
-        controller: Controller,
+        controller: Source,
         scale: float | Sequence[float] = 1.0,
         clip_controller: bool = True,
         observe_controller: bool = False,
     ) -> None:
         super().__init__(env)
         space = env.action_space
-        self._core = _Core(space, controller, scale, clip_controller, observe_controller)
+        self._core = _Core(space, 1, controller, scale, clip_controller, observe_controller)
         self.controller, self.scale = controller, self._core.scale
         if observe_controller:
             self.observation_space = space_with_base_action(env.observation_space, space)

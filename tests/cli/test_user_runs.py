@@ -498,7 +498,7 @@ def test_a_policy_stored_as_onnx_is_a_controller(trained_with_goals, tmp_path, c
     assert levels[0] == pytest.approx(levels[1], rel=1e-4)
     words = ["eval", "toys:Reach", "--controller", str(tmp_path / "p.onnx"), "--json"]
     assert run(words) == 1
-    assert "wants an input 'x' of width 2" in capfd.readouterr().err
+    assert "wants an input 'x' of shape (2,)" in capfd.readouterr().err
 
 
 def test_an_exported_policy_is_a_controller(tmp_path, monkeypatch, capfd) -> None:
@@ -781,3 +781,81 @@ def test_importing_the_package_does_not_import_the_learner() -> None:
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+class Sensors(gymnasium.Env):
+    """Observes a vector, a place among three, and rows of numbers; all in parts of parts."""
+
+    max_episode_steps = 5
+
+    def __init__(self):
+        box = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+        rows = gymnasium.spaces.Box(-1.0, 1.0, (2, 3))
+        place = gymnasium.spaces.Discrete(3, start=2)
+        self.observation_space = gymnasium.spaces.Dict(
+            {"robot": gymnasium.spaces.Dict({"state": box, "place": place}), "observation": rows}
+        )
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        if seed is not None:
+            self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        return self.observation_space.sample(), 0.0, False, False, {}
+
+
+def to_the_state(observation):
+    return -0.5 * observation["robot"]["state"]
+
+
+def coded(observation):
+    return np.concatenate([observation["robot"]["state"] ** 2, observation["observation"][0]])
+
+
+@pytest.mark.parametrize("observe", [None, "observation,robot.state", "coded"])
+def test_what_is_deployed_sees_the_choice_that_was_learned_from(
+    observe, tmp_path, workplace, monkeypatch
+) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+    from rpl.deploy.policy import Policy
+
+    monkeypatch.setattr(toys, "coded", coded, raising=False)
+    function = observe == "coded"
+    options = EnvironmentOptions(observe="toys:coded" if function else observe)
+    config = user_config()
+    learner = dataclasses.replace(config.learner, zero_last=False)
+    config = dataclasses.replace(config, learner=learner)
+    problem = user_problem(Sensors, to_the_state, config, options)
+    record = {"task": "t", "method": "rpl", "controller": "c"}
+    record |= {"task_options": {"observe": options.observe}}
+    policy = Policy(new_learner(config, problem), problem, record)
+    path = tmp_path / "policy.onnx"
+    export(policy, path)
+    made = load_example("deploy").Deployed
+    if function:
+        with pytest.raises(TypeError, match="what toys:coded makes of an observation"):
+            made(path, to_the_state)
+    deployed = made(path, to_the_state, observe=coded if function else None)
+    env = Sensors()
+    for seed in range(5):
+        observation, _ = env.reset(seed=seed)
+        np.testing.assert_allclose(deployed(observation), policy(observation), atol=2e-5)
+
+
+def test_a_method_of_an_object_is_deployed_with_its_memory(trained, tmp_path) -> None:
+    pytest.importorskip("onnx")
+    from rpl.deploy.export import export
+
+    path = tmp_path / "policy.onnx"
+    export(rpl.load(trained, "last"), path)
+    summing = toys.Summing()
+    deployed = load_example("deploy").Deployed(path, summing.__call__)
+    summing.sum = 100.0
+    deployed.reset()
+    np.testing.assert_array_equal(
+        deployed(np.zeros(2)), load_example("deploy").Deployed(path, toys.Summing())(np.zeros(2))
+    )

@@ -11,9 +11,9 @@ import toys
 from acting import Adding, Scripted
 from rpl import ControllerError
 from rpl.controllers.adapt import adapt
-from rpl.controllers.contract import ControllerPolicy, per_env
+from rpl.controllers.contract import ControllerPolicy
 from rpl.controllers.guard import Guarded
-from rpl.controllers.per_environment import PerEnvironment
+from rpl.controllers.per_environment import PerEnvironment, per_env
 from rpl.residual import Residual
 from rpl.rollout.collect import collect
 from rpl.tasks.gym.task import GymnasiumTask
@@ -142,7 +142,7 @@ def test_a_controller_cannot_write_into_the_observation() -> None:
 
     with pytest.raises(ControllerError, match=r"observation\.copy\(\)"):
         adapt(writing, GymnasiumTask(Slide, 2))
-    assert Guarded(lambda o: o[:, :1])(np.zeros((2, 2))).shape == (2, 1)
+    assert Guarded(lambda o: o[:, :1], 1)(np.zeros((2, 2))).shape == (2, 1)
 
 
 def test_a_custom_controller_acts_in_a_task_of_the_paper(make_task) -> None:
@@ -219,3 +219,133 @@ class Memory:
 def test_a_function_with_a_reset_is_not_lifted_as_if_it_had_none() -> None:
     with pytest.raises(ControllerError, match=r"lifts a function, and this has a reset\(\)"):
         per_env(Noisy())
+
+
+def in_the_plane(*answers):
+    """A controller with a memory that gives one answer after another."""
+
+    class Answering:
+        def reset(self):
+            self.left = list(answers)
+
+        def __call__(self, observation):
+            return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+    return Answering
+
+
+@pytest.mark.parametrize("answers", [(0.1,), ([0.1],), ([0.1] * 3,), ([0.1, 0.2], 0.3)])
+def test_an_action_of_another_width_is_refused_whenever_it_comes(answers) -> None:
+    """NumPy would have made two components of one."""
+    task = GymnasiumTask(Reach, 2)
+
+    def steps():
+        policy = ControllerPolicy(adapt(in_the_plane(*answers), task), 2)
+        observation, _ = task.reset(seed=0)
+        policy.reset(np.ones(2, bool))
+        for _ in range(3):
+            policy(observation)
+
+    with pytest.raises(ControllerError, match="returned shape"):
+        steps()
+
+
+def test_actions_that_differ_in_width_among_environments_are_refused() -> None:
+    task = GymnasiumTask(Slide, 2)
+    controller = PerEnvironment([lambda o: [0.1], lambda o: [0.1, 0.2]])
+    with pytest.raises(ControllerError, match=r"of shapes \(1,\) and \(2,\)"):
+        controller(task.reset(seed=0)[0])
+
+
+class OfEnv:
+    """Made from its environment, it acts in one of many forms; alike in all of them."""
+
+    def __init__(self, env):
+        self.env, self.seen = env, None
+
+    def reset(self):
+        self.seen = 0.0
+
+    def answer(self, observation):
+        self.seen += observation[0]
+        return np.array([-0.5 * self.seen])
+
+
+class Predicts(OfEnv):
+    def predict(self, observation):
+        return self.answer(observation), None
+
+
+class ToldByMask(OfEnv):
+    def reset(self, mask):
+        assert mask.shape == (1,)
+        super().reset()
+
+    def __call__(self, observation):
+        return self.answer(observation)
+
+
+class InBatches(OfEnv):
+    def __call__(self, observation):
+        return self.answer(observation[0])[None]
+
+
+class InChunks(OfEnv):
+    def __call__(self, observation):
+        return self.answer(observation)[None]
+
+
+@pytest.mark.parametrize("form", [Predicts, ToldByMask, InBatches, InChunks])
+def test_what_is_made_from_its_environment_may_have_any_form(form) -> None:
+    def plain(env):
+        made = OfEnv(env)
+        made.reset()
+        return lambda observation: np.array([-0.5 * observation[0]])
+
+    assert (returns_with(form) == returns_with(toys.Summing)).all()
+    assert returns_with(plain).shape == (5,)
+
+
+class PredictsInPlace(toys.Summing):
+    """Made from an environment, without a memory before its first reset."""
+
+    def __init__(self, env):
+        pass
+
+
+def draws(env):
+    generator = np.random.default_rng()
+    return lambda observation: generator.uniform(size=1)
+
+
+@pytest.mark.parametrize("source", [Predicts, PredictsInPlace, draws])
+def test_in_processes_it_is_asked_as_it_is_used(source) -> None:
+    task = GymnasiumTask(Slide, 2, parallel=True)
+    policy = ControllerPolicy(adapt(source, task), 1)
+    policy.reset(np.ones(2, bool))
+    assert policy(task.reset(seed=0)[0]).shape == (2, 1)
+    task.close()
+
+
+def test_a_plan_without_an_action_is_said() -> None:
+    class Planner:
+        def reset(self):
+            self.plans = 0
+
+        def __call__(self, observation):
+            self.plans += 1
+            return np.zeros((2 if self.plans == 1 else 0, 1))
+
+    task = GymnasiumTask(Slide, 2)
+    policy = ControllerPolicy(adapt(Planner, task), 1)
+    policy.reset(np.ones(2, bool))
+    observation, _ = task.reset(seed=0)
+    for _ in range(2):
+        policy(observation)
+    with pytest.raises(ControllerError, match=r"now returned shape \(0, 1\)"):
+        policy(observation)
+
+
+def test_a_method_of_an_object_with_a_memory_is_not_lifted() -> None:
+    with pytest.raises(ControllerError, match="has a reset"):
+        per_env(toys.Summing().__call__)

@@ -7,6 +7,8 @@ import toys
 from rpl import ControllerError, per_env
 from rpl.controllers.adapt import adapt
 from rpl.controllers.contract import ControllerPolicy
+from rpl.controllers.forms import answer_of
+from rpl.controllers.onnx_policy import OnnxPolicy
 from rpl.rollout.collect import collect
 from rpl.tasks.gym.task import GymnasiumTask
 from toys import Slide
@@ -227,3 +229,39 @@ class Silent:
 def test_what_cannot_act_is_refused_with_what_to_do(source, sentence) -> None:
     with pytest.raises(ControllerError, match=sentence):
         adapt(source, GymnasiumTask(Slide, 2))
+
+
+def test_what_can_be_asked_not_to_draw_is_asked_that() -> None:
+    class Drawing:
+        def act(self, observation, deterministic=False):
+            return 0.5 if deterministic else 9.0
+
+    assert answer_of(Drawing())(np.zeros(2)) == 0.5
+
+
+def saved(path, name, shape, kind=1):
+    """A file whose only input has a name, a shape behind the batch and a type."""
+    onnx = pytest.importorskip("onnx")
+    value = onnx.helper.make_tensor_value_info
+    kept = "float" if kind != 1 else name
+    nodes = [onnx.helper.make_node("Flatten", [kept], ["flat"], axis=1)]
+    if kind != 1:
+        nodes.insert(0, onnx.helper.make_node("Cast", [name], [kept], to=1))
+    inputs, outputs = [value(name, kind, ["n", *shape])], [value("flat", 1, ["n", None])]
+    graph = onnx.helper.make_graph(nodes, "policy", inputs, outputs)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=9), path)
+    return OnnxPolicy(path)
+
+
+def test_a_file_takes_pictures_and_the_only_part_that_fits(tmp_path) -> None:
+    bytes_ = np.arange(48, dtype=np.uint8).reshape(2, 4, 2, 3)
+    picture = saved(tmp_path / "picture.onnx", "input", (4, 2, 3), kind=2)
+    np.testing.assert_array_equal(picture(bytes_), bytes_.reshape(2, 24))
+    seen = {"camera": bytes_, "state": np.ones((2, 3)), "object": np.zeros((2, 2))}
+    np.testing.assert_array_equal(picture(seen), bytes_.reshape(2, 24))
+    vector = saved(tmp_path / "vector.onnx", "input", (3,))
+    np.testing.assert_array_equal(vector(seen), np.ones((2, 3)))
+    np.testing.assert_array_equal(vector(tuple(seen.values())), np.ones((2, 3)))
+    with pytest.raises(ControllerError, match=r"shape \(3,\); the observation has state \(3,\)"):
+        vector({"state": np.ones((2, 3)), "other": np.zeros((2, 3))})

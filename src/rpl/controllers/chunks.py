@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rpl.controllers.contract import Answering, Source, action_of
+from rpl.controllers.contract import Answering, ControllerError, Source, action_of
 from rpl.observations import Observation, size_of
 
 
@@ -26,7 +26,7 @@ class Chunks:
         if len(self._chunks) != count:
             self._chunks = [[] for _ in range(count)]
         if not all(self._chunks):
-            planned = action_of(self._act(observation))
+            planned = _checked(action_of(self._act(observation)))
             self._chunks = [
                 old or list(new) for old, new in zip(self._chunks, planned, strict=True)
             ]
@@ -52,7 +52,7 @@ class ChunksOfOne:
     def __call__(self, observation: Observation) -> np.ndarray:
         """The next action, (action_dim,)."""
         if not self._chunk:
-            self._chunk = list(action_of(self._act(observation)))
+            self._chunk = list(_checked(action_of(self._act(observation))))
         return self._chunk.pop(0)
 
     def reset(self) -> None:
@@ -61,3 +61,17 @@ class ChunksOfOne:
         reset = getattr(self._act, "reset", None)
         if reset is not None:
             reset()
+
+
+def _checked(planned: np.ndarray) -> np.ndarray:
+    """Chunks of one environment, (k, action_dim), or of several, (n, k, action_dim).
+
+    Raises:
+        ControllerError: if there is nothing in them.
+    """
+    if planned.ndim < 2 or 0 in planned.shape:
+        raise ControllerError(
+            f"the controller planned chunks before, and now returned shape {planned.shape}: "
+            "return one action or more, (k, action_dim)"
+        )
+    return planned

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from rpl.errors import Failure
-from rpl.observations import Observation, rows, rows_finite, size_of
+from rpl.observations import Observation, rows_finite, size_of
 
 Source = Any
 """A controller in any form that ``rpl.controllers.adapt`` takes, or what makes one."""
@@ -36,6 +36,13 @@ class Remembers(Protocol):
     """A controller with a memory: it is told where episodes begin."""
 
     def reset(self, mask: np.ndarray, /) -> None: ...
+
+
+@runtime_checkable
+class RemembersOne(Protocol):
+    """A controller with the memory of one environment: it is told that an episode begins."""
+
+    def reset(self) -> None: ...
 
 
 class Policy(Protocol):
@@ -98,24 +105,32 @@ def _begins_with_action(returned: tuple[Answer, ...]) -> bool:
     return np.ndim(first) > 0 or second is None or isinstance(second, Mapping)
 
 
-def per_env(function: Answering) -> Controller:
-    """Lifts a function of one environment's observation to a batched controller.
-
-    What it returns is copied, and of a pair ``(action, state)`` the action is taken.
+def stacked(answers: Iterable[Answer]) -> np.ndarray:
+    """The actions of several environments, each answered alone, (n, action_dim).
 
     Raises:
-        ControllerError: if it has a ``reset``: all environments would share one memory.
+        ControllerError: if they are of different shapes.
     """
-    if callable(getattr(function, "reset", None)):
+    actions = [np.atleast_1d(action_of(answer)) for answer in answers]
+    if odd := [action.shape for action in actions if action.shape != actions[0].shape]:
         raise ControllerError(
-            "rpl.per_env lifts a function, and this has a reset(): write reset(mask), with the "
-            "memory of every environment, or give it to rpl.improve, which makes one for each"
+            f"the controller returned actions of shapes {actions[0].shape} and {odd[0]}: return "
+            "(action_dim,) numbers for every observation"
         )
+    return np.stack(actions)
 
-    def controller(observation: Observation) -> np.ndarray:
-        return np.stack([np.atleast_1d(action_of(function(row))) for row in rows(observation)])
 
-    return controller
+def check_shape(action: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuses actions that are not of (num_envs, action_dim): NumPy would make many of one.
+
+    Raises:
+        ControllerError: with both shapes.
+    """
+    if action.shape != shape:
+        raise ControllerError(
+            f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
+            "action_dim); rpl.per_env lifts a function of a single observation"
+        )
 
 
 def controller_action(
@@ -134,11 +149,7 @@ def controller_action(
             action. Where the observation itself is not finite the action is zero.
     """
     action = action_of(controller(observation))
-    if action.shape != shape:
-        raise ControllerError(
-            f"the controller returned shape {action.shape}, expected {shape} (num_envs, "
-            "action_dim); rpl.per_env lifts a function of a single observation"
-        )
+    check_shape(action, shape)
     finite = rows_finite(action)
     if not finite.all():
         broken = rows_finite(observation) & ~finite

@@ -3,7 +3,7 @@
 | what it is | what answers |
 |---|---|
 | something that can be called | itself |
-| an object with one of METHODS | that method; of ``predict`` the deterministic answer |
+| an object with one of METHODS | that method; with ``deterministic=True`` where it takes that |
 | a ``torch.nn.Module`` | its method of METHODS, else its ``forward``; it gets tensors |
 """
 
@@ -15,6 +15,7 @@ import inspect
 import random
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,14 @@ def is_network(source: Source) -> bool:
 
 
 def _deterministic(function: Callable[..., Any]) -> Answering:
-    """Of a ``predict`` as Stable-Baselines3 has it the mean action; else as it is."""
+    """What can be asked not to draw its action is asked that; see ``Predicting`` of a state."""
     try:
         names = inspect.signature(function).parameters.keys()
     except (TypeError, ValueError):
         return function
-    if not {"state", "deterministic"} <= names or inspect.isclass(function):
+    if "deterministic" not in names or inspect.isclass(function):
         return function
-    return Predicting(function)
+    return Predicting(function) if "state" in names else partial(function, deterministic=True)
 
 
 class Predicting:

@@ -6,8 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from rpl.controllers.contract import Answering, Controller, ControllerError, Remembers, action_of
-from rpl.observations import Observation, read_only, whole_of
+from rpl.controllers.contract import (
+    Answering,
+    Controller,
+    ControllerError,
+    Remembers,
+    action_of,
+    check_shape,
+)
+from rpl.observations import Observation, read_only, size_of, whole_of
 
 
 class Guarded:
@@ -15,18 +22,27 @@ class Guarded:
 
     Args:
         controller: batched.
+        size: numbers of an action.
         to_unit: from the controller's actions to the task's; None changes nothing.
     """
 
     def __init__(
-        self, controller: Controller, to_unit: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        controller: Controller,
+        size: int,
+        to_unit: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.controller = controller
-        self._to_unit = to_unit
+        self._size, self._to_unit = size, to_unit
 
     def __call__(self, observation: Observation) -> np.ndarray:
-        """Actions (n, action_dim) in the task's units."""
+        """Actions (n, action_dim) in the task's units.
+
+        Raises:
+            ControllerError: if they are of another shape.
+        """
         action = call_guarded(self.controller, whole_of(observation))
+        check_shape(action, (size_of(observation), self._size))
         return action if self._to_unit is None else self._to_unit(action)
 
 
@@ -40,10 +56,13 @@ class GuardedMemory(Guarded):
 
 
 def guarded(
-    controller: Controller, to_unit: Callable[[np.ndarray], np.ndarray] | None = None
+    controller: Controller,
+    size: int,
+    to_unit: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Guarded:
     """The controller guarded; see ``Guarded``."""
-    return (GuardedMemory if isinstance(controller, Remembers) else Guarded)(controller, to_unit)
+    kind = GuardedMemory if isinstance(controller, Remembers) else Guarded
+    return kind(controller, size, to_unit)
 
 
 def call_guarded(controller: Answering, observation: Observation) -> np.ndarray:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rpl.controllers.contract import ControllerError
+from rpl.observations import DESIRED_GOAL, OBSERVATION, Observation
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
 
 
 class OnnxPolicy:
@@ -39,13 +46,15 @@ class OnnxPolicy:
             if entry.type not in TYPES:
                 raise ControllerError(
                     f"{self.path}: the input '{entry.name}' is of type {entry.type}; "
-                    "store the policy with inputs of float or double"
+                    f"store the policy with inputs of {', '.join(TYPES)}"
                 )
         self._one_at_a_time = any(entry.shape and entry.shape[0] == 1 for entry in self._inputs)
 
-    def __call__(self, observation: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
+    def __call__(self, observation: Observation) -> np.ndarray:
         """Actions (n, action_dim) in the units the file was trained in."""
-        parts = observation if isinstance(observation, Mapping) else {"observation": observation}
+        if isinstance(observation, tuple):
+            observation = {str(i): part for i, part in enumerate(observation)}
+        parts = observation if isinstance(observation, Mapping) else {OBSERVATION: observation}
         feed = {entry.name: self._feed(entry, parts) for entry in self._inputs}
         if not self._one_at_a_time:
             return self._run(feed)
@@ -60,21 +69,29 @@ class OnnxPolicy:
             raise ControllerError(f"{self.path} cannot be run: {error}") from error
 
     def _feed(self, entry: Any, parts: Mapping[str, np.ndarray]) -> np.ndarray:
-        dtype = TYPES[entry.type]
+        """What an input is given: the part of its name, or what fits the only input there is."""
         if entry.name in parts:
-            return np.asarray(parts[entry.name], dtype)
-        candidates = [parts["observation"]]
-        if "desired_goal" in parts:
-            candidates.append(np.concatenate([parts["observation"], parts["desired_goal"]], axis=1))
-        width = entry.shape[-1] if entry.shape else None
-        for candidate in candidates if len(self._inputs) == 1 else ():
-            if not isinstance(width, int) or width == candidate.shape[1]:
-                return np.asarray(candidate, dtype)
-        widths = ", ".join(f"{name} ({part.shape[1]})" for name, part in parts.items())
+            return np.asarray(parts[entry.name], TYPES[entry.type])
+        candidates = [part for name, part in parts.items() if name == OBSERVATION]
+        if DESIRED_GOAL in parts and candidates:
+            candidates.append(np.concatenate([candidates[0], parts[DESIRED_GOAL]], axis=1))
+        fitting = [part for part in candidates or parts.values() if _fits(entry.shape, part)]
+        if len(self._inputs) == 1 and (len(fitting) == 1 or candidates) and fitting:
+            return np.asarray(fitting[0], TYPES[entry.type])
+        shapes = ", ".join(f"{name} {np.shape(part)[1:]}" for name, part in parts.items())
         raise ControllerError(
-            f"{self.path} wants an input '{entry.name}' of width {width}; the observation has "
-            f"{widths}"
+            f"{self.path} wants an input '{entry.name}' of shape {tuple(entry.shape[1:])}; the "
+            f"observation has {shapes}"
         )
+
+
+def _fits(shape: Sequence[int | str | None], part: np.ndarray) -> bool:
+    """Whether a batch is of an input's shape, of which texts and None stand for any number."""
+    if not shape:
+        return True
+    found, expected = np.shape(part)[1:], list(shape)[1:]
+    alike = (n == m or not isinstance(n, int) for n, m in zip(expected, found, strict=False))
+    return len(found) == len(expected) and all(alike)
 
 
 def open_session(path: Path) -> InferenceSession:

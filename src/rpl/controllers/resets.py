@@ -25,6 +25,8 @@ KINDS: dict[str, Kind] = {
     ),
 }
 """What a parameter of ``reset`` is given, by its name; the names that robot libraries use."""
+ONLY = {"nothing": (), "mask": (np.ones(1, bool),), "ids": (np.zeros(1, int),), None: ()}
+"""What a reset is given of the only environment."""
 METHODS = ("reset", "start_episode")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -120,7 +122,7 @@ class OfOne:
 
     def __init__(self, act: Answering, controller: Source) -> None:
         self._act, self._reset = act, reset_of(controller)
-        self._told_observation = reset_kind(controller) == "observation"
+        self._kind = reset_kind(controller)
         self._begins = False
 
     def __call__(self, observation: Observation) -> Answer:
@@ -133,7 +135,7 @@ class OfOne:
 
     def reset(self) -> None:
         """An episode begins: tells it at once, or with the observation that comes first."""
-        if self._told_observation:
+        if self._kind == "observation":
             self._begins = True
         elif self._reset is not None:
-            self._reset()
+            self._reset(*ONLY[self._kind])

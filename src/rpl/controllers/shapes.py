@@ -13,11 +13,11 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 
 from rpl.controllers.chunks import Chunks, ChunksOfOne
-from rpl.controllers.contract import Answering, ControllerError, Source, action_of, per_env
+from rpl.controllers.contract import Answering, ControllerError, Source, action_of
 from rpl.controllers.forms import OfTensors, Predicting, Recurrent, answer_of, copied
 from rpl.controllers.guard import call_guarded
 from rpl.controllers.onnx_policy import OnnxPolicy
-from rpl.controllers.per_environment import AsBatchOfOne, PerEnvironment
+from rpl.controllers.per_environment import AsBatchOfOne, PerEnvironment, begun, per_env
 from rpl.controllers.resets import ByMask
 from rpl.errors import frames_of_user_code
 from rpl.observations import (
@@ -168,8 +168,7 @@ def answering(make: Callable[[], Source], task: VectorEnv) -> Answering:
     for wrap in (_as_it_is, AsBatchOfOne):
         trial = wrap(make())
         try:
-            trial.reset()
-            answer = np.atleast_1d(call_guarded(trial, row))
+            answer = np.atleast_1d(call_guarded(begun(trial), row))
         except ControllerError:
             raise
         except Exception:  # it will be said where it acts

@@ -38,8 +38,9 @@ def export(policy: Policy, path: Path) -> float:
     (n, action_dim), and for a policy with a gate ``advantage`` (n, 1), what its critics are sure
     of: the residual is zero, and the action the controller's, where that is not above zero. A
     part of one's own with one of these names is the input ``observed_<name>``. All are float32;
-    actions are in the environment's units. Its metadata say the bounds, the scale, and the number
-    of frames that an observation holds.
+    actions are in the environment's units. Its metadata say the bounds, the scale, the number of
+    frames that an observation holds, and what ``observation`` is made of where the learner was
+    shown a choice of what the environment observes.
 
     Args:
         policy: from ``rpl.load``.
@@ -118,6 +119,7 @@ def metadata(policy: Policy) -> dict[str, object]:
         "method": policy.method,
         "controller": policy.controller_name,
         "frames": policy.frames,
+        "observed": policy.observed,
         "action_low": policy.action_low.tolist(),
         "action_high": policy.action_high.tolist(),
         "residual_scale": np.broadcast_to(policy.scale, policy.action_low.shape).tolist(),

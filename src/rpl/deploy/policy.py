@@ -103,6 +103,8 @@ class Policy:
         bare = problem.evaluation_task.unwrapped
         ones = np.ones(problem.action_size)
         own = bare if isinstance(bare, GymnasiumTask) else None
+        self._choice = None if own is None else own.choice
+        self._encoder = record.get("task_options", {}).get("observe")
         self._space = problem.evaluation_task.single_observation_space
         self._shown: Callable[[Observation], Observation] = lambda observation: observation
         if own is not None:
@@ -113,11 +115,23 @@ class Policy:
         self.action_dtype = np.dtype(np.float32) if own is None else own.action_dtype
         self.is_whole = bool(np.issubdtype(self.action_dtype, np.integer))
         """Whether actions are whole numbers, to which they are rounded."""
+        self.reset()  # whoever calls it at once is at the beginning of an episode
 
     @property
     def widths(self) -> dict[str, int]:
         """Widths of the parts of an observation that the task gives and the learner sees."""
         return {name: size for name, size in self.seen.sizes.items() if name != BASE_ACTION}
+
+    @property
+    def observed(self) -> Record | None:
+        """What ``observation`` is made of, where that is not what the environment observes.
+
+        Its ``parts``, see ``rpl.tasks.gym.observe.Choice``, or the ``function`` that makes it.
+        """
+        if self._choice is None:
+            return None
+        parts = self._choice.parts
+        return {"function": self._encoder} if parts is None else {"parts": parts}
 
     @property
     def observes_base(self) -> bool:

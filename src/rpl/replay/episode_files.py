@@ -118,8 +118,8 @@ def _joined(path: Path, episodes: Sequence[Recorded]) -> Fields:
     fields[REWARDS] = all_of(e.rewards for e in episodes)
     fields[LENGTHS] = np.array([len(e) for e in episodes])
     fields[TERMINATED] = np.array([e.terminated for e in episodes])
-    if all(e.success is not None for e in episodes):
-        fields[SUCCESS] = np.array([e.success for e in episodes])
+    if any(e.success is not None for e in episodes):  # what says nothing has not succeeded
+        fields[SUCCESS] = np.array([bool(e.success) for e in episodes])
     return fields
 
 

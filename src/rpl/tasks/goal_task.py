@@ -8,12 +8,20 @@ import gymnasium
 import mujoco
 import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
 from rpl.observations import reset_mask
-from rpl.tasks.interface import Info, Observation, Seed, checked_actions, checked_count, seed_each
+from rpl.tasks.interface import (
+    METADATA,
+    Info,
+    Observation,
+    Seed,
+    checked_actions,
+    checked_count,
+    seed_each,
+)
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import FRAME_SIZE, Camera, SceneRenderer
 
@@ -43,7 +51,7 @@ class GoalTask(VectorEnv):
     metadata = {  # noqa: RUF012  as Gymnasium declares it
         "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
-        "autoreset_mode": AutoresetMode.DISABLED,
+        **METADATA,
     }
     layout: Layout
     action_size: ClassVar[int]

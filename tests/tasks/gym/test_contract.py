@@ -154,3 +154,33 @@ def test_parts_of_parts_and_choices_are_checked_too(wrong, sentence) -> None:
     np.testing.assert_array_equal(shown[0], [0, 0, *(0, 1, 0), *(0, 1)])  # the choice is one-hot
     with pytest.raises(UnsuitableEnvironment, match=sentence):
         task.step(np.zeros((2, 1)))
+
+
+class Contacts(toys.Slide):
+    """Its info says what no other process can be sent, and arrays of any length."""
+
+    def reset(self, *, seed=None, options=None):
+        return super().reset(seed=seed)[0], {"simulation": lambda: None}
+
+    def step(self, action):
+        *outcome, _ = super().step(action)
+        found = {
+            "contacts": np.zeros(self.t % 3),
+            "simulation": lambda: None,
+            "success": self.t > 1,
+        }
+        return *outcome, found
+
+
+def test_of_an_info_only_success_leaves_a_process() -> None:
+    task = GymnasiumTask(Contacts, 2, parallel=True)
+    task.reset(seed=0)
+    succeeded = [task.step(np.zeros((2, 1)))[4]["is_success"].tolist() for _ in range(3)]
+    task.close()
+    assert succeeded == [[False] * 2, [True] * 2, [True] * 2]
+
+
+def test_a_factory_that_returns_the_same_environment_twice_is_said() -> None:
+    env = toys.Slide()
+    with pytest.raises(UnsuitableEnvironment, match="returned the same one twice"):
+        GymnasiumTask(lambda: env, 2)

@@ -15,6 +15,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Te
 from gymnasium.spaces.utils import flatdim, flatten
 
 from rpl.observations import GOAL_PARTS, OBSERVATION, WHOLE, Observation, rows
+from rpl.settings import Record
 from rpl.tasks.gym.requirements import UnsuitableEnvironment, check_goal_shapes
 
 Observe = str | Callable[[Observation], Any] | None
@@ -62,6 +63,17 @@ class Choice:
         spaces: Any = getattr(space, "spaces", None)
         self._width = width
         self.space = Dict({**shown, **{name: spaces[name] for name in self._goals}, WHOLE: space})
+
+    @property
+    def parts(self) -> list[Record] | None:
+        """What the vector is made of, for programs without this one; None of a function's.
+
+        The way to each part, and of choices how many ``options`` each has and which is the
+        ``first``: they are one-hot in the vector, one after the other.
+        """
+        if self._function is not None:
+            return None
+        return [{"path": list(path), **_options(space)} for path, space in self._paths]
 
     def __call__(self, observation: Observation) -> dict[str, Any]:
         """A batch of the environment's observations, as the task's."""
@@ -172,6 +184,15 @@ def _at(observation: Observation, path: Sequence[Any]) -> Any:
     for name in path:
         observation = observation[name]
     return observation
+
+
+def _options(space: gymnasium.Space) -> Record:
+    """Of a choice, or of several side by side, how many there are and which is the first."""
+    if not isinstance(space, (Discrete, MultiDiscrete)):
+        return {}
+    count = np.atleast_1d(space.n if isinstance(space, Discrete) else space.nvec)
+    first = np.atleast_1d(space.start)
+    return {"options": count.ravel().tolist(), "first": first.ravel().tolist()}
 
 
 def _flat(batch: Any, space: gymnasium.Space) -> np.ndarray:

@@ -17,6 +17,7 @@ from rpl.errors import Failure, described
 from rpl.observations import Observation
 from rpl.tasks.gym.observe import leaves
 from rpl.tasks.gym.serial import with_arrays
+from rpl.tasks.success import NAMES
 
 NO_GUARD = 87  # exit code of a process that would start processes before it has begun
 Make = Callable[[], gymnasium.Env]
@@ -147,15 +148,19 @@ class _Reporting:
 
 
 class _Sentences(gymnasium.Wrapper):
-    """An environment whose errors say where they arose: no traceback comes with them."""
+    """An environment whose errors say where they arose: no traceback comes with them.
+
+    Of its info only success is told: no more is asked for, and not everything can be sent.
+    """
 
     def reset(self, **keywords: Any) -> Any:
         with _as_sentences():
-            return self.env.reset(**keywords)
+            return self.env.reset(**keywords)[0], {}
 
     def step(self, action: Any) -> Any:
         with _as_sentences():
-            return self.env.step(action)
+            *outcome, info = self.env.step(action)
+            return *outcome, {name: info[name] for name in NAMES if name in info}
 
 
 @contextlib.contextmanager

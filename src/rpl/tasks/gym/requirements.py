@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import gymnasium
 import numpy as np
 from gymnasium.wrappers import TimeLimit
@@ -14,6 +16,19 @@ WIDEST_RANGE = 1e9  # of an action's component: wider bounds say nothing of what
 
 class UnsuitableEnvironment(Failure, ValueError):
     """An environment that no task can be made of; the message says what to do about it."""
+
+
+def check_are_others(envs: Sequence[gymnasium.Env]) -> None:
+    """Refuses environments of which two are one.
+
+    Raises:
+        UnsuitableEnvironment: with what to do.
+    """
+    if len({id(env.unwrapped) for env in envs}) < len(envs):
+        raise UnsuitableEnvironment(
+            "the function that makes environments returned the same one twice: let it make a new "
+            "one in every call, as in lambda: MyEnv()"
+        )
 
 
 def checked_action_space(env: gymnasium.Env) -> gymnasium.spaces.Box:

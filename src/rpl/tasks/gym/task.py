@@ -7,7 +7,7 @@ from functools import partial
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image
@@ -18,16 +18,16 @@ from rpl.tasks.gym.observe import Choice, Observe, needs_choice
 from rpl.tasks.gym.processes import Processes
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
+    check_are_others,
     check_can_last,
     check_names,
     checked_action_space,
     episode_limit,
 )
 from rpl.tasks.gym.serial import Serial, StandStill
-from rpl.tasks.interface import Info, Seed, checked_actions, checked_count, seed_each
+from rpl.tasks.interface import METADATA, Info, Seed, checked_actions, checked_count, seed_each
 
 MakeEnv = Callable[[], gymnasium.Env]
-"""An array, or a dict of arrays, as the environment's space says."""
 LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
 
 
@@ -75,7 +75,8 @@ class GymnasiumTask(VectorEnv):
         self._take_bounds(checked_action_space(first))
         self.whole_space: gymnasium.Space = first.observation_space
         """What controllers are shown of one environment: all of it."""
-        self._choice: Choice | None = None
+        self.choice: Choice | None = None
+        """What learners are shown of the observations; None where that is all of them."""
         self.single_observation_space = self._shown_space(first, observe)
         self.parallel = parallel
         self.single_action_space = gymnasium.spaces.Box(
@@ -85,7 +86,7 @@ class GymnasiumTask(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         # A batch of small actions takes longer to broadcast than to scale.
         self._batch_bounds = tuple(np.array([bound] * num_envs) for bound in self._bounds)
-        self.metadata = {**first.metadata, "autoreset_mode": AutoresetMode.DISABLED}
+        self.metadata = {**first.metadata, **METADATA}
         self.render_mode = first.render_mode
         self._ever = np.zeros(num_envs, bool) if success_at_any_step else None
         self.reports_success = False
@@ -97,6 +98,7 @@ class GymnasiumTask(VectorEnv):
             self._all = Processes(make, num_envs, first)
         else:
             self.envs += [make() for _ in range(num_envs - 1)]
+            check_are_others(self.envs)
             self._all = Serial(self.envs)
 
     def _take_bounds(self, action: gymnasium.spaces.Box) -> None:
@@ -109,15 +111,15 @@ class GymnasiumTask(VectorEnv):
     def _shown_space(self, env: gymnasium.Env, observe: Observe) -> gymnasium.Space:
         space = env.observation_space
         if needs_choice(space, observe):
-            self._choice = Choice(space, observe, lambda: env.reset(seed=0)[0])
-            return self._choice.space
+            self.choice = Choice(space, observe, lambda: env.reset(seed=0)[0])
+            return self.choice.space
         if isinstance(space, gymnasium.spaces.Dict):
             check_names(space)
         return space
 
     def shown(self, observation: Observation) -> Observation:
         """A batch of the environments' own observations, as the task observes them."""
-        return observation if self._choice is None else self._choice(observation)
+        return observation if self.choice is None else self.choice(observation)
 
     def to_unit(self, action: np.ndarray) -> np.ndarray:
         """Actions in the environment's units, (..., action_dim), as fractions of its range."""
