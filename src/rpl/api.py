@@ -95,7 +95,7 @@ def improve(
         spec,
         "rpl.improve({!r}, {!r}, steps={})".format(*names, steps),
         console,
-        out=None if out is None else Path(out),
+        out=None if out is None else Path(out).expanduser(),
         resume=resume,
         overwrite=overwrite,
         resuming=f"rpl.improve(..., out={str(out or default_folder(spec))!r}, resume=True)",

@@ -231,8 +231,7 @@ class Residual(VectorWrapper):
     ) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, Info]:
         """Executes controller plus scaled residual; ``actions`` are residuals in [-1, 1]."""
         done = self._core.execute(actions, (self.num_envs, *self._core.shape))
-        executed = done["executed_action"].astype(self._type)
-        observation, *outcome, info = self.env.step(executed)
+        observation, *outcome, info = self.env.step(done["executed_action"].astype(self._type))
         reward, terminated, truncated = outcome
         begun, self._over = self._over, np.asarray(terminated) | np.asarray(truncated)
         if self._autoreset != AutoresetMode.DISABLED:
@@ -244,13 +243,8 @@ class Residual(VectorWrapper):
 class ResidualWrapper(gymnasium.Wrapper):
     """``Residual`` for one Gymnasium environment, for any library's learner.
 
-    Args:
-        env: an environment with actions in [-1, 1].
-        controller: batched, as everywhere; use ``per_env`` for a function of a
-            single observation.
-        scale: see ``Residual``.
-        clip_controller: see ``Residual``.
-        observe_controller: see ``Residual``.
+    All else is as there; the controller is batched, as everywhere: ``per_env`` lifts a function of
+    a single observation.
     """
 
     def __init__(

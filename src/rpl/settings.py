@@ -56,6 +56,8 @@ def _of_kind(name: str, value: object, kind: str) -> Any:
     left_open = value is None and kind.endswith("None")
     if numeric and not left_open and (isinstance(value, bool) or not isinstance(value, Real)):
         raise InvalidValue(f"{option} must be a number, not {value!r}")
+    if isinstance(value, bool) and "float" in kind:
+        raise InvalidValue(f"{option} must be a number, not {value!r}")
     if kind == "bool" and not isinstance(value, bool):
         raise InvalidValue(f"{option} must be True or False, not {value!r}")
     return value

@@ -112,3 +112,15 @@ def test_what_cannot_be_is_said_before_any_run_begins(workplace, made, capfd, wo
 def test_an_option_is_left_out_however_it_is_written():
     words = ["train", "push", "--seeds", "5", "--steps", "9", "--seeds=3"]
     assert without_option(words, "--seeds") == ["train", "push", "--steps", "9"]
+
+
+def test_seeds_of_other_settings_are_neither_kept_nor_joined(workplace, made, capfd):
+    """What a folder's table averages over was made alike."""
+    assert run([*WORDS, "--seed", "2", "--steps", "1", "--out", "many/seed2"]) == 0
+    other = [*WORDS, "--seeds", "2", "--out", "many", "--learner.action-l2", "5"]
+    assert run([*other, "--resume"]) == 1
+    assert "started with other settings (config.learner.action_l2 was" in capfd.readouterr().err
+    assert not made
+    run([*other, "--overwrite"])
+    assert len(made) == 2
+    assert not (workplace / "many/seed2/config.json").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import enum
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -9,12 +11,16 @@ from typing import Annotated
 import numpy as np
 import pytest
 
-from rpl.controllers.contract import ControllerError
+from rpl.controllers.adapt import adapt
+from rpl.controllers.contract import ControllerError, ControllerPolicy
 from rpl.controllers.pick_and_place import ReactivePickAndPlace
 from rpl.controllers.settings import Setting, settings_of, with_settings
 from rpl.errors import InvalidValue
 from rpl.registry.bracketed import named_with
 from rpl.registry.names import controller_source, is_custom_controller
+from rpl.rollout.collect import collect
+from rpl.tasks.gym.task import GymnasiumTask
+from toys import Slide, Summing
 
 DECLARED = {
     "gain": Setting(2.0, low=0.5, high=50.0),
@@ -110,6 +116,56 @@ def test_without_settings_or_with_impossible_ones_it_says_what_to_do():
 
     with pytest.raises(ControllerError, match=r"gain is 2\.0, outside"):
         settings_of(outside)
+
+
+class Remembering:
+    """An object with a setting in its call, and a memory."""
+
+    def __init__(self):
+        self.reset()
+
+    def reset(self):
+        self.sum = 0.0
+
+    def __call__(self, observation, gain: Annotated[float, [0.1, 1.0]] = 0.5):
+        self.sum += observation[0]
+        return np.array([-gain * self.sum])
+
+
+def test_an_object_with_a_memory_keeps_it_with_settings():
+    def returns(source):
+        task = GymnasiumTask(Slide, 2)
+        return collect(task, ControllerPolicy(adapt(source, task), 1), list(range(4)), 8).returns
+
+    with_its_own = returns(with_settings(Remembering(), {"gain": 0.5}))
+    np.testing.assert_array_equal(with_its_own, returns(Summing))
+    acting = with_settings(Remembering().__call__, {"gain": 0.5})
+    np.testing.assert_array_equal(returns(acting), returns(Summing))
+    assert settings_of(Remembering())["gain"].high == 1.0  # a list of bounds is as good
+
+
+class Mode(enum.Enum):
+    FAST = "fast"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default"),
+    [
+        (Annotated[Mode, (Mode.FAST, 2)], Mode.FAST),
+        (Annotated[tuple, ((1, 2), (3, 4))], (1, 2)),
+        (Annotated[dict, ({}, {})], {}),
+        (Annotated[float, (0.1, math.inf)], 0.2),
+        (Annotated[float, ("low", "high")], 0.2),
+        (Annotated[float, (1.0, 0.1)], 0.2),
+    ],
+)
+def test_what_cannot_be_searched_is_said_before_anything_is_played(annotation, default):
+    def act(observation, gain=default):
+        return observation
+
+    act.__annotations__["gain"] = annotation
+    with pytest.raises(ControllerError, match=r"declared for the setting gain: declare"):
+        settings_of(act)
 
 
 def test_a_name_with_settings_in_brackets_is_the_controller_with_these(workplace):

@@ -29,9 +29,9 @@ def test_a_folder_stands_for_the_runs_in_it_by_number(many):
     assert runs_in(many) == [many / "seed9", many / "seed10"]
     assert runs_in(many / "seed9") == []
     assert run_folders([many / "seed10", many, many / "none"]) == [
-        *(many / "seed10", many / "seed9", many / "seed10"),
+        *(many / "seed10", many / "seed9"),
         many / "none",
-    ]
+    ], "each run once, however it is named"
 
 
 def test_a_task_s_name_is_the_task_whatever_folders_are_there(workplace, many):

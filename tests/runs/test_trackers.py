@@ -96,7 +96,10 @@ def test_wandb_gets_configuration_numbers_film_and_final_table(workplace, monkey
         by_kind.setdefault(kind, []).append(getattr(record, kind))
     assert len(by_kind["run"]) >= 2
     (known_as,) = {one.run_id for one in by_kind["run"]}
-    assert json.loads((workplace / "run/tracked.json").read_text()) == {"wandb": known_as}
+    assert json.loads((workplace / "run/tracked.json").read_text()) == {
+        "wandb": known_as,
+        "wandb-ended": "told",
+    }
     history = [
         {item.nested_key[0] if item.nested_key else item.key: item.value_json for item in of.item}
         for of in by_kind["history"]
@@ -135,7 +138,10 @@ def test_mlflow_gets_configuration_numbers_film_and_final_table(workplace, monke
     client = mlflow.MlflowClient(tracking_uri=(workplace / "mlruns").as_uri())
     (found,) = client.search_runs([client.get_experiment_by_name("rpl").experiment_id])
     known_as = found.info.run_id
-    assert json.loads((workplace / "run/tracked.json").read_text()) == {"mlflow": known_as}
+    assert json.loads((workplace / "run/tracked.json").read_text()) == {
+        "mlflow": known_as,
+        "mlflow-ended": "told",
+    }
     assert found.info.status == "FINISHED"
     assert found.data.params["task"] == RECORD["task"]
     for name in ("policy_success", "actor_loss"):
@@ -173,6 +179,38 @@ def test_a_trained_run_is_tracked_with_its_film(workplace, monkeypatch):
     assert policy["episodes"] == 4
     assert controller["who"] == "controller"
     assert (place / "film.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_what_a_tracker_could_not_be_told_in_the_end_it_is_told_later(
+    workplace, monkeypatch, capsys
+):
+    pytest.importorskip("mlflow")
+    from rpl.runs.mlflow_tracker import MLflow
+
+    def full(self, table, film):
+        raise OSError("no space left")
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    words = [*WORDS, "--method", "scratch", "--steps", "100", "--track", "mlflow"]
+    with monkeypatch.context() as patch:
+        patch.setattr(MLflow, "end", full)
+        assert run(words) == 1
+    assert not list((workplace / "mlruns").glob("*/*/artifacts/final.json"))
+    assert run([*words, "--resume"]) == 0
+    assert list((workplace / "mlruns").glob("*/*/artifacts/final.json"))
+    capsys.readouterr()
+    assert run([*words, "--resume"]) == 0
+    assert "is finished at" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["x{", "[1]", '"a"', '{"mlflow": 5}'])
+def test_damaged_ids_are_said(text, workplace):
+    pytest.importorskip("mlflow")
+    folder = RunFolder(workplace / "run", RECORD, track="mlflow")
+    (workplace / "run/tracked.json").write_text(text)
+    with pytest.raises(RunError, match=r"tracked\.json is damaged: delete it"):
+        folder.start_tracking()
+    folder.close()
 
 
 def test_without_the_package_it_says_what_to_install_before_anything_is_begun(

@@ -28,6 +28,11 @@ def test_values_alone_are_all_combined_and_none_twice():
     assert points == [{"a": a, "b": b} for a in "xy" for b in "12"]
 
 
+def test_a_small_range_of_whole_numbers_is_all_of_them():
+    assert points_of(space_of(["a=1..3"])) == [{"a": 1}, {"a": 2}, {"a": 3}]
+    assert points_of(space_of(["a=1..30000"])) is None
+
+
 def test_values_become_the_words_of_a_run():
     values = {"learner.hidden": "64 64", "learner.layer-norm": "false", "resets": "true", "x": 1e-3}
     assert words_of(values) == [

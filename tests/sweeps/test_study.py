@@ -7,6 +7,7 @@ import json
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from rpl.cli.main import run
 from rpl.errors import RunError
 from rpl.runs.files import write_config
 from rpl.sweeps.progress import is_in_use
-from rpl.sweeps.study import Plan, Record, Trial, count_of, draw, early_stopping, search_in
+from rpl.sweeps.study import Plan, SweepRecord, Trial, count_of, draw, early_stopping, search_in
 from small import RECORD, RUN, steps_in
 
 pytest.importorskip("ray", reason="the extra [cluster] is not installed")
@@ -102,7 +103,7 @@ def plan(folder: Path, *over: str) -> Plan:
 
 
 def test_a_sweep_goes_on_with_what_was_begun_and_knows_what_has_ended(tmp_path):
-    record = Record(plan(tmp_path), "rpl sweep", resume=False)
+    record = SweepRecord(plan(tmp_path), "rpl sweep", resume=False)
     begun, done = ({"residual.scale": "0.5", "seed": seed} for seed in "01")
     record.begin(done)
     job = record.plan.job(done)
@@ -113,7 +114,7 @@ def test_a_sweep_goes_on_with_what_was_begun_and_knows_what_has_ended(tmp_path):
     record.end(job, None)
     record.begin(begun)
 
-    again = Record(plan(tmp_path), "rpl sweep", resume=True)
+    again = SweepRecord(plan(tmp_path), "rpl sweep", resume=True)
     assert again.trials == {
         job.name: Trial(done, "done", 100, 0.6),
         record.plan.job(begun).name: Trial(begun),
@@ -127,16 +128,18 @@ def test_a_sweep_goes_on_with_what_was_begun_and_knows_what_has_ended(tmp_path):
 
 
 def test_a_record_of_something_else_is_not_taken_up(tmp_path):
-    Record(plan(tmp_path), "rpl sweep a", resume=False)
+    SweepRecord(plan(tmp_path), "rpl sweep a", resume=False)
     with pytest.raises(RunError, match=r"started with other settings: .* \(rpl sweep a\)"):
-        Record(plan(tmp_path, "seed=1,2"), "rpl sweep b", resume=True)
+        SweepRecord(plan(tmp_path, "seed=1,2"), "rpl sweep b", resume=True)
     (tmp_path / "sweep.json").write_text("[]")
-    with pytest.raises(RunError, match="not a sweep's: begin again with --overwrite"):
-        Record(plan(tmp_path), "rpl sweep a", resume=True)
+    with pytest.raises(RunError, match="not a sweep's: choose another folder"):
+        SweepRecord(plan(tmp_path), "rpl sweep a", resume=True)
 
 
 def test_what_has_a_level_is_drawn_and_listed_best_first(tmp_path):
-    record = Record(plan(tmp_path, "learner.polyak=log:0.01..0.5", "x=a,b"), "rpl sweep", False)
+    record = SweepRecord(
+        plan(tmp_path, "learner.polyak=log:0.01..0.5", "x=a,b"), "rpl sweep", False
+    )
     assert not draw(record, tmp_path / "none.png")
     for polyak, level in ((0.1, 0.5), (0.02, 0.9), (0.3, None)):
         values = {"learner.polyak": polyak, "x": "a"}
@@ -152,7 +155,7 @@ def test_what_has_a_level_is_drawn_and_listed_best_first(tmp_path):
 
 
 def test_a_trial_that_fails_or_stops_early_says_so(tmp_path):
-    record = Record(plan(tmp_path), "rpl sweep", resume=False)
+    record = SweepRecord(plan(tmp_path), "rpl sweep", resume=False)
     for seed, error in (("0", "no luck"), ("1", None)):
         values = {"residual.scale": "0.5", "seed": seed}
         record.begin(values)
@@ -162,10 +165,44 @@ def test_a_trial_that_fails_or_stops_early_says_so(tmp_path):
 
 
 def test_values_are_tried_once_each_and_ranges_twenty_times(tmp_path):
-    values = Record(plan(tmp_path), "rpl sweep", resume=False).space
+    values = SweepRecord(plan(tmp_path), "rpl sweep", resume=False).space
     assert [count_of(values, samples) for samples in (None, 3, 9)] == [4, 3, 4]
-    ranges = Record(plan(tmp_path, "x=0.5..1"), "rpl sweep", resume=False).space
+    ranges = SweepRecord(plan(tmp_path, "x=0.5..1"), "rpl sweep", resume=False).space
     assert [count_of(ranges, samples) for samples in (None, 3)] == [20, 3]
+    whole = SweepRecord(plan(tmp_path, "x=1..3"), "rpl sweep", resume=False).space
+    assert [count_of(whole, samples) for samples in (None, 2, 5)] == [3, 2, 3]
+    many = SweepRecord(plan(tmp_path, "x=1..300"), "rpl sweep", resume=False).space
+    assert count_of(many, None) == 20
+
+
+def test_a_trial_is_whole_by_its_own_length(tmp_path):
+    record = SweepRecord(replace(plan(tmp_path, "steps=100,200"), steps=None), "rpl sweep", False)
+    for steps in (100, 200):
+        values = {"steps": str(steps)}
+        job = record.plan.job(values)
+        (job.folder / "checkpoint").mkdir(parents=True)
+        write_config(job.folder, {"task": "push", "config": {"steps": steps}})
+        (job.folder / "metrics.csv").write_text("environment_steps\n100\n")
+        record.begin(values)
+        record.end(job, None)
+    assert [trial.state for trial in record.trials.values()] == ["done", "stopped early"]
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"], ["--resume"]])
+@pytest.mark.parametrize("text", [None, "[]", '{"learning_rate": 0.1}'])
+def test_a_folder_of_somebody_else_is_left_alone(workplace, capfd, overwrite, text):
+    """Whether it has runs that no sweep made, or a sweep.json of another program."""
+    Path("runs/mine").mkdir(parents=True)
+    write_config(Path("runs/mine"), {"task": "push", "config": {}})
+    Path("runs/mine/metrics.csv").write_text("environment_steps\n100\n")
+    if text is not None:
+        Path("runs/sweep.json").write_text(text)
+    before = {file: file.read_bytes() for file in Path("runs").rglob("*") if file.is_file()}
+    assert run(["sweep", "push", "--over", "seed=0,1", "--out", "runs", *overwrite]) == 1
+    said = capfd.readouterr().err
+    assert "choose another folder with --out" in said
+    assert "overwrite" not in said
+    assert {f: f.read_bytes() for f in Path("runs").rglob("*") if f.is_file()} == before
 
 
 def test_who_is_behind_at_the_grace_is_stopped_and_who_is_at_the_end_is_not(tmp_path):
@@ -196,6 +233,8 @@ def test_who_is_behind_at_the_grace_is_stopped_and_who_is_at_the_end_is_not(tmp_
         (["--over", "seed=0,1", "--samples", "0"], "--samples must be at least 1"),
         (["--over", "seed=0,1", "--grace", "2"], "--grace must be above 0, at most 1"),
         (["--over", "seed=0,1", "--resume"], "holds no runs to resume"),
+        (["--over", "seeds=2,3"], "--seeds is no setting of a run"),
+        (["--over", "num_threads=1,2"], "--num_threads is no setting of a run"),
     ],
 )
 def test_what_cannot_be_tried_is_said_before_anything_begins(workplace, capfd, words, sentence):

@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import os
 import pkgutil
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -30,6 +31,7 @@ COMMANDS = {
     "paper": "rpl.paper.command:command_for",
 }
 """Where each subcommand is, below ``rpl.cli``."""
+HOME = re.compile(r"^(--[\w.-]+=)(~.*)")
 
 
 def main() -> None:
@@ -60,6 +62,7 @@ def run(arguments: list[str]) -> int:
         return 0
     try:
         check_command(arguments)
+        arguments = [HOME.sub(_at_home, word) for word in arguments]
         result = tyro.extras.subcommand_cli_from_dict(
             commands(arguments),
             args=arguments or ["--help"],
@@ -89,6 +92,11 @@ def run(arguments: list[str]) -> int:
         said = described(error) if by_user else str(error) or type(error).__name__
         return _complain(said, 1)
     return result or 0
+
+
+def _at_home(named: re.Match[str]) -> str:
+    """What no shell does: it leaves the ~ of --out=~/runs as it is."""
+    return named[1] + os.path.expanduser(named[2])
 
 
 def check_command(arguments: list[str]) -> None:

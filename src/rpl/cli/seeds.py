@@ -1,7 +1,9 @@
 """``rpl train --seeds``: one run with several seeds, side by side, in one folder."""
 
+import re
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -14,8 +16,9 @@ from rpl.cli.output import plain_table
 from rpl.config import Config
 from rpl.errors import RunError, check_settings
 from rpl.registry.resolve import RunSpec
-from rpl.runs.many import make_ready
-from rpl.runs.record import default_folder
+from rpl.runs.many import make_ready, runs_in
+from rpl.runs.record import default_folder, default_record, record_of
+from rpl.runs.same import check_same_settings
 from rpl.sweeps.display import Watch
 from rpl.sweeps.local import at_once, make_here
 from rpl.sweeps.worker import Job
@@ -23,6 +26,7 @@ from rpl.training.console import say
 from rpl.viz.run_data import read_run
 
 MOST_SEEDS = 1000
+SEED = re.compile(r"seed\d+")
 
 
 def train_seeds(
@@ -53,7 +57,11 @@ def train_seeds(
     check_settings({"--seeds": seeds}, lambda count: 1 <= count <= MOST_SEEDS, "from 1 to 1,000")
     folder = out or folder_of_seeds(spec)
     jobs = seed_jobs(arguments, spec.config.seed, seeds, folder.resolve())
-    make_ready(folder, [job.folder for job in jobs], resume, overwrite)
+    seeded = [run for run in runs_in(folder.resolve()) if SEED.fullmatch(run.name)]
+    make_ready(folder.resolve(), {*seeded, *(job.folder for job in jobs)}, resume, overwrite)
+    for run in seeded if resume else ():  # before any goes on: all seeds of a folder are alike
+        alike = with_seed(spec, int(run.name.removeprefix("seed")))
+        check_same_settings(run, record_of(alike, ""), default_record(alike))
     number = at_once(seeds)
     steps = spec.config.steps if isinstance(spec.config, Config) else None
     with Watch(console, lambda ended: look_at_jobs(jobs, ended, steps, number)) as watch:
@@ -63,11 +71,19 @@ def train_seeds(
         say(console, f"stopped and saved; continue with: {again}")
         return 1
     if watch.failures:
-        raise RunError(f"{watch.failures} of {seeds} runs failed; their logs are in {folder}")
+        raise RunError(
+            f"{watch.failures} of {seeds} runs failed; their logs are in {folder}. To begin one "
+            "of them again delete its folder, and repeat the command with --resume"
+        )
     console.print(outcome_table([job.folder for job in jobs]))
     say(console, "IQM: interquartile mean over seeds, with its bootstrap interval")
     say(console, f"done: {folder}")
     return 0
+
+
+def with_seed(spec: RunSpec, seed: int) -> RunSpec:
+    """The run with another seed."""
+    return replace(spec, config=replace(spec.config, seed=seed))
 
 
 def folder_of_seeds(spec: RunSpec) -> Path:

@@ -24,12 +24,14 @@ from rpl.sweeps.cluster import require_tune
 from rpl.sweeps.display import Look, Watch
 from rpl.sweeps.progress import duration
 from rpl.sweeps.space import corners, space_of, words_of
-from rpl.sweeps.study import Plan, SweepRecord, count_of, draw, search
+from rpl.sweeps.study import Plan, SweepRecord, count_of, draw, read_sweep, search
 from rpl.sweeps.worker import Job
 from rpl.viz.run_data import format_steps
 
 OURS = ("--over", "--samples", "--ray", "--threads", "--grace", "--out")
 SWITCHES = ("--resume", "--overwrite")
+LENGTHS = {"steps", "preset", "trials"}
+"""Settings that runs of other lengths have."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,21 @@ def sweep(options: Parsed, arguments: list[str], spec: RunSpec) -> int:
     require_tune()
     require_controller(spec)
     folder = (options.out or folder_of_sweep(spec)).resolve()
-    steps = spec.config.steps if isinstance(spec.config, Config) else None
+    space = space_of(options.over)
+    # Runs of other lengths are not compared midway.
+    alike = not LENGTHS & space.keys()
+    steps = spec.config.steps if isinstance(spec.config, Config) and alike else None
     plan = Plan(tuple(words_for_trials(arguments)), options.over, folder, Path.cwd(), steps)
-    count = count_of(space_of(plan.over), options.samples)
-    for values in corners(space_of(plan.over)):
+    count = count_of(space, options.samples)
+    for values in corners(space):
         spec_for([*plan.words, *words_of(values)])  # which says what cannot be
-    make_ready(folder, runs_in(folder), options.resume, options.overwrite)
+    made = read_sweep(folder)[1] if (folder / "sweep.json").exists() else {}
+    if strange := [run.name for run in runs_in(folder) if run.name not in made]:
+        raise RunError(
+            f"{folder} holds {', '.join(strange[:3])}{', ...' * (len(strange) > 3)}, which no "
+            "sweep has made: choose another folder with --out"
+        )
+    make_ready(folder, [folder / name for name in made], options.resume, options.overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     making = shlex.join(["rpl", *(word for word in arguments if word not in SWITCHES)])
     record, console = SweepRecord(plan, making, options.resume), Console()
@@ -118,7 +129,7 @@ def folder_of_sweep(spec: RunSpec) -> Path:
 def trials_table(record: SweepRecord) -> Table:
     """The trials, best first: what they set, and how far and how good they are."""
     names = list(record.space)
-    table = plain_table("trial", *names, "", numbers=("steps", "level"))
+    table = plain_table("trial", *names, "", numbers=("at", "level"))
     for name, trial in record.best_first():
         values = (f"{v:.4g}" if isinstance(v, float) else str(v) for v in trial.values.values())
         level = "" if trial.level is None else f"{trial.level:.3f}"

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, get_args, get_type_hints
 
 from rpl.controllers.contract import ControllerError, Source
-from rpl.controllers.resets import positional
+from rpl.controllers.resets import positional, reset_of
 
 Value = float | int | bool | str
 Values = Mapping[str, Value]
@@ -92,11 +92,13 @@ def _with_defaults(source: Source) -> Iterator[tuple[str, Any, Any]]:
 def _range(annotation: Any) -> tuple[Any, ...] | None:
     """What an annotation says of where to look; None if nothing."""
     extras = getattr(annotation, "__metadata__", ())
-    return next((extra for extra in extras if isinstance(extra, tuple) and len(extra) > 1), None)
+    lists = (tuple(extra) for extra in extras if isinstance(extra, (tuple, list)))
+    return next((values for values in lists if len(values) > 1), None)
 
 
 def _declared(name: str, annotation: Any, given: tuple[Any, ...], default: Any) -> Setting:
     kind = get_args(annotation)[0]
+    _check_declared(name, kind, given)
     if kind in (float, int):  # the annotation's kind: of a gain, 10 is a number like 10.5
         low, high = given[0], given[-1]
         if kind is int:
@@ -109,6 +111,26 @@ def _declared(name: str, annotation: Any, given: tuple[Any, ...], default: Any) 
             f"the setting {name} is {default!r}, outside of the {given} that is declared for it"
         )
     return setting
+
+
+def _check_declared(name: str, kind: object, given: tuple[object, ...]) -> None:
+    """Refuses what cannot be searched.
+
+    Raises:
+        ControllerError: naming the setting.
+    """
+    if odd := [value for value in given if not isinstance(value, (bool, int, float, str))]:
+        raise ControllerError(
+            f"{odd[0]!r} is declared for the setting {name}: declare numbers, texts, True or False"
+        )
+    if kind not in (float, int):
+        return
+    ends = [value for value in given if isinstance(value, (int, float)) and math.isfinite(value)]
+    if len(ends) < len(given) or not given[0] < given[-1]:  # type: ignore[operator]
+        raise ControllerError(
+            f"the bounds {given} are declared for the setting {name}: declare two finite numbers, "
+            "the lower one first"
+        )
 
 
 def with_settings(source: Source, values: Values) -> Source:
@@ -131,4 +153,7 @@ def with_settings(source: Source, values: Values) -> Source:
     except ValueError as error:
         said = ", ".join(f"{name}={value!r}" for name, value in values.items())
         raise ControllerError(f"the controller refuses {said}: {error}") from error
-    return partial(source, **values)
+    bound = partial(source, **values)
+    if not isinstance(source, type) and (reset := reset_of(source)) is not None:
+        bound.__dict__["reset"] = reset  # which is copied with the object that it is of
+    return bound

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import dataclasses
 import functools
 import io
 import os
@@ -13,7 +12,6 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from rpl.config import Config
 from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
 from rpl.runs.checkpoint import (
     Position,
@@ -29,7 +27,6 @@ from rpl.runs.checkpoint import (
 from rpl.runs.entries import delete_entries, refuse_foreign
 from rpl.runs.events import Events
 from rpl.runs.files import (
-    MARK,
     WHEN_FULL,
     locked,
     read_config,
@@ -39,15 +36,17 @@ from rpl.runs.files import (
     write_config,
     write_durably,
 )
-from rpl.runs.settings import differences
-from rpl.runs.trackers import Tracker, TrackerName, final_table, open_tracker, told
+from rpl.runs.same import refuse_changes
+from rpl.runs.trackers import (
+    Tracker,
+    TrackerName,
+    final_table,
+    knows_end,
+    note_end,
+    open_tracker,
+    told,
+)
 from rpl.settings import Record, Settings
-
-PROVENANCE = (
-    *("format", *MARK),
-    *("command", "versions", "commit", "machine"),
-    "prior",  # see rpl.runs.prior.check_same_prior
-)  # may differ in a run that goes on
 
 
 class RunFolder:
@@ -123,22 +122,7 @@ class RunFolder:
                 f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
                 "--out names another folder"
             )
-        before, now = (
-            {name: value for name, value in of.items() if name not in PROVENANCE}
-            for of in (recorded, record)
-        )
-        defaults = {"learner": "ddpg", "config": dataclasses.asdict(Config())} | defaults
-        changed = [
-            f"{name} was {was}, is {should}"
-            for name, was, should, _ in differences(before, now, defaults)
-        ]
-        if changed:
-            raise RunError(
-                f"the run in {self.path} was started with other settings "
-                f"({'; '.join(changed)}): repeat its command with --resume, "
-                "and with the old values as options where the preset has changed; choose "
-                "another folder with --out, or begin again with --overwrite"
-            )
+        refuse_changes(self.path, recorded, record, defaults)
         self.resumed = has_checkpoint(self.path)  # else killed before its first: it begins again
 
     def _lengthen(self, record: Record) -> None:
@@ -207,9 +191,15 @@ class RunFolder:
         Raises:
             RunError: if the tracker does not take it.
         """
-        if self._tracker is not None:
+        if self._tracker is not None and self._track is not None:
             with told(self._track):
                 self._tracker.end(final_table(self.path), film)
+            note_end(self.path, self._track)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the tracker, if the run has one, knows what the run has come to."""
+        return self._track is None or knows_end(self.path, self._track)
 
     def save(self, state: object, progress: Settings, best: bool) -> None:
         """Writes the last checkpoint, and the best one if told so; each appears whole or not.

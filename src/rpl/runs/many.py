@@ -23,8 +23,9 @@ def runs_named(run_or_task: str) -> list[Path]:
 
 
 def run_folders(paths: Iterable[Path]) -> list[Path]:
-    """The paths, with the runs in it in place of each that is a folder of runs."""
-    return [run for path in paths for run in runs_in(path) or [path]]
+    """The paths, with the runs in it in place of each that is a folder of runs; each run once."""
+    found = [run for path in paths for run in runs_in(path) or [path]]
+    return list({run.resolve(): run for run in found}.values())
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:

@@ -225,12 +225,13 @@ def run_session(
     run = RunFolder(folder, record, resume, overwrite, defaults, track)
     try:
         training.open(run)
-        if training.finished:
+        if training.finished and run.is_told:
             say(console, f"{folder} is finished at {training.steps:,} steps")
             return folder, 0
         run.start_tracking()
-        with Interruption(training.unit, console) as interrupted:
-            training.train(run, console, interrupted)
+        if not training.finished:
+            with Interruption(training.unit, console) as interrupted:
+                training.train(run, console, interrupted)
         if track is not None and training.finished:
             run.end(filmed(folder))
     finally:

@@ -15,7 +15,7 @@ from rpl.runs.files import read_rows, write_durably
 from rpl.settings import Record
 
 TrackerName = Literal["wandb", "mlflow"]
-IDS = "tracked.json"
+IDS, ENDED = "tracked.json", "-ended"
 """Under which id each tracker knows the run, in its folder."""
 
 
@@ -63,11 +63,38 @@ def open_tracker(name: TrackerName, folder: Path, record: Record) -> Tracker:
     check_installed(name)
     module = importlib.import_module(f"rpl.runs.{name}_tracker")
     file = folder / IDS
-    ids = json.loads(file.read_text()) if file.exists() else {}
+    ids = _ids(file)
     with told(name):
         tracker, known_as = module.opened(folder.resolve().name, record, ids.get(name))
     write_durably(file, (json.dumps(ids | {name: known_as}) + "\n").encode())
     return tracker
+
+
+def note_end(folder: Path, name: TrackerName) -> None:
+    """Takes note that a tracker knows what a run has come to."""
+    ids = _ids(folder / IDS) | {f"{name}{ENDED}": "told"}
+    write_durably(folder / IDS, (json.dumps(ids) + "\n").encode())
+
+
+def knows_end(folder: Path, name: TrackerName) -> bool:
+    """Whether a tracker knows what a run has come to; one that was not told of it need not."""
+    ids = _ids(folder / IDS)
+    return name not in ids or f"{name}{ENDED}" in ids
+
+
+def _ids(file: Path) -> dict[str, str]:
+    """Under which id each tracker knows a run.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    try:
+        ids = json.loads(file.read_text()) if file.exists() else {}
+        if isinstance(ids, dict) and all(isinstance(known, str) for known in ids.values()):
+            return ids
+    except (OSError, ValueError):
+        pass
+    raise RunError(f"{file} is damaged: delete it, and the run is tracked anew")
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ which the run folders are on a disk that all machines share.
 
 import logging
 import os
+import signal
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +21,7 @@ from rpl.sweeps.local import TICK, Observer
 from rpl.sweeps.progress import level_of
 from rpl.sweeps.space import Values
 from rpl.sweeps.worker import Job, RunProcess, wait_for_lock
+from rpl.training.interruption import SIGNALS
 
 KNOCKING = 10.0  # seconds
 RETRIES = 5  # times that a run is begun again elsewhere when its machine is lost
@@ -65,13 +68,26 @@ def connected(address: str) -> Iterator[None]:
     local: Values = {"include_dashboard": False} if address == "local" else {}
     local |= {"runtime_env": {"env_vars": ON_NODES}}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
+        with _signals_as_they_are():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise RunError(f"no Ray cluster answers at {address}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _signals_as_they_are() -> Iterator[None]:
+    """Ray would end the process at a signal that is to stop the runs with all saved."""
+    here = threading.current_thread() is threading.main_thread()
+    kept = {number: signal.getsignal(number) for number in SIGNALS} if here else {}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def _knock(address: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Values = Record
 """What a trial sets: a word or a number by the option's name."""
+MOST_POINTS = 1000  # that are tried one by one, none twice
+NO_SETTINGS = {"out", "seeds", "resume", "overwrite", "num-threads", "track"}
 FLAGS = {"true": "", "false": "no-"}
 HOW = "write NAME=A,B,C for values, NAME=LOW..HIGH for a range, NAME=log:LOW..HIGH for a wide one"
 
@@ -39,6 +41,8 @@ def space_of(over: Iterable[str]) -> dict[str, Distribution]:
         name = option.lstrip("-")
         if not name or not said or name in space:
             raise InvalidValue(f"--over {word} says no values of one option: {HOW}")
+        if name.replace("_", "-") in NO_SETTINGS:
+            raise InvalidValue(f"--over {word}: --{name} is no setting of a run, as seed is")
         space[name] = _range(word, said) if ".." in said else _choice(said)
     if not space:
         raise InvalidValue(f"a sweep needs --over: {HOW}")
@@ -67,11 +71,27 @@ def _range(word: str, said: str) -> Distribution:
 
 
 def points_of(space: Mapping[str, Distribution]) -> list[Values] | None:
-    """Every combination, where the space has values only; None where it has a range."""
-    if any(hasattr(distribution, "low") for distribution in space.values()):
+    """Every combination, where there are not too many of them."""
+    values = [_values(distribution) for distribution in space.values()]
+    if not all(values) or math.prod(map(len, values)) > MOST_POINTS:
         return None
-    values = (_ends(distribution) for distribution in space.values())
     return [dict(zip(space, point, strict=True)) for point in itertools.product(*values)]
+
+
+def has_range(space: Mapping[str, Distribution]) -> bool:
+    """Whether there are more than values that somebody has named."""
+    return any(hasattr(distribution, "low") for distribution in space.values())
+
+
+def _values(distribution: Distribution) -> Sequence[Any]:
+    """All values that there are; none of a range between numbers with fractions."""
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if isinstance(distribution, FloatDistribution):
+        return ()
+    if isinstance(distribution, IntDistribution):
+        return range(distribution.low, distribution.high + 1)
+    return distribution.choices
 
 
 def corners(space: Mapping[str, Distribution]) -> Iterator[Values]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rpl.errors import RunError, whole_file
-from rpl.runs.files import read_rows, write_durably
+from rpl.runs.files import read_config, read_rows, write_durably
+from rpl.settings import Record
 from rpl.sweeps.cluster import connected, fit
 from rpl.sweeps.local import Observer
 from rpl.sweeps.progress import level_of
-from rpl.sweeps.space import Values, points_of, space_of, words_of
+from rpl.sweeps.space import Values, has_range, points_of, space_of, words_of
 from rpl.sweeps.worker import Job
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 ENDED = ("done", "stopped early")
 HALVING = 2  # of the runs that have come as far, the better half goes on
-COLUMNS = ("trial", "state", "steps", "level")
+COLUMNS = ("trial", "state", "environment_steps", "level")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,34 @@ class Trial:
     """See ``level_of``."""
 
 
+def read_sweep(folder: Path) -> tuple[Record, dict[str, Trial]]:
+    """What a sweep has written of itself, and its trials by the names of their run folders.
+
+    Raises:
+        RunError: if there is none, or the file is not a sweep's.
+    """
+    file = folder / "sweep.json"
+    try:
+        found = json.loads(file.read_text())
+        trials = {name: Trial(**trial) for name, trial in found["trials"].items()}
+        if found.keys() < {"words", "over", "command"}:
+            raise KeyError("command")
+    except OSError as error:
+        raise RunError(
+            f"{folder} holds no sweep ({error.strerror or error}): choose another with --out"
+        ) from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(f"{file} is not a sweep's: choose another folder with --out") from error
+    return found, trials
+
+
+def _length_of(folder: Path) -> int | None:
+    """Environment steps of a whole run, as it was asked for; None where nobody knows."""
+    if not (folder / "config.json").exists():
+        return None
+    return read_config(folder)["config"].get("steps")
+
+
 class SweepRecord:
     """What ``sweep.json`` says: the plan, and each trial by its run folder's name.
 
@@ -83,13 +112,7 @@ class SweepRecord:
         self._write()
 
     def _take_up(self) -> None:
-        try:
-            found = json.loads(self._file.read_text())
-            trials = {name: Trial(**trial) for name, trial in found["trials"].items()}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(
-                f"{self._file} is not a sweep's: begin again with --overwrite"
-            ) from error
+        found, trials = read_sweep(self.plan.folder)
         for part in ("words", "over"):
             if found.get(part) != self._head[part]:
                 raise RunError(
@@ -113,7 +136,7 @@ class SweepRecord:
         """Takes note of how a trial ended."""
         trial = self.trials[job.name]
         self.look(trial, job.folder)
-        whole = self.plan.steps is None or trial.steps >= self.plan.steps
+        whole = trial.steps >= (_length_of(job.folder) or self.plan.steps or 0)
         trial.state = f"failed: {error}" if error else ENDED[0] if whole else ENDED[1]
         self._write()
 
@@ -176,11 +199,11 @@ def search(
     """
     with connected(address):
         space = record.space
-        left = count_of(space, samples) - len(record.ended)
+        count, every = count_of(space, samples), points_of(space) or []
+        left = count - len(record.ended)
         if left <= 0:
             return True
-        every = points_of(space) if samples is None else None
-        search = search_in(space, record, every or [])
+        search = search_in(space, record, every if count == len(every) else [])
         # Of a trial that has gone on elsewhere Optuna hears the first levels again.
         warnings.filterwarnings("ignore", "The reported value is ignored")
         how = {"search_alg": search, "scheduler": early_stopping(record.plan, grace)}
@@ -195,7 +218,7 @@ def count_of(space: Mapping[str, Distribution], samples: int | None) -> int:
     points = points_of(space)
     if points is None:
         return samples or SAMPLES
-    return min(samples or len(points), len(points))
+    return min(samples or (SAMPLES if has_range(space) else len(points)), len(points))
 
 
 def search_in(

@@ -13,15 +13,8 @@ from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
 from rpl.observations import reset_mask
-from rpl.tasks.interface import (
-    METADATA,
-    Info,
-    Observation,
-    Seed,
-    checked_actions,
-    checked_count,
-    seed_each,
-)
+from rpl.tasks import interface
+from rpl.tasks.interface import Info, Observation, Seed, checked_actions, checked_count, seed_each
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import FRAME_SIZE, Camera, SceneRenderer
 
@@ -51,7 +44,7 @@ class GoalTask(VectorEnv):
     metadata = {  # noqa: RUF012  as Gymnasium declares it
         "render_modes": ["rgb_array", "human"],
         "render_fps": 25,
-        **METADATA,
+        **interface.METADATA,
     }
     layout: Layout
     action_size: ClassVar[int]

@@ -11,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 class Interruption:
     """Turns SIGINT, SIGTERM and SIGHUP into a question the loop asks; a second one ends at once.
@@ -36,7 +38,7 @@ class Interruption:
         self._console.on_broken_pipe = self._nobody_reads  # type: ignore[method-assign]
         if threading.current_thread() is not threading.main_thread():
             return self  # only there may signals be caught
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 self._previous[number] = signal.signal(number, self._ask)
         return self

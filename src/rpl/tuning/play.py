@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, cast
 
-from rpl.controllers.contract import ControllerPolicy
+from rpl.controllers.contract import ControllerError, ControllerPolicy
 from rpl.controllers.settings import Setting, Values, settings_of, with_settings
 from rpl.errors import InvalidValue, RunError
 from rpl.problem import Problem
@@ -46,7 +46,20 @@ class Player:
         self.settings: dict[str, Setting] = settings_of(self._source)
 
     def __call__(self, values: Values, seeds: Sequence[int]) -> Outcome:
-        """The outcome of the controller with these settings in these episodes."""
+        """The outcome of the controller with these settings in these episodes.
+
+        Raises:
+            ControllerError: naming the values with which it cannot act.
+        """
+        try:
+            return self._played(values, seeds)
+        except ControllerError as error:
+            said = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            raise ControllerError(
+                f"with {said} {error}; declare bounds or values that leave out what it cannot take"
+            ) from error
+
+    def _played(self, values: Values, seeds: Sequence[int]) -> Outcome:
         problem = self._problem
         task, options = problem.evaluation_task, self._controller.options
         if options is None:
