@@ -69,7 +69,7 @@ def batch_of_one(observation: Observation) -> Observation:
     return map_parts(lambda part: np.asarray(part)[None], observation)
 
 
-def is_single(observation: Observation, space: Any) -> bool:
+def is_single(observation: Observation, space: gymnasium.Space) -> bool:
     """Whether it is one observation of a space, and not a batch of them.
 
     Raises:
@@ -87,7 +87,7 @@ def is_single(observation: Observation, space: Any) -> bool:
     return more == 0
 
 
-def _first_part(observation: Observation, spaces: Any) -> Any:
+def _first_part(observation: Observation, spaces: Observation) -> Observation:
     """The first part of a space with something in it that an observation has."""
     if isinstance(spaces, Mapping):
         names, said = list(spaces), f"a dict of {', '.join(spaces)}"
@@ -123,7 +123,7 @@ def whole_of(observation: Observation) -> Observation:
 def read_only(observation: Observation) -> Observation:
     """Views of an observation's arrays that refuse to be written into."""
 
-    def locked(part: Any) -> np.ndarray:
+    def locked(part: Observation) -> np.ndarray:
         view = np.asarray(part).view()
         view.flags.writeable = False
         return view

@@ -10,7 +10,7 @@ M(pi) = (S, A, R, T(s, pi(s) + a, s')), so any reinforcement learner can learn i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -276,7 +276,7 @@ class ResidualWrapper(gymnasium.Wrapper):
         self._core.base.reset(np.ones(1, bool))
         return self._shown(observation), info
 
-    def step(self, action: np.ndarray) -> tuple[Observation, Any, bool, bool, Info]:
+    def step(self, action: np.ndarray) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         """Executes controller plus scaled residual; ``action`` is the residual in [-1, 1]."""
         residual = np.asarray(action)
         if residual.shape != self._core.shape:

@@ -45,7 +45,7 @@ def _kind_of(hint: object) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
-def _of_kind(name: str, value: object, kind: str) -> Any:
+def _of_kind(name: str, value: object, kind: str) -> object:
     """The value, where a setting of a kind can have it; 3.0 is a whole number too."""
     option = f"--{name.replace('_', '-')}"
     if isinstance(value, float) and kind.startswith("int"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -107,7 +106,7 @@ def first_rows(observation: Observation, count: int) -> Observation:
 def turned(observation: Observation) -> Observation:
     """A batch in reversed order."""
 
-    def reversed_part(part: Any) -> Any:
+    def reversed_part(part: Observation) -> Observation:
         return part[::-1].copy() if isinstance(part, np.ndarray) else part[::-1]
 
     return map_parts(reversed_part, observation)

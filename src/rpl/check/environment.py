@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -16,6 +16,7 @@ from rpl.check.finding import Findings, Training
 from rpl.check.goals import check_goals
 from rpl.check.observations import check_values, check_what_is_shown
 from rpl.errors import InvalidValue
+from rpl.observations import Info, Observation
 from rpl.tasks.gym.observe import has_goals, needs_choice
 from rpl.tasks.gym.requirements import (
     UnsuitableEnvironment,
@@ -153,12 +154,12 @@ class _BesideAnother(gymnasium.Wrapper):
         super().__init__(env)
         self._other = StandStill(other)
 
-    def reset(self, **keywords: Any) -> Any:
+    def reset(self, **keywords: Any) -> tuple[Observation, Info]:
         returned = self.env.reset(**keywords)
         self._other.reset(seed=1)
         return returned
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: np.ndarray) -> tuple[Observation, SupportsFloat, bool, bool, Info]:
         returned = self.env.step(action)
         self._other.step(np.array(action))
         return returned

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import gymnasium
 import numpy as np
 
 from rpl.check.episode import Episode
 from rpl.check.finding import Findings
-from rpl.replay.hindsight import RuleError, needs_more_than_goals, one_by_one, rule_of
+from rpl.replay.hindsight import Rule, RuleError, needs_more_than_goals, one_by_one, rule_of
 
 TOLERANCE = 1e-6
 
@@ -30,9 +29,7 @@ def check_goals(findings: Findings, env: gymnasium.Env, episodes: Sequence[Episo
             _check_episode(findings, env, episode, compute)
 
 
-def _check_episode(
-    findings: Findings, env: gymnasium.Env, episode: Episode, compute: Callable[..., Any]
-) -> None:
+def _check_episode(findings: Findings, env: gymnasium.Env, episode: Episode, compute: Rule) -> None:
     achieved = np.array([o["achieved_goal"] for o in episode.observations[1:]])
     desired = np.array([o["desired_goal"] for o in episode.observations[1:]])
     try:

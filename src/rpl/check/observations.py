@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import gymnasium
 import numpy as np
 
 from rpl.check.finding import Findings
 from rpl.observations import GOAL_PARTS, OBSERVATION, map_parts
-from rpl.tasks.gym.observe import Choice, Observe, leaves, name_of, needs_choice
+from rpl.tasks.gym.observe import Choice, Observe, Path, leaves, name_of, needs_choice
 from rpl.tasks.gym.task import Observation
 
 LARGE = 200.0
@@ -32,7 +31,7 @@ def check_values(
                 _check_part(findings, name_of(path), _at(observation, path), promised, when)
 
 
-def _at(observation: Observation, path: Sequence[Any]) -> Any:
+def _at(observation: Observation, path: Path) -> Observation:
     """A part of an observation; None if it is missing."""
     try:
         for name in path:

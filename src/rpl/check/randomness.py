@@ -16,7 +16,7 @@ DEPTH, MOST = 8, 5000  # of objects within objects, and of objects in all
 PLAIN = (int, float, complex, str, bytes, bool, type(None), np.ndarray, np.generic, type)
 
 
-def draws_at_random(ask: Callable[[], Any], source: Source) -> bool:
+def draws_at_random(ask: Callable[[], object], source: Source) -> bool:
     """Whether asking moves a generator of random numbers: a global one, or one within reach.
 
     Args:
@@ -45,7 +45,7 @@ def _states(generators: list[Any]) -> list[str]:
     return states
 
 
-def _generators(thing: object, depth: int = DEPTH, met: set[int] | None = None) -> Iterator[Any]:
+def _generators(thing: object, depth: int = DEPTH, met: set[int] | None = None) -> Iterator[object]:
     """Generators that an object holds, or that a function sees."""
     met = set() if met is None else met
     if id(thing) in met or len(met) > MOST or isinstance(thing, PLAIN):
@@ -58,7 +58,7 @@ def _generators(thing: object, depth: int = DEPTH, met: set[int] | None = None) 
             yield from _generators(inner, depth - 1, met)
 
 
-def _within(thing: object) -> Iterator[Any]:
+def _within(thing: object) -> Iterator[object]:
     """What an object refers to, without calling anything of it."""
     if isinstance(thing, (list, tuple, set)):
         yield from thing
@@ -79,7 +79,7 @@ def _within(thing: object) -> Iterator[Any]:
         yield type(thing).__call__
 
 
-def _contents(cell: Any) -> Iterator[Any]:
+def _contents(cell: Any) -> Iterator[object]:
     try:
         yield cell.cell_contents
     except ValueError:  # empty as yet

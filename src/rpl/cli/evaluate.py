@@ -81,7 +81,7 @@ def run_evaluation(options: Parsed) -> int:
     return 0
 
 
-def _evaluate(options: Parsed, print_json: Callable[[Any], None]) -> None:
+def _evaluate(options: Parsed, print_json: Callable[[object], None]) -> None:
     if runs := runs_named(options.run_or_task):
         if options.picture is not None:
             raise UsageError("--picture shows a single run: name one of the folder's")

@@ -1,14 +1,13 @@
 """``rpl eval`` of a folder of runs: each on the same unseen episodes, and all together."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from rpl.cli.output import plain_table
-from rpl.rollout.evaluate import MEAN
+from rpl.rollout.evaluate import MEAN, Interval
 from rpl.settings import Record
 
 Report = Record
@@ -34,7 +33,7 @@ def as_json(reports: Mapping[str, Report]) -> Record:
     return {"runs": reports, "interquartile_mean": middles}
 
 
-def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Any]]:
+def interquartile_means(reports: Sequence[Report]) -> dict[str, tuple[float, Interval | None]]:
     """Of controller, policy and difference over the runs, with bootstrap intervals.
 
     None where the runs were not judged by the same, or one has no policy.

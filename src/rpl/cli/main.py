@@ -8,7 +8,6 @@ import re
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import tyro
 
@@ -112,14 +111,14 @@ def check_command(arguments: list[str]) -> None:
         find("command", COMMANDS, word)
 
 
-def commands(arguments: list[str]) -> dict[str, Callable[..., Any]]:
+def commands(arguments: list[str]) -> dict[str, Callable[..., int | None]]:
     """The subcommand that the arguments name, or all: the learner's take seconds to import."""
     named = arguments[:1]
     names = named if named and named[0] in COMMANDS else list(COMMANDS)
     return {name: _command(name, arguments if [name] == named else []) for name in names}
 
 
-def _command(name: str, arguments: list[str]) -> Callable[..., Any]:
+def _command(name: str, arguments: list[str]) -> Callable[..., int | None]:
     """A subcommand; some have options that depend on the task named in the arguments."""
     found = pkgutil.resolve_name(COMMANDS[name])
     return found(arguments) if COMMANDS[name].endswith(":command_for") else found

@@ -85,7 +85,9 @@ def as_command(run: Callable[[Parsed], int], options: type, summary: str) -> Cal
     return command
 
 
-def with_groups(base: type, fields: Iterable[tuple[str, Any, Any]] = (), **groups: Any) -> type:
+def with_groups(
+    base: type, fields: Iterable[tuple[str, object, object]] = (), **groups: Any
+) -> type:
     """``base`` with further options that depend on what is named.
 
     Args:
@@ -116,7 +118,7 @@ def without_option(arguments: Iterable[str], name: str) -> list[str]:
     return kept
 
 
-def one_of(rows: Iterable[str], **about: Any) -> Any:
+def one_of(rows: Iterable[str], **about: Any) -> object:
     """The type of an option that is one of some names."""
     return Annotated[tyro.extras.literal_type_from_choices(list(rows)), tyro.conf.arg(**about)]
 

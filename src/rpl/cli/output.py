@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +29,7 @@ def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 @contextmanager
-def only_json(asked: bool) -> Iterator[Callable[[Any], None]]:
+def only_json(asked: bool) -> Iterator[Callable[[object], None]]:
     """Gives what prints one JSON object; all else that is printed goes to standard error.
 
     Simulators print too, not all of them in Python, and some only when their buffer is full.
@@ -38,7 +37,7 @@ def only_json(asked: bool) -> Iterator[Callable[[Any], None]]:
     Args:
         asked: whether standard output is for JSON; else nothing is diverted.
     """
-    printed: list[Any] = []
+    printed: list[object] = []
     with ExitStack() as stack:
         if asked:
             stack.enter_context(_diverted())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import track
@@ -28,6 +28,9 @@ from rpl.rollout.policies import WholePolicy
 from rpl.rollout.seeds import evaluation_seeds
 from rpl.runs.load import Subject, is_planner
 from rpl.training.console import say
+
+if TYPE_CHECKING:
+    from rpl.viz.film import Recording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +95,13 @@ def chosen(options: Parsed) -> Contrast:
     )
 
 
-def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Any]]:
+def recordings_of(subject: Subject, seeds: list[int]) -> list[list[Recording]]:
     """For each episode the controller's recording and, if there is one, the policy's."""
     shown = track(seeds, "drawing", console=Console(stderr=True))
     return [[_record(subject, *who, seed) for who in acting(subject)] for seed in shown]
 
 
-def strip_of(subject: Subject, seed: int) -> list[Any]:
+def strip_of(subject: Subject, seed: int) -> list[Recording]:
     """Recordings of one episode, of which nothing is drawn that a strip does not show."""
     from rpl.viz.film import STRIP_FRAMES, evenly
 
@@ -120,7 +123,7 @@ def acting(subject: Subject) -> list[tuple[str, Policy]]:
     return shown
 
 
-def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords: Any) -> Any:
+def _record(subject: Subject, label: str, policy: Policy, seed: int, **keywords: Any) -> Recording:
     from rpl.viz.film import record
 
     problem = subject.problem

@@ -57,7 +57,7 @@ def is_network(source: Source) -> bool:
     return torch is not None and isinstance(source, torch.nn.Module)
 
 
-def _deterministic(function: Callable[..., Any]) -> Answering:
+def _deterministic(function: Callable[..., Answer]) -> Answering:
     """What can be asked not to draw its action is asked that; see ``Predicting`` of a state."""
     try:
         names = inspect.signature(function).parameters.keys()
@@ -74,7 +74,7 @@ class Predicting:
     What it returns as state, if anything, is handed back to it in the next step.
     """
 
-    def __init__(self, predict: Callable[..., Any]) -> None:
+    def __init__(self, predict: Callable[..., Answer]) -> None:
         self._predict = predict
 
     def __call__(self, observation: Observation) -> Answer:
@@ -112,7 +112,7 @@ class Recurrent:
 class OfTensors:
     """A network of PyTorch, called with tensors of its own type and device, without gradients."""
 
-    def __init__(self, act: Callable[..., Any], network: Any) -> None:
+    def __init__(self, act: Callable[..., Answer], network: Source) -> None:
         self._act, self.network = act, network
 
     def __call__(self, observation: Observation) -> Answer:
@@ -165,12 +165,12 @@ def has_weights(controller: Source) -> bool:
     return any(map(is_network, _parts(controller)))
 
 
-def _weights(controller: Source) -> Iterator[Any]:
+def _weights(controller: Source) -> Iterator[Source]:
     for part in filter(is_network, _parts(controller)):
         yield from part.parameters()
 
 
-def _parts(controller: Source) -> Iterator[Any]:
+def _parts(controller: Source) -> Iterator[Source]:
     """A controller, the object of a method, and what they hold."""
     for one in (controller, getattr(controller, "__self__", None)):
         yield one

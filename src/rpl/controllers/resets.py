@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def _parameters(function: Source) -> list[inspect.Parameter]:
         return []
 
 
-def reset_of(controller: Source) -> Callable[..., Any] | None:
+def reset_of(controller: Source) -> Callable[..., object] | None:
     """The method that tells a controller where episodes begin; None without one."""
     holders = (controller, controller.__self__ if inspect.ismethod(controller) else None)
     methods = (getattr(one, name, None) for one in holders for name in METHODS)

@@ -6,9 +6,8 @@ import importlib
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
 
-from rpl.controllers.contract import ControllerError
+from rpl.controllers.contract import ControllerError, Source
 from rpl.settings import Record
 
 PACKAGES = ("stable_baselines3", "sb3_contrib")
@@ -16,7 +15,7 @@ SHARED = {"cg_damping": "sb3_contrib.TRPO", "clip_range": "stable_baselines3.PPO
 """Algorithms whose policies are of one module, by a setting that only they have; else A2C."""
 
 
-def load_model(path: str | Path) -> Any:
+def load_model(path: str | Path) -> Source:
     """The model in a ``.zip`` file that ``model.save`` wrote.
 
     Stable-Baselines3 unpickles parts of its files, and so runs what is in them: load only files
@@ -46,7 +45,7 @@ def load_model(path: str | Path) -> Any:
         raise ControllerError(f"{path} cannot be loaded by {where}: {error}") from error
 
 
-def _algorithm(where: str, data: Record) -> Any:
+def _algorithm(where: str, data: Record) -> Source:
     """The class that saved a policy of a module; None if it cannot be told."""
     package, name = ([*where.split("."), ""])[:2]
     if where.startswith("stable_baselines3.common."):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -128,7 +127,7 @@ def _row_as_batch(batch: Observation, i: int) -> Observation:
     return map_parts(lambda part: part[i : i + 1], batch)
 
 
-def first_observations(task: VectorEnv) -> Any:
+def first_observations(task: VectorEnv) -> Observation:
     """First observations of a few episodes, in a number that no width of theirs equals."""
     seen, rounds = 0, []
     count = FEWEST_ROWS

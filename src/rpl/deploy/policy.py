@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -40,7 +39,7 @@ def check_finite(what: str, values: Observation) -> None:
             raise NotFinite(f"the {name} is not finite, {place} is {value}: stop, or act otherwise")
 
 
-def _named_parts(what: str, values: Observation) -> Iterator[tuple[str, Any]]:
+def _named_parts(what: str, values: Observation) -> Iterator[tuple[str, Observation]]:
     """The arrays of an observation, however nested, each with what it is called."""
     if isinstance(values, tuple):
         values = {str(i): part for i, part in enumerate(values)}
@@ -157,7 +156,7 @@ class Policy:
 
     def _check_widths(self, observation: Observation) -> None:
         plain = not isinstance(observation, Mapping)
-        parts: Mapping[str, Any] = {OBSERVATION: observation} if plain else observation
+        parts: Mapping[str, Observation] = {OBSERVATION: observation} if plain else observation
         if missing := [name for name in self.widths if name not in parts]:
             raise ValueError(
                 f"the observation has no {' and no '.join(missing)}, which the policy was learned "
@@ -243,7 +242,7 @@ class Policy:
         inside = np.clip(middle + reach * action, self.action_low, self.action_high)
         return (np.rint(inside) if self.is_whole else inside).astype(self.action_dtype)
 
-    def random_observations(self, count: int, generator: np.random.Generator) -> Any:
+    def random_observations(self, count: int, generator: np.random.Generator) -> Observation:
         """Observations as wide as those seen in training, and wider: (count, ...)."""
         mean, std = (np.asarray(x) for x in (self.state.normalizer.mean, self.state.normalizer.std))
         drawn = mean + 3.0 * std * generator.standard_normal((count, len(mean)))
@@ -254,7 +253,7 @@ class Policy:
             return parts[OBSERVATION] if len(parts) == 1 else parts
         return {**parts, "achieved_goal": parts[DESIRED_GOAL]}
 
-    def real_observations(self, steps: int = 20) -> Iterator[Any]:
+    def real_observations(self, steps: int = 20) -> Iterator[Observation]:
         """Batched observations of the task, as the policy acts in it."""
         task = self.problem.evaluation_task
         observation, _ = task.reset(seed=0)

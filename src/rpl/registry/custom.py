@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from rpl.config import Config
-from rpl.controllers.contract import Controller, Source
-from rpl.problem import Problem
+from rpl.controllers.contract import Answering, Controller, Source
+from rpl.problem import Metric, Problem
 from rpl.registry.environments import user_task
 from rpl.registry.names import EnvironmentOptions, custom_controller
 from rpl.replay.hindsight import (
@@ -74,7 +72,7 @@ def _acting(controller: Source, task: GymnasiumTask) -> Controller:
     return custom_controller(idle(task) if controller is None else controller, task)
 
 
-def _metric(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Any:
+def _metric(options: EnvironmentOptions, problem: Problem, bare: GymnasiumTask) -> Metric:
     """Success if the environment reports it, in an episode of the controller, else the return."""
     if options.metric != "auto":
         return options.metric
@@ -92,7 +90,7 @@ def _value_bounds(config: Config, options: EnvironmentOptions, horizon: int) -> 
     return min(low, 0.0) / (1.0 - discount), max(high, 0.0) / (1.0 - discount)
 
 
-def idle(task: GymnasiumTask) -> Callable[[Any], np.ndarray]:
+def idle(task: GymnasiumTask) -> Answering:
     """A controller that stays in the middle of the action range."""
     return lambda observation: task.action_middle
 

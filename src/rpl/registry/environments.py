@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 
@@ -109,7 +108,7 @@ class _MakeRegistered:
 class _MakeByFactory:
     """Calls a factory, with the render mode if it takes one."""
 
-    factory: Callable[..., Any]
+    factory: Callable[..., object]
     render_mode: str | None
     keywords: Record
 
@@ -126,7 +125,7 @@ class _MakeByFactory:
         return env
 
 
-def _check_callable(factory: Callable[..., Any], keywords: Record) -> None:
+def _check_callable(factory: Callable[..., object], keywords: Record) -> None:
     """Refuses a factory that asks for more than it will get."""
     try:
         signature = inspect.signature(factory)
@@ -141,7 +140,7 @@ def _check_callable(factory: Callable[..., Any], keywords: Record) -> None:
         ) from error
 
 
-def _takes(factory: Callable[..., Any], name: str) -> bool:
+def _takes(factory: Callable[..., object], name: str) -> bool:
     try:
         parameters = inspect.signature(factory).parameters.values()
     except (TypeError, ValueError):

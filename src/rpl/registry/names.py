@@ -252,7 +252,7 @@ def name_of(source: Source) -> str:
     return f"{named.__module__}:<{named.__qualname__}>"
 
 
-def custom_controller(source: Source, task: Any) -> Controller:
+def custom_controller(source: Source, task: gymnasium.vector.VectorEnv) -> Controller:
     """The controller of a name or an object, for a task; see ``rpl.controllers.adapt.adapt``.
 
     Args:

@@ -98,7 +98,7 @@ def write_recording(path: Path, episodes: Sequence[Recorded], made_in: MadeIn) -
 
 
 def _joined(path: Path, episodes: Sequence[Recorded]) -> Fields:
-    def all_of(parts: Iterator[Any]) -> np.ndarray:
+    def all_of(parts: Iterator[np.ndarray]) -> np.ndarray:
         return np.concatenate(list(parts))
 
     names = episodes[0].observations

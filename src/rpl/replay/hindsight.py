@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rpl.errors import Failure
 
@@ -18,6 +19,10 @@ OfGoals = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 The info has ``{"observation", "action"}`` of the steps: the observation after the step, and the
 action that was executed.
 """
+
+
+Rule = Callable[..., Any]
+"""``compute_reward`` or ``compute_terminated`` of an environment: (achieved, desired, info)."""
 
 
 class GoalRules(NamedTuple):
@@ -41,7 +46,7 @@ class RuleError(Failure, ValueError):
     """A rule of an environment returned what hindsight cannot use."""
 
 
-def numbers_of(name: str, returned: Any, count: int) -> np.ndarray:
+def numbers_of(name: str, returned: ArrayLike, count: int) -> np.ndarray:
     """What a rule of an environment returned for so many pairs of goals, (count,) float64.
 
     Raises:
@@ -58,7 +63,7 @@ def numbers_of(name: str, returned: Any, count: int) -> np.ndarray:
     )
 
 
-def rule_of(env: gymnasium.Env, name: str) -> Callable[..., Any] | None:
+def rule_of(env: gymnasium.Env, name: str) -> Rule | None:
     """``name(achieved_goal, desired_goal, info)`` of an environment, or of one that it wraps."""
     try:
         return env.get_wrapper_attr(name)
@@ -66,7 +71,7 @@ def rule_of(env: gymnasium.Env, name: str) -> Callable[..., Any] | None:
         return None
 
 
-def one_by_one(name: str, rule: Callable[..., Any]) -> OfGoals:
+def one_by_one(name: str, rule: Rule) -> OfGoals:
     """A rule of an environment, asked of each pair of goals with an empty info.
 
     The function raises RuleError where the rule does not return a number.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import SupportsFloat
 
 import gymnasium
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rpl.errors import InvalidValue
 from rpl.observations import Info, Observation
@@ -44,7 +45,7 @@ class EpisodeLog:
         self._made_in = MadeIn.of(env)
         self._running: _Running | None = None
 
-    def begin(self, observation: Observation, base_action: Any = None) -> None:
+    def begin(self, observation: Observation, base_action: ArrayLike | None = None) -> None:
         """An episode begins.
 
         Args:
@@ -57,13 +58,13 @@ class EpisodeLog:
 
     def step(
         self,
-        action: Any,
+        action: ArrayLike,
         observation: Observation,
-        reward: Any,
-        terminated: Any,
-        truncated: Any,
+        reward: SupportsFloat,
+        terminated: bool,
+        truncated: bool,
         info: Info | None = None,
-        base_action: Any = None,
+        base_action: ArrayLike | None = None,
     ) -> None:
         """A step was taken: what was executed, and what ``env.step`` returned.
 
@@ -116,7 +117,7 @@ class EpisodeLog:
 class _Running:
     """An episode as far as it has come; everything is copied, for loops reuse their arrays."""
 
-    def __init__(self, observation: Observation, base_action: Any) -> None:
+    def __init__(self, observation: Observation, base_action: ArrayLike | None) -> None:
         self.observations = [_copied(observation)]
         self.base_actions = [] if base_action is None else [np.array(base_action, np.float64)]
         self.actions: list[np.ndarray] = []
@@ -124,7 +125,12 @@ class _Running:
         self.success: bool | None = None
 
     def add(
-        self, action: Any, observation: Observation, reward: Any, info: Any, base_action: Any
+        self,
+        action: ArrayLike,
+        observation: Observation,
+        reward: SupportsFloat,
+        info: Info,
+        base_action: ArrayLike | None,
     ) -> None:
         if bool(self.base_actions) != (base_action is not None):
             raise InvalidValue(

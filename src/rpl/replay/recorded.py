@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -191,7 +191,9 @@ def _check_within(name: str, part: np.ndarray, space: Box) -> None:
         raise ValueError(f"{name} at step {step} are far beyond the space {space}: {OTHER}")
 
 
-def leaves(space: Any, name: str = OBSERVATIONS) -> Iterator[tuple[str, gymnasium.Space]]:
+def leaves(
+    space: gymnasium.Space, name: str = OBSERVATIONS
+) -> Iterator[tuple[str, gymnasium.Space]]:
     """The parts of a space that have no parts, by their names in a file."""
     for key, part in _inside(space):
         yield from leaves(part, f"{name}/{key}")
@@ -199,10 +201,10 @@ def leaves(space: Any, name: str = OBSERVATIONS) -> Iterator[tuple[str, gymnasiu
         yield name, space
 
 
-def flat(observation: Observation, name: str = OBSERVATIONS) -> dict[str, Any]:
+def flat(observation: Observation, name: str = OBSERVATIONS) -> dict[str, Observation]:
     """The arrays of an observation by their names in a file, joined with slashes."""
     if isinstance(observation, Mapping):
-        parts: object = observation.items()
+        parts: Iterable[tuple[object, Observation]] = observation.items()
     elif isinstance(observation, tuple):
         parts = enumerate(observation)
     else:
@@ -210,7 +212,9 @@ def flat(observation: Observation, name: str = OBSERVATIONS) -> dict[str, Any]:
     return {path: leaf for key, part in parts for path, leaf in flat(part, f"{name}/{key}").items()}
 
 
-def nested(parts: Mapping[str, np.ndarray], space: object, name: str = OBSERVATIONS) -> Observation:
+def nested(
+    parts: Mapping[str, np.ndarray], space: gymnasium.Space, name: str = OBSERVATIONS
+) -> Observation:
     """Arrays by their names in a file as an observation of a space."""
     if not hasattr(space, "spaces"):
         return parts[name]
@@ -218,7 +222,7 @@ def nested(parts: Mapping[str, np.ndarray], space: object, name: str = OBSERVATI
     return inside if isinstance(space, gymnasium.spaces.Dict) else tuple(inside.values())
 
 
-def _inside(space: Any) -> list[tuple[Any, gymnasium.Space]]:
+def _inside(space: gymnasium.Space) -> list[tuple[Any, gymnasium.Space]]:
     """The parts of a space with their keys."""
     spaces: Any = getattr(space, "spaces", ())
     return list(spaces.items() if isinstance(spaces, Mapping) else enumerate(spaces))

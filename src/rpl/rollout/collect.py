@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -105,7 +104,7 @@ class _Record:
 
     def see(
         self, t: int, observation: Observation, base: Policy | None, running: np.ndarray
-    ) -> tuple[Any, np.ndarray | None]:
+    ) -> tuple[Observation, np.ndarray | None]:
         """Stores what is observed at time t, and what the base policy would do.
 
         Returns both for the policy, with zeros for what diverged: its episode will be dropped.
@@ -161,7 +160,7 @@ class _Record:
         )
 
 
-def _with_zeros(observation: Observation, rows: np.ndarray) -> Any:
+def _with_zeros(observation: Observation, rows: np.ndarray) -> Observation:
     """The observations with zeros in these rows."""
 
     def cleared(part: object) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rpl.errors import InvalidValue
 from rpl.settings import Record
@@ -83,7 +83,7 @@ def has_range(space: Mapping[str, Distribution]) -> bool:
     return any(hasattr(distribution, "low") for distribution in space.values())
 
 
-def _values(distribution: Distribution) -> Sequence[Any]:
+def _values(distribution: Distribution) -> Sequence[object]:
     """All values that there are; none of a range between numbers with fractions."""
     from optuna.distributions import FloatDistribution, IntDistribution
 
@@ -100,7 +100,7 @@ def corners(space: Mapping[str, Distribution]) -> Iterator[Values]:
         yield from ({name: value} for value in _ends(distribution))
 
 
-def _ends(distribution: Distribution) -> Sequence[Any]:
+def _ends(distribution: Distribution) -> Sequence[object]:
     """Its values, or both ends of its range."""
     from optuna.distributions import CategoricalDistribution
 

@@ -12,7 +12,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from rpl.errors import InvalidValue, frames_of_user_code
 from rpl.observations import Info, Observation
-from rpl.tasks.gym.observe import name_of
+from rpl.tasks.gym.observe import Path, name_of
 from rpl.tasks.gym.requirements import UnsuitableEnvironment
 from rpl.tasks.success import NAMES, succeeded
 
@@ -20,8 +20,6 @@ Step = tuple[Observation, float, bool, bool, Info]
 STEP = "(observation, reward, terminated, truncated, info)"
 RESET = "(observation, info)"
 CHOICES = (Discrete, MultiBinary, MultiDiscrete)
-Path = tuple[Any, ...]
-"""The way to a part of an observation."""
 
 
 class Checked(gymnasium.Wrapper):
@@ -94,7 +92,7 @@ class Checked(gymnasium.Wrapper):
         else:
             self._check_part(call, (), self._space, observation)
 
-    def _check_part(self, call: str, path: Path, space: Any, part: Any) -> None:
+    def _check_part(self, call: str, path: Path, space: gymnasium.Space, part: Observation) -> None:
         """Everything inside of a part is there, and of its shape; a choice is one of its own."""
         if isinstance(space, gymnasium.spaces.Dict):
             if not isinstance(part, Mapping):
@@ -117,7 +115,7 @@ class Checked(gymnasium.Wrapper):
         elif isinstance(space, CHOICES) and not _is_choice(space, part):
             raise self._odd(call, path, f"{part!r}, and its space is {space}")
 
-    def _check_array(self, call: str, path: Path, value: Any, shape: Any) -> None:
+    def _check_array(self, call: str, path: Path, value: object, shape: tuple[int, ...]) -> None:
         if isinstance(value, np.ndarray) and value.shape == shape and value.dtype.kind in "fiub":
             return
         try:
@@ -167,7 +165,7 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _safe(value: Any) -> Any:
+def _safe(value: object) -> Any:
     """The value where an array can be made of it."""
     try:
         np.asarray(value)

@@ -18,7 +18,10 @@ from rpl.observations import GOAL_PARTS, OBSERVATION, WHOLE, Observation, rows
 from rpl.settings import Record
 from rpl.tasks.gym.requirements import UnsuitableEnvironment, check_goal_shapes
 
-Observe = str | Callable[[Observation], Any] | None
+Path = tuple[Any, ...]
+"""The way to a part of an observation."""
+Part = tuple[Path, gymnasium.Space]
+Observe = str | Callable[[Observation], object] | None
 """Names of parts, such as ``robot.joints,object``; a function of one observation; or None."""
 MOST_NUMBERS = 4096  # in one part: more is a picture, whatever its shape
 NUMBERS = (Box, Discrete, MultiBinary, MultiDiscrete)  # what a vector can be made of
@@ -49,7 +52,7 @@ class Choice:
         named = None if callable(observe) else observe
         self._function = observe if callable(observe) else None
         self._goals = GOALS if has_goals(space) else ()
-        self._paths: list[tuple[Sequence[Any], gymnasium.Space]] = []
+        self._paths: list[Part] = []
         if self._function is not None:
             width = len(_vector(self._function, example()))
         else:
@@ -75,7 +78,7 @@ class Choice:
             return None
         return [{"path": list(path), **_options(space)} for path, space in self._paths]
 
-    def __call__(self, observation: Observation) -> dict[str, Any]:
+    def __call__(self, observation: Observation) -> dict[str, Observation]:
         """A batch of the environment's observations, as the task's."""
         if self._function is not None:
             seen = rows(observation)
@@ -106,7 +109,7 @@ def has_goals(space: gymnasium.Space) -> bool:
     return True
 
 
-def leaves(space: gymnasium.Space, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, Any]]:
+def leaves(space: gymnasium.Space, path: Path = ()) -> Iterator[Part]:
     """The parts of a space that have no parts, each with the way to it."""
     if isinstance(space, gymnasium.spaces.Dict):
         for name, part in space.spaces.items():
@@ -118,7 +121,7 @@ def leaves(space: gymnasium.Space, path: tuple[Any, ...] = ()) -> Iterator[tuple
         yield path, space
 
 
-def name_of(path: Sequence[Any]) -> str:
+def name_of(path: Path) -> str:
     """How ``observe`` names a part."""
     return ".".join(map(str, path))
 
@@ -131,9 +134,7 @@ def is_picture(space: gymnasium.Space) -> bool:
     return in_rows and (space.dtype == np.uint8 or int(np.prod(space.shape)) > MOST_NUMBERS)
 
 
-def _chosen(
-    space: gymnasium.Space, observe: str | None, goals: Sequence[str]
-) -> list[tuple[Sequence[Any], gymnasium.Space]]:
+def _chosen(space: gymnasium.Space, observe: str | None, goals: Sequence[str]) -> list[Part]:
     """Where the chosen parts are, and their spaces."""
     all_parts = [(path, part) for path, part in leaves(space) if name_of(path) not in goals]
     numbers = [(path, part) for path, part in all_parts if _is_numbers(part)]
@@ -155,7 +156,7 @@ def _chosen(
     )
 
 
-def _named(name: str, parts: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+def _named(name: str, parts: list[Part]) -> list[Part]:
     """The parts that a name stands for: one of them, or all inside of something.
 
     Raises:
@@ -180,7 +181,7 @@ def _is_numbers(space: gymnasium.Space) -> bool:
     return isinstance(space, NUMBERS) and not is_picture(space)
 
 
-def _at(observation: Observation, path: Sequence[Any]) -> Any:
+def _at(observation: Observation, path: Path) -> Observation:
     for name in path:
         observation = observation[name]
     return observation
@@ -195,7 +196,7 @@ def _options(space: gymnasium.Space) -> Record:
     return {"options": count.ravel().tolist(), "first": first.ravel().tolist()}
 
 
-def _flat(batch: Any, space: gymnasium.Space) -> np.ndarray:
+def _flat(batch: Observation, space: gymnasium.Space) -> np.ndarray:
     """A part of a batch as rows of numbers, one-hot where it is a choice."""
     if isinstance(space, Box):
         return np.asarray(batch).reshape(len(batch), -1)
@@ -203,7 +204,7 @@ def _flat(batch: Any, space: gymnasium.Space) -> np.ndarray:
 
 
 def _vector(
-    function: Callable[[Observation], Any], observation: Observation, width: int | None = None
+    function: Callable[[Observation], object], observation: Observation, width: int | None = None
 ) -> np.ndarray:
     """What the user's function makes of one observation.
 

@@ -7,14 +7,16 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.spaces import Text
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from rpl.errors import Failure, described
-from rpl.observations import Observation
+from rpl.observations import Info, Observation
 from rpl.tasks.gym.observe import leaves
 from rpl.tasks.gym.serial import with_arrays
 from rpl.tasks.success import NAMES
@@ -61,7 +63,7 @@ class Processes:
                 shared_memory=not self._has_text,  # in which Gymnasium's texts are lost
             )
 
-    def reset(self, **keywords: Any) -> Any:
+    def reset(self, **keywords: Any) -> tuple[Observation, Info]:
         """As a vector environment's.
 
         Raises:
@@ -71,13 +73,13 @@ class Processes:
             observation, info = self._envs.reset(**keywords)
         return self._with_arrays(observation), info
 
-    def step(self, actions: Any) -> Any:
+    def step(self, actions: np.ndarray) -> tuple[Any, ...]:
         """As a vector environment's; raises as ``reset`` does."""
         with self._in_words():
             observation, *returned = self._envs.step(actions)
         return self._with_arrays(observation), *returned
 
-    def _with_arrays(self, observation: Observation) -> Any:
+    def _with_arrays(self, observation: Observation) -> Observation:
         return with_arrays(self._space, observation) if self._has_text else observation
 
     def close(self) -> None:
@@ -128,7 +130,7 @@ class Processes:
         )
 
 
-def _joined(process: Any) -> bool:
+def _joined(process: BaseProcess) -> bool:
     """Waits a moment for a process to end; whether it goes on."""
     process.join(timeout=1.0)
     return process.is_alive()
@@ -153,11 +155,11 @@ class _Sentences(gymnasium.Wrapper):
     Of its info only success is told: no more is asked for, and not everything can be sent.
     """
 
-    def reset(self, **keywords: Any) -> Any:
+    def reset(self, **keywords: Any) -> tuple[Observation, Info]:
         with _as_sentences():
             return self.env.reset(**keywords)[0], {}
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
         with _as_sentences():
             *outcome, info = self.env.step(action)
             return *outcome, {name: info[name] for name in NAMES if name in info}
@@ -177,8 +179,8 @@ class _Unmade(gymnasium.Env):
     def __init__(self, why: str, observation: gymnasium.Space, action: gymnasium.Space) -> None:
         self._why, self.observation_space, self.action_space = why, observation, action
 
-    def reset(self, **keywords: Any) -> Any:
+    def reset(self, **keywords: Any) -> tuple[Observation, Info]:
         raise EnvironmentFailed(self._why)
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: np.ndarray) -> tuple[Any, ...]:
         raise EnvironmentFailed(self._why)
