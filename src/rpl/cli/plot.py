@@ -12,7 +12,10 @@ from rpl.runs.many import run_folders
 
 
 def plot(
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
+    runs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="RUN...", help_behavior_hint="(required)"),
+    ],
     out: Path = Path("curves.png"),
 ) -> int:
     """Draws learning curves as in the paper: a panel a task, a colour a method.

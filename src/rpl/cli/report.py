@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def report(
-    runs: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="RUN...")],
+    runs: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]],
+        tyro.conf.arg(metavar="RUN...", help_behavior_hint="(required)"),
+    ],
     out: Path = Path("report.html"),
     films: int = 2,
     checkpoint: Literal["deployed", "best", "last"] = "deployed",

@@ -27,15 +27,18 @@ POLITE = 10
 ABLATION_CELLS = tuple(cell for ablation in ABLATIONS for cell in ablation.cells)
 
 
+ALL = tyro.conf.arg(help_behavior_hint="(default: all)")
+
+
 @dataclass(frozen=True)
 class Chosen:
     """Which runs, and where they are."""
 
-    tasks: tuple[str, ...] = ()
+    tasks: Annotated[tuple[str, ...], ALL] = ()
     """Only these tasks."""
-    methods: tuple[str, ...] = ()
+    methods: Annotated[tuple[str, ...], ALL] = ()
     """Only these methods, as the table names them: rpl, scratch, rpl-paper, ..."""
-    seeds: tuple[int, ...] = ()
+    seeds: Annotated[tuple[int, ...], ALL] = ()
     """Only these seeds."""
     ablations: tyro.conf.FlagCreatePairsOff[bool] = False
     """The ablations instead of the paper's own runs; --methods then names variants."""
