@@ -78,8 +78,6 @@ def ask_again(
     its state: so a rounding that differs makes no other episode.
 
     Args:
-        controller: any.
-        acted: the episode.
         task: the environments; None for those of the episode.
         change: of what was recorded, before it is asked.
     """

@@ -35,9 +35,7 @@ def check_controller(
     """Lets a controller act in three environments and in one, and asks it everything twice.
 
     Args:
-        make_env: makes one environment.
         source: in any form that ``rpl.controllers.adapt.adapt`` takes.
-        training: what it is to be trained with.
 
     Returns:
         What was found, and how its episodes ended.

@@ -39,11 +39,6 @@ def check_environment(
 ) -> tuple[Findings, bool, list[Ending]]:
     """Plays episodes with random actions.
 
-    Args:
-        env: an environment made by ``make_env``.
-        make_env: makes another.
-        training: what it is to be trained with.
-
     Returns:
         What was found, whether a controller can be checked in it, and how episodes ended.
     """

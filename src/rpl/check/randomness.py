@@ -20,7 +20,6 @@ def draws_at_random(ask: Callable[[], object], source: Source) -> bool:
     """Whether asking moves a generator of random numbers: a global one, or one within reach.
 
     Args:
-        ask: asks the controller something.
         source: the controller, in which generators are looked for.
     """
     inside = list(_generators(source))

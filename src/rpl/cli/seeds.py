@@ -42,13 +42,7 @@ def train_seeds(
     """Makes a run for each of so many seeds, from the run's own on; returns an exit code.
 
     Args:
-        arguments: of ``rpl``.
-        spec: the first run.
-        console: what is said goes there.
-        seeds: how many.
         out: the folder of the run folders; None for ``folder_of_seeds``.
-        resume: continue the runs in the folder.
-        overwrite: replace them.
 
     Raises:
         UsageError, RunError: if the folder cannot be used as asked.

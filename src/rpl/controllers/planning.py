@@ -99,10 +99,7 @@ def best_first_search(
     the root above all, so that the same observation always gets the same move.
 
     Args:
-        model: what predicts.
-        observation: n observations, with ``simulator_state``.
         moves: (k, action_dim) actions to choose from.
-        cost: ranks the situations.
         expansions: situations expanded in each search.
 
     Returns:

@@ -30,8 +30,6 @@ def add_gate(graph: Graph, policy: Policy, frames: list[str], base: str, residua
     """Adds the output ``advantage`` (n, 1), and returns where the residual acts, (n, 1) bool.
 
     Args:
-        graph: the graph.
-        policy: whose critics these are.
         frames: what the networks see, for each frame.
         base: the base action in halves of the action range.
         residual: f.

@@ -21,7 +21,6 @@ class MLP(eqx.Module):
     Weights are Xavier uniform and biases zero.
 
     Args:
-        key: JAX random key.
         sizes: input, hidden and output widths.
         zero_last: start with a zero last layer, so that the output is exactly zero
             (paper, IV-A).

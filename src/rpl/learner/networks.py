@@ -31,10 +31,7 @@ class Actor(eqx.Module):
     0.5 (f(s1) + f(s2)).
 
     Args:
-        key: JAX random key.
         input_size: width of the normalised observation and goal together.
-        action_size: number of action components.
-        hidden: widths of the hidden layers.
         zero_last: start at f = 0.
         frames: the history's frames; one frame also stands for several side by side.
     """
@@ -79,10 +76,7 @@ class GaussianActor(eqx.Module):
     and log sigma are the means of what one network says of each frame.
 
     Args:
-        key: JAX random key.
         input_size: width of the normalised observation and goal together.
-        action_size: number of action components.
-        hidden: widths of the hidden layers.
         zero_last: start at mu = 0 and sigma = ``initial_std`` everywhere.
         initial_std: sigma where the network says nothing; between 0.007 and 2.7.
         frames: the history's frames.
@@ -158,12 +152,8 @@ class Critic(eqx.Module):
     """Q(s, g, a): the expected discounted return of an action; averaged over frames as the actor.
 
     Args:
-        key: JAX random key.
         input_size: width of the normalised observation and goal together.
-        action_size: number of action components.
-        hidden: widths of the hidden layers.
         frames: the history's frames.
-        layer_norm: normalise the hidden layers.
     """
 
     network: MLP

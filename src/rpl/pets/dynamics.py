@@ -137,12 +137,10 @@ def fit(
     """Trains on all transitions, continuing from the model as it is.
 
     Args:
-        model: what was learned so far.
         observation: (n, observation_size)
         action: (n, action_size)
         next_observation: (n, observation_size)
         generator: draws each network's bootstrap and its order.
-        config: the ensemble's.
 
     Returns:
         The new model, and the mean squared error of its means on these transitions.

@@ -92,10 +92,8 @@ def cross_entropy(
     to those of the elites. With ``config.colour`` the draws are smooth in time.
 
     Args:
-        key: JAX random key.
         cost: of (key, sequences (n, population, horizon, action_size)) -> (n, population).
         mean: (n, horizon, action_size), where to begin.
-        config: the search's numbers.
     """
     smooth = coloured(mean.shape[1], config.colour)
 

@@ -116,7 +116,6 @@ class Method:
         """The preset's configuration with this method's differences.
 
         Args:
-            config: the preset's.
             published: the task's published one.
         """
         kept = published if self.published_exploration else config

@@ -41,7 +41,6 @@ def user_problem(
         source: see ``rpl.registry.environments.environment_maker``.
         controller: see ``rpl.registry.names.custom_controller``; None does nothing, in the middle
             of the action range.
-        config: the run's configuration.
         options: how the environment becomes a task.
         residual: learn the residual on the controller; else the whole action.
         render_mode: of the environments that evaluations use.

@@ -20,12 +20,7 @@ def quiet_exploration() -> ExplorationConfig:
 
 
 class GreedyPolicy:
-    """The learned policy as it is deployed: execute(s) = clip(b + scale f(s)), or f(s) alone.
-
-    Args:
-        state: the learner.
-        problem: what it learns.
-    """
+    """The learned policy as it is deployed: execute(s) = clip(b + scale f(s)), or f(s) alone."""
 
     has_memory = False
 
@@ -61,9 +56,6 @@ class ExploringPolicy(GreedyPolicy):
     on how many environments run at once.
 
     Args:
-        state: the learner.
-        problem: what it learns.
-        exploration: how much.
         generator: of the disturbances.
         count: how many episodes there will be.
     """

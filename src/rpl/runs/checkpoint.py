@@ -143,10 +143,8 @@ def load_checkpoint(
     """A checkpoint, ``last`` or ``best``: what was learned, and where the run stood.
 
     Args:
-        path: the run folder.
         like: a learner of the same shapes.
         kind: the dataclass of the run's progress.
-        name: which checkpoint.
 
     Raises:
         RunError: if it is missing, cannot be read, or is of a newer version.

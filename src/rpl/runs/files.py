@@ -220,7 +220,6 @@ def last_number(path: Path, column: str, rows: list[dict[str, str]]) -> float:
 
     Args:
         path: the metrics.csv, for what is said of it.
-        column: its name.
         rows: from ``read_rows``, at least one.
 
     Raises:

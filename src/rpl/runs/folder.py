@@ -57,7 +57,6 @@ class RunFolder:
     Args:
         path: the folder; made if missing.
         record: what ``config.json`` is to say.
-        resume: continue what the folder holds.
         overwrite: delete the run that the folder holds; other files in it stay.
         defaults: of its settings, for a run that is older than some of them.
         track: who is told of the run besides.

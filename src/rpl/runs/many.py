@@ -37,7 +37,6 @@ def make_ready(folder: Path, runs: Iterable[Path], resume: bool, overwrite: bool
     """Makes a folder ready for runs in it.
 
     Args:
-        folder: where they are to be.
         runs: their folders, in it.
         resume: those that there are are gone on with.
         overwrite: they are deleted.

@@ -33,12 +33,7 @@ def default_folder(spec: RunSpec) -> Path:
 
 
 def record_of(spec: RunSpec, command: str) -> Record:
-    """What ``config.json`` says of a run.
-
-    Args:
-        spec: every setting.
-        command: what makes the run again.
-    """
+    """What ``config.json`` says of a run."""
     return {
         "task": spec.task.name,
         "method": spec.method,

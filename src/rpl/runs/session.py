@@ -201,12 +201,7 @@ def run_session(
     """Makes a run in its folder, from where it stands; returns that, and 1 if it was stopped.
 
     Args:
-        spec: every setting.
-        command: what makes the run again.
-        console: what is said goes there.
         out: the run folder; None for ``default_folder``.
-        resume: continue the run in the folder.
-        overwrite: replace it.
         resuming: what continues the run; None for the command with ``--resume``.
         track: who is told of the run besides its folder.
         filmed: makes a film (mp4) of the run in a folder for the tracker, or says why it cannot.

@@ -94,8 +94,6 @@ class SweepRecord:
     """What ``sweep.json`` says: the plan, and each trial by its run folder's name.
 
     Args:
-        plan: what is tried.
-        command: what makes the sweep again.
         resume: take up what the folder holds.
 
     Raises:

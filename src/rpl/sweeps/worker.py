@@ -41,7 +41,6 @@ class RunProcess:
     """A job at work, in a process which writes what it says into ``FOLDER.log``.
 
     Args:
-        job: what is to be done.
         threads: for physics.
         environment: what the process has besides this one's.
 

@@ -25,8 +25,6 @@ class Display:
     Evaluations and trials are lines of their own; on a terminal they scroll above the bar.
 
     Args:
-        console: where it goes.
-        steps: environment steps of the whole run.
         metric: the outcome that says how good a policy is.
         baseline: whose level stands beside the policy's.
         trials: of a planner's run; what else a run reports are evaluations.

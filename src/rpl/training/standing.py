@@ -54,8 +54,6 @@ def stands_below(progress: Progress, problem: Problem, controller: Outcome) -> b
     """Whether the policy alone did worse than its controller, by more than a standard error.
 
     Args:
-        progress: of a run.
-        problem: whose measure it is.
         controller: its outcomes in an evaluation.
     """
     alone = progress.alone

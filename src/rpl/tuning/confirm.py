@@ -22,12 +22,9 @@ class Remembering:
     """Plays episodes once, and gives their outcome back where a killed search goes on.
 
     Args:
-        journal: keeps the outcomes.
-        play: plays episodes with settings.
         seeds: the episodes.
         stage: what they are for, one word.
         on_played: is told how many episodes were played.
-        interrupted: is asked before any are.
     """
 
     def __init__(

@@ -24,9 +24,6 @@ class TuningFolder:
 
     Args:
         path: the folder; made if missing.
-        record: what is asked for.
-        resume: go on with what the folder holds.
-        overwrite: delete what the folder holds.
 
     Raises:
         RunError: if it holds something else, another process uses it, or it cannot be written.

@@ -33,7 +33,6 @@ class Player:
 
     Args:
         controller: as it is shipped.
-        problem: where it acts.
 
     Raises:
         ControllerError: if it has no setting to search.

@@ -134,12 +134,9 @@ def search(
 
     Args:
         journal: what was tried before, and where it is kept.
-        settings: the controller's, by name.
-        play: plays episodes with settings.
         episodes: that may be spent.
         seed: decides what is proposed, and chooses the episodes, which are of training.
         on_tried: is told of settings whose episodes are over.
-        interrupted: is asked before others are tried.
 
     Raises:
         Interrupted: if it was.

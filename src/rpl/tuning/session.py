@@ -165,8 +165,6 @@ class Display:
     """How far a tuning is: a bar on a terminal, a line now and then in a pipe.
 
     Args:
-        console: where it goes.
-        episodes: that may be played.
         metric: what makes settings better than others.
     """
 

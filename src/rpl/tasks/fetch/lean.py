@@ -34,7 +34,6 @@ def make_lean(
     """Leaves out of a published scene what cannot take part in the task; not yet compiled.
 
     Args:
-        spec: the scene.
         positions: where the joints stand, by name, metres or radians.
         objects: bodies that touch the hand, the ground, the floor and each other.
         ground: bodies that the fingers and the objects touch.

@@ -39,8 +39,6 @@ class Processes:
     """``num_envs`` environments, each in a process of its own, without autoreset.
 
     Args:
-        make: makes one.
-        num_envs: how many.
         first: one that was made here, whose spaces theirs are.
 
     Raises:
