@@ -12,7 +12,7 @@ from rich.console import Console
 from rpl.check.first_lines import say_first
 from rpl.config import Config
 from rpl.deploy.policy import Policy
-from rpl.errors import InvalidValue
+from rpl.errors import InvalidValue, check_settings
 from rpl.registry.names import EnvironmentOptions
 from rpl.registry.resolve import resolve
 from rpl.runs.load import load_policy
@@ -68,10 +68,10 @@ def improve(
         UnsuitableEnvironment, ControllerError, NotFound: with what to do about it.
     """
     leave_if_spawned()
-    if not (task is None or isinstance(task, EnvironmentOptions)):
-        raise InvalidValue(
-            f"task is a {type(task).__name__}: give rpl.EnvironmentOptions(max_episode_steps=200)"
-        )
+    _check_kind("task", task, EnvironmentOptions, "rpl.EnvironmentOptions(max_episode_steps=200)")
+    _check_kind("config", config, Config, "rpl.config.Config, as config_for_horizon makes one")
+    if controller is None:
+        raise InvalidValue("controller is None: a residual is added to what a controller does")
     if out is not None and not str(out).strip():
         raise InvalidValue("out is empty: name a folder, or leave it out")
     spec = resolve(
@@ -103,11 +103,23 @@ def improve(
     return load_policy(folder, "deployed", 1, make_env=env, controller=controller)
 
 
+def _check_kind(name: str, given: object, kind: type, instead: str) -> None:
+    """Refuses an argument of another kind.
+
+    Raises:
+        InvalidValue: with what to give.
+    """
+    if not (given is None or isinstance(given, kind)):
+        raise InvalidValue(f"{name} is a {type(given).__name__}: give {instead}")
+
+
 def _with_prior(
-    config: Config, prior: str | Path | Sequence[str | Path], share: float | None
+    config: Config, prior: str | Path | Sequence[str | Path] | None, share: float | None
 ) -> Config:
     """The configuration with these prior data, where any are given."""
-    files = (prior,) if isinstance(prior, (str, Path)) else tuple(prior)
+    files = (prior,) if isinstance(prior, (str, Path)) else prior or ()
+    if not isinstance(files, Sequence):
+        raise InvalidValue(f"prior is a {type(prior).__name__}: give files, or one of them")
     named = {"prior": tuple(map(str, files))} if files else {}
     shared = {} if share is None else {"prior_share": share}
     return replace(config, replay=replace(config.replay, **named, **shared))
@@ -130,4 +142,5 @@ def load(
     Raises:
         RunError: if there is no policy, or the objects it was made with cannot be found.
     """
+    check_settings({"num_envs": num_envs}, lambda count: count >= 1, "at least 1")
     return load_policy(Path(run), checkpoint, num_envs, **objects)

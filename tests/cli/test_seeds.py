@@ -98,6 +98,7 @@ def test_the_seeds_follow_the_first_and_a_failure_is_said(workplace, made, capfd
         (["--seeds", "2", "--resume"], "runs/push-rpl holds no runs to resume"),
         (["--seeds", "2", "--out", "many/seed0"], "many/seed0 holds a single run"),
         (["--seeds", "2", "--resume", "--overwrite"], "leave out one"),
+        (["--seeds", "2", "--out", "many/seed0/config.json"], "config.json is a file: choose"),
     ],
 )
 def test_what_cannot_be_is_said_before_any_run_begins(workplace, made, capfd, words, sentence):

@@ -126,6 +126,32 @@ def test_improving_with_an_unknown_learner_names_those_there_are() -> None:
         rpl.improve("toys:Slide", toys.one, learner="ppo")
 
 
+@pytest.mark.parametrize(
+    ("keywords", "sentence"),
+    [
+        ({"controller": None}, "controller is None: a residual is added"),
+        ({"config": {"steps": 5}}, r"config is a dict: give rpl\.config\.Config"),
+        ({"task": {"metric": "return"}}, r"task is a dict: give rpl\.EnvironmentOptions"),
+        ({"prior": 5}, "prior is a int: give files"),
+        ({"scale": True}, "scale must be a number, not True"),
+        ({"out": " "}, "out is empty"),
+    ],
+)
+def test_improving_with_what_cannot_be_is_said_before_any_work(keywords, sentence) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        rpl.improve(**{"env": "toys:Slide", "controller": toys.one, "steps": 5} | keywords)
+    assert not Path("runs").exists()
+
+
+def test_a_tilde_is_the_home_wherever_it_is_written(workplace, monkeypatch, capfd) -> None:
+    monkeypatch.setenv("HOME", str(workplace / "home"))
+    words = ["plot", "run", "--out=~/curve.bmp"]
+    assert run(words) in (1, 2)
+    assert not Path("~").exists()
+    assert run(["train", "toys:Slide", "--controller", "toys:one", *USER_RUN, "--out=~/run"]) == 0
+    assert (workplace / "home/run/config.json").exists()
+
+
 def test_a_policy_answers_in_the_environments_type_and_refuses_other_observations() -> None:
     words = ["train", "toys:Slide", "--controller", "toys:one", *USER_RUN, "--out", "run"]
     assert run(words) == 0

@@ -859,3 +859,12 @@ def test_a_method_of_an_object_is_deployed_with_its_memory(trained, tmp_path) ->
     np.testing.assert_array_equal(
         deployed(np.zeros(2)), load_example("deploy").Deployed(path, toys.Summing())(np.zeros(2))
     )
+
+
+def test_a_rule_that_takes_other_arguments_is_said_as_such() -> None:
+    class Reach(toys.Reach):
+        def compute_reward(self, achieved_goal, desired_goal):
+            return 0.0
+
+    with pytest.raises(UnsuitableEnvironment, match=r"cannot be called with \(achieved_goal, "):
+        goal_rules(GymnasiumTask(Reach, 1), 0.8)

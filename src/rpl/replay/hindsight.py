@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rpl.errors import Failure
+from rpl.errors import Failure, frames_of_user_code
 
 OfGoals = Callable[[np.ndarray, np.ndarray, Any], np.ndarray]
 """Something that follows from achieved goals (n, goal_dim), desired goals and an info: (n,).
@@ -35,6 +35,8 @@ class GoalRules(NamedTuple):
 
 def needs_more_than_goals(name: str, error: Exception) -> str:
     """What to do about a rule of an environment that raises when hindsight asks it."""
+    if isinstance(error, TypeError) and not frames_of_user_code(error):
+        return f"{name} cannot be called with (achieved_goal, desired_goal, info): {error}"
     return (
         f"{name} raises {type(error).__name__} ({error}) for two goals and an empty info, which is "
         "what hindsight asks: let it follow from the goals alone, or train with "

@@ -48,6 +48,8 @@ def make_ready(folder: Path, runs: Iterable[Path], resume: bool, overwrite: bool
     """
     if resume and overwrite:
         raise UsageError("--resume continues runs and --overwrite deletes them: leave out one")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is a file: choose another folder with --out")
     if (folder / "config.json").exists():
         raise RunError(f"{folder} holds a single run: choose another folder with --out")
     there = [run for run in runs if (run / "config.json").exists()]
