@@ -51,11 +51,7 @@ def train_seeds(
     check_settings({"--seeds": seeds}, lambda count: 1 <= count <= MOST_SEEDS, "from 1 to 1,000")
     folder = out or folder_of_seeds(spec)
     jobs = seed_jobs(arguments, spec.config.seed, seeds, folder.resolve())
-    seeded = [run for run in runs_in(folder.resolve()) if SEED.fullmatch(run.name)]
-    make_ready(folder.resolve(), {*seeded, *(job.folder for job in jobs)}, resume, overwrite)
-    for run in seeded if resume else ():  # before any goes on: all seeds of a folder are alike
-        alike = with_seed(spec, int(run.name.removeprefix("seed")))
-        check_same_settings(run, record_of(alike, ""), default_record(alike))
+    _make_alike(folder.resolve(), spec, [job.folder for job in jobs], resume, overwrite)
     number = at_once(seeds)
     steps = spec.config.steps if isinstance(spec.config, Config) else None
     with Watch(console, lambda ended: look_at_jobs(jobs, ended, steps, number)) as watch:
@@ -75,9 +71,20 @@ def train_seeds(
     return 0
 
 
-def with_seed(spec: RunSpec, seed: int) -> RunSpec:
-    """The run with another seed."""
-    return replace(spec, config=replace(spec.config, seed=seed))
+def _make_alike(
+    folder: Path, spec: RunSpec, runs: Sequence[Path], resume: bool, overwrite: bool
+) -> None:
+    """Makes a folder ready for runs of which all seeds in it are alike, before any goes on.
+
+    Raises:
+        UsageError, RunError: see ``make_ready`` and ``check_same_settings``.
+    """
+    seeded = [run for run in runs_in(folder) if SEED.fullmatch(run.name)]
+    make_ready(folder, {*seeded, *runs}, resume, overwrite)
+    for run in seeded if resume else ():
+        seed = int(run.name.removeprefix("seed"))
+        alike = replace(spec, config=replace(spec.config, seed=seed))
+        check_same_settings(run, record_of(alike, ""), default_record(alike))
 
 
 def folder_of_seeds(spec: RunSpec) -> Path:

@@ -75,11 +75,7 @@ class Policy:
     """
 
     def __init__(
-        self,
-        state: LearnerState,
-        problem: Problem,
-        record: Record,
-        remark: str | None = None,
+        self, state: LearnerState, problem: Problem, record: Record, remark: str | None = None
     ) -> None:
         self.state = state
         self.remark = remark

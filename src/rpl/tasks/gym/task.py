@@ -93,13 +93,10 @@ class GymnasiumTask(VectorEnv):
         """Whether any environment has reported success or failure so far."""
         self.envs: list[gymnasium.Env] = [first]
         """The environments; with a process for each, one that is never stepped."""
-        self._all: Processes | Serial
-        if parallel:
-            self._all = Processes(make, num_envs, first)
-        else:
+        if not parallel:
             self.envs += [make() for _ in range(num_envs - 1)]
             check_are_others(self.envs)
-            self._all = Serial(self.envs)
+        self._all = Processes(make, num_envs, first) if parallel else Serial(self.envs)
 
     def _take_bounds(self, action: gymnasium.spaces.Box) -> None:
         self.action_dtype = action.dtype
