@@ -189,7 +189,7 @@ def test_a_trial_is_whole_by_its_own_length(tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"], ["--resume"]])
-@pytest.mark.parametrize("text", [None, "[]", '{"learning_rate": 0.1}'])
+@pytest.mark.parametrize("text", [None, "[]", '{"learning_rate": 0.1}', '{"trials": {}}'])
 def test_a_folder_of_somebody_else_is_left_alone(workplace, capfd, overwrite, text):
     """Whether it has runs that no sweep made, or a sweep.json of another program."""
     Path("runs/mine").mkdir(parents=True)

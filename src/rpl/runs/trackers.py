@@ -66,20 +66,23 @@ def open_tracker(name: TrackerName, folder: Path, record: Record) -> Tracker:
     ids = _ids(file)
     with told(name):
         tracker, known_as = module.opened(folder.resolve().name, record, ids.get(name))
-    write_durably(file, (json.dumps(ids | {name: known_as}) + "\n").encode())
+    _keep_ids(file, ids | {name: known_as})
     return tracker
 
 
 def note_end(folder: Path, name: TrackerName) -> None:
     """Takes note that a tracker knows what a run has come to."""
-    ids = _ids(folder / IDS) | {f"{name}{ENDED}": "told"}
-    write_durably(folder / IDS, (json.dumps(ids) + "\n").encode())
+    _keep_ids(folder / IDS, _ids(folder / IDS) | {f"{name}{ENDED}": "told"})
 
 
 def knows_end(folder: Path, name: TrackerName) -> bool:
     """Whether a tracker knows what a run has come to; one that was not told of it need not."""
     ids = _ids(folder / IDS)
     return name not in ids or f"{name}{ENDED}" in ids
+
+
+def _keep_ids(file: Path, ids: dict[str, str]) -> None:
+    write_durably(file, (json.dumps(ids) + "\n").encode())
 
 
 def _ids(file: Path) -> dict[str, str]:

@@ -72,8 +72,8 @@ def read_sweep(folder: Path) -> tuple[Record, dict[str, Trial]]:
     try:
         found = json.loads(file.read_text())
         trials = {name: Trial(**trial) for name, trial in found["trials"].items()}
-        if found.keys() < {"words", "over", "command"}:
-            raise KeyError("command")
+        if missing := {"words", "over", "command"} - found.keys():
+            raise KeyError(*missing)
     except OSError as error:
         raise RunError(
             f"{folder} holds no sweep ({error.strerror or error}): choose another with --out"
