@@ -18,6 +18,7 @@ from rpl.cli.train import RunOptions, named_by, options_of, spec_for, spec_of
 from rpl.config import Config
 from rpl.errors import RunError, check_settings
 from rpl.registry.resolve import RunSpec, require_controller
+from rpl.runs.entries import some_of
 from rpl.runs.many import make_ready, runs_in
 from rpl.runs.record import default_folder
 from rpl.sweeps.cluster import require_tune
@@ -84,8 +85,8 @@ def sweep(options: Parsed, arguments: list[str], spec: RunSpec) -> int:
     made = read_sweep(folder)[1] if (folder / "sweep.json").exists() else {}
     if strange := [run.name for run in runs_in(folder) if run.name not in made]:
         raise RunError(
-            f"{folder} holds {', '.join(strange[:3])}{', ...' * (len(strange) > 3)}, which no "
-            "sweep has made: choose another folder with --out"
+            f"{folder} holds {some_of(strange)}, which no sweep has made: choose another folder "
+            "with --out"
         )
     make_ready(folder, [folder / name for name in made], options.resume, options.overwrite)
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rpl.errors import RunError
@@ -58,9 +58,13 @@ def _refuse_without_record(path: Path) -> None:
     empty = not lock.exists() or lock.stat().st_size == 0
     if not empty or set(found) - LEFT_BY_A_KILL:
         raise RunError(
-            f"{path} holds {', '.join(found[:3])}{', ...' * (len(found) > 3)}, and no run of rpl: "
-            "choose another folder with --out"
+            f"{path} holds {some_of(found)}, and no run of rpl: choose another folder with --out"
         )
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few names, and whether there are more."""
+    return f"{', '.join(names[:3])}{', ...' * (len(names) > 3)}"
 
 
 def _entries(path: Path) -> Iterator[Path]:
