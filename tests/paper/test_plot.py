@@ -19,7 +19,7 @@ from rpl.paper.pages import comparison_level, first_claim, second_claim
 from rpl.paper.plot import rewrite_sections, write_all
 from rpl.paper.results import Results
 from rpl.paper.statistics import mean_until, summarise
-from rpl.paper.tables import across_tasks, full_table, readme_table
+from rpl.paper.tables import across_tasks, full_table, readme_table, variants_table
 
 COLUMNS = (
     "environment_steps,wall_seconds,policy_success,policy_success_low,policy_success_high,"
@@ -116,6 +116,17 @@ def test_tables_show_what_there_is_and_what_is_missing(results):
     assert "| push | ungated | - | 400k | - | missing | 0.5 to 1.0" in shortest
     assert "| slippery-push | ungated | 2 | 500k | 0.400 | 0.900 [0.880, 0.917] |" in shortest
     assert len(shortest.splitlines()) == 2 + 6  # RPL on each task, and nothing else
+
+
+def test_the_variants_that_have_run_stand_beside_each_other(results):
+    make_row(results, cell_at("slippery-push/rpl-frugal"), 0, [0.3, 0.35, 1.0])
+    rows = variants_table(Results(results), ("mbrl-pusher", "slippery-push")).splitlines()[2:]
+    assert [row.split(" | ")[:3] for row in rows] == [
+        ["| mbrl-pusher", "`rpl`", "ungated"],
+        ["| slippery-push", "`rpl-frugal`", "frugal"],
+        ["| slippery-push", "`rpl`", "ungated"],
+    ]
+    assert rows[1].endswith("| 75k | 0.400 | 1.000 [0.992, 1.000] | -0.050 |")
 
 
 def test_the_default_stands_for_rpl_where_it_has_run(results):

@@ -113,11 +113,14 @@ JUDGING_SUMS = (
 
 
 def _gated() -> tuple[Cell, ...]:
-    """RPL as it is by default, judged twice as closely."""
+    """RPL by default, and where steps are dear in half as many, judged twice as closely."""
 
     def cell(task: str, steps: int, cost: float, *words: str, variant: str = "gated") -> Cell:
         closely = (*words, "--evaluation-episodes", "200")
         return Cell(task, "rpl", steps, cost, closely, "fast", variant)
+
+    def frugal(task: str, steps: int, cost: float) -> Cell:
+        return replace(cell(task, steps, cost, variant="frugal"), preset="frugal")
 
     return (
         cell("push", 150_000, 9.0, *PLANNER),
@@ -127,6 +130,9 @@ def _gated() -> tuple[Cell, ...]:
         cell("noisy-hook", 600_000, 6.0),
         cell("complex-hook", 1_000_000, 7.0),
         cell("mbrl-pusher", 300_000, 4.0),
+        frugal("slippery-push", 75_000, 8.0),
+        frugal("pick-and-place", 150_000, 8.0),
+        frugal("complex-hook", 500_000, 12.0),
     )
 
 

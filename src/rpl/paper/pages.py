@@ -12,6 +12,7 @@ from rpl.paper.tables import (
     BASELINES,
     MISSING,
     NOTHING,
+    dip,
     final,
     markdown,
     number,
@@ -36,7 +37,7 @@ def first_claim(results: Results) -> str:
         better += verdict.startswith("yes")
         initial = with_interval(s.initial, s.initial_interval)
         row = [task, preset(s), str(len(s.runs)), format_steps(s.cell.steps), initial]
-        row += [_tuned(results, task), final(s), verdict, _dip(s), published(s)]
+        row += [_tuned(results, task), final(s), verdict, dip(s), published(s)]
         rows.append(row)
     header = (
         *("task", "preset", "seeds", "steps", "controller [95 %]", "controller, tuned"),
@@ -44,10 +45,6 @@ def first_claim(results: Results) -> str:
     )
     rows.append(["all with runs", *[NOTHING] * 6, f"{better} of {judged}", NOTHING, NOTHING])
     return markdown(header, rows)
-
-
-def _dip(s: Summary) -> str:
-    return NOTHING if s.dip is None else "none" if s.dip >= 0.0 else number(s.dip)
 
 
 def _tuned(results: Results, task: str) -> str:

@@ -8,9 +8,16 @@ from rpl.paper.ablations import ABLATIONS
 from rpl.paper.figures import draw_all
 from rpl.paper.pages import ablation_overview, ablation_tables, first_claim, second_claim
 from rpl.paper.results import Results
-from rpl.paper.tables import across_tasks, full_table, readme_table, summary_csv
+from rpl.paper.tables import (
+    across_tasks,
+    full_table,
+    readme_table,
+    summary_csv,
+    variants_table,
+)
 
 PICTURES = Path("images") / "paper"
+HOOKS = ("noisy-hook", "complex-hook")
 SEVERAL_SEEDS = [ablation for ablation in ABLATIONS if ablation.seeds > 1]
 
 
@@ -53,6 +60,7 @@ def _sections(results: Results) -> dict[str, dict[str, str]]:
             "second-claim": second_claim(results),
             "across-tasks": across_tasks(results),
         },
+        "hooks.md": {"hooks": variants_table(results, HOOKS)},
         "ablations.md": {"ablations": overview},
         "notebook/ablations.md": {"ablations": details},
         "notebook/results.md": {"table": full_table(results)},

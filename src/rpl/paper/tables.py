@@ -54,6 +54,21 @@ def readme_table(results: Results) -> str:
     return markdown(header, rows)
 
 
+def variants_table(results: Results, tasks: Sequence[str]) -> str:
+    """RPL on some tasks, by every preset and variant that has run."""
+    of_rpl = [cell for cell in MATRIX if cell.task in tasks and cell.method == "rpl"]
+    shown = [s for s in map(results.summary, of_rpl) if s.runs]
+    rows = [
+        [
+            *(s.cell.task, f"`{s.cell.label}`", preset(s), str(len(s.runs))),
+            *(format_steps(s.cell.steps), number(s.initial), final(s), dip(s)),
+        ]
+        for s in sorted(shown, key=lambda s: tasks.index(s.cell.task))
+    ]
+    header = ("task", "row", "preset", "seeds", "steps", "controller", "policy [95 %]", "dip")
+    return markdown(header, rows)
+
+
 def preset(s: Summary) -> str:
     """The preset by its name, and whether a row is older than what it is now."""
     old = any(is_earlier(s.cell, run) for run in s.runs)
@@ -166,6 +181,11 @@ def steps_to_level(s: Summary) -> str:
     if not s.runs or s.metric != "success":
         return NOTHING
     return steps_in_words(s.steps_to_level, s.reached, len(s.runs))
+
+
+def dip(s: Summary) -> str:
+    """How far below its controller the lowest evaluation after burn-in is."""
+    return NOTHING if s.dip is None else "none" if s.dip >= 0.0 else number(s.dip)
 
 
 def final(s: Summary) -> str:
