@@ -13,6 +13,7 @@ import pytest
 from rpl.cli.main import run
 
 MINE = '''
+from dataclasses import dataclass
 from typing import Annotated
 from toys import Slide, Reach
 
@@ -22,6 +23,17 @@ def towards_goal(observation, gain: Annotated[float, (0.01, 1.0)] = 0.02, side: 
 
 def fixed(observation):
     return [0.0, 0.0]
+
+@dataclass
+class Choosy:
+    gain: Annotated[float, (0.01, 1.0)] = 0.02
+
+    def __post_init__(self):
+        if self.gain > 0.7:
+            raise ValueError("gains above 0.7 break the arm")
+
+    def __call__(self, observation):
+        return towards_goal(observation, self.gain)
 '''
 WORDS = ("tune", "mine:Reach", "--controller", "mine:towards_goal", "--episodes", "420")
 WORDS += ("--evaluation-episodes", "40")
@@ -77,6 +89,19 @@ def test_it_finds_the_fault_and_says_how_to_use_what_it_found(mine, capsys):
     assert run([*words]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["controller"]["success_rate"] == tuned
+
+
+def test_what_the_controller_refuses_is_passed_over(mine, capsys):
+    words = ("mine:Choosy" if word == "mine:towards_goal" else word for word in WORDS)
+    assert run([*words, "--out", "tuned"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("gains above 0.7 break the arm") == 1
+    result = json.loads((mine / "tuned/tuning.json").read_text())["result"]
+    rows = (mine / "tuned/tried.csv").read_text().splitlines()[1:]
+    assert len(rows) == result["tried"] > 1
+    assert max(float(row.split(",")[0]) for row in rows) <= 0.7
+    assert f"environment steps, {result['refused']} passed over" in said
+    assert result["refused"] > 0
 
 
 def test_killed_and_resumed_equals_uninterrupted(mine, capsys):

@@ -17,7 +17,8 @@ from rpl.tuning.confirm import (
     finalists,
     fresh_seeds,
 )
-from rpl.tuning.search import MOST, ROUND, SETTLED, Interrupted, Journal, search
+from rpl.tuning.play import Refused
+from rpl.tuning.search import MOST, REFUSED, ROUND, SETTLED, Interrupted, Journal, search
 
 GAINS = {
     "gain": Setting(10.0, low=1.0, high=100.0),
@@ -48,6 +49,7 @@ class Formula:
 
 
 def search_in(folder, play, episodes=2000, **how):
+    folder.mkdir(exist_ok=True)
     journal = Journal(folder / "journal.log")
     search(journal, GAINS, play, episodes, 0, **how)
     return journal.tried, journal
@@ -112,6 +114,60 @@ def test_stopped_or_killed_at_any_time_it_goes_on_as_if_nothing_had_happened(tmp
     assert [one.values for one in resumed] == [one.values for one in undisturbed]
     for one, other in zip(resumed, undisturbed, strict=True):
         assert np.array_equal(one.outcome.success, other.outcome.success)
+
+
+class Choosy(Formula):
+    """Takes some gains only."""
+
+    def __init__(self, takes) -> None:
+        super().__init__(best=0.9)
+        self.takes, self.refusals = takes, 0
+
+    def __call__(self, values, seeds) -> Outcome:
+        if not self.takes(values["gain"]):
+            self.refusals += 1
+            raise Refused(f"with gain={values['gain']} it is unstable")
+        return super().__call__(values, seeds)
+
+
+def up_to_30() -> Choosy:
+    return Choosy(lambda gain: gain <= 30.0)
+
+
+def test_settings_that_the_controller_refuses_are_passed_over(tmp_path):
+    play, said = up_to_30(), []
+    found, journal = search_in(tmp_path / "whole", play, episodes=900, on_refused=said.append)
+    assert 0 < play.refusals == len(said)
+    assert max(one.values["gain"] for one in found) <= 30.0
+    assert [one for one in journal.refused if one] == said
+    # Who goes on knows what was refused, and is proposed the same.
+    asked = iter([False] * 7 + [True])
+    with pytest.raises(Interrupted):
+        search_in(tmp_path / "parts", up_to_30(), episodes=900, interrupted=lambda: next(asked))
+    resumed, again = search_in(tmp_path / "parts", up_to_30(), episodes=900)
+    assert [one.values for one in resumed] == [one.values for one in found]
+    assert again.refused == journal.refused
+
+
+def test_a_controller_that_refuses_whatever_is_proposed_ends_the_search(tmp_path):
+    with pytest.raises(Refused, match=r"gain=10.0 it is unstable; declare bounds"):
+        search_in(tmp_path / "shipped", Choosy(lambda gain: False))
+    play = Choosy(lambda gain: gain == SHIPPED["gain"])
+    with pytest.raises(Refused, match=r"it is unstable; declare bounds"):
+        search_in(tmp_path / "others", play)
+    assert play.refusals == REFUSED
+
+
+def test_a_setting_stays_without_which_the_others_are_refused(tmp_path):
+    def played(values):
+        if values["fault"] < 50.0 and values["gain"] == 10.0:
+            raise Refused("unstable")
+        return Formula()(values, range(100))
+
+    confirmed = confirm(played, [{"gain": 3.0, "fault": 20.0}], SHIPPED, "success")
+    assert confirmed.values == {"gain": 3.0, "fault": 20.0}
+    assert confirmed.changed["gain"] is None
+    assert confirmed.changed["fault"]["success_rate"] > 0.3
 
 
 def test_confirmed_settings_are_the_shipped_ones_but_for_what_was_wrong(tmp_path):

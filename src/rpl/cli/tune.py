@@ -156,9 +156,10 @@ def _draw(folder: TuningFolder, spec: RunSpec, player: Player, result: Record) -
 
 def _print(path: Path, spec: RunSpec, player: Player, result: Record, console: Console) -> None:
     confirmed, metric = result["confirmed"], result["metric"]
+    passed_over = f", {refused} passed over" if (refused := result.get("refused")) else ""
     say(
         f"{result['tried']} settings tried in {result['episodes']:,} episodes of training, "
-        f"{result['steps']:,} environment steps"
+        f"{result['steps']:,} environment steps{passed_over}"
     )
     table = plain_table("setting", numbers=("shipped", "tuned", f"{metric} that it is worth"))
     for name, one in player.settings.items():

@@ -10,7 +10,7 @@ from rpl.controllers.settings import Setting, Value, Values
 from rpl.rollout.evaluate import Outcome, compared, paired_difference
 from rpl.rollout.seeds import training_seeds
 from rpl.settings import Record
-from rpl.tuning.play import Play
+from rpl.tuning.play import Play, Refused
 from rpl.tuning.search import ROUND, Interrupted, Journal, Tried, rank
 
 STARTS_AT = 1_000_000  # training episodes: further than any search goes
@@ -70,7 +70,8 @@ class Confirmed:
     values: dict[str, Value]
     """All of them; as shipped where no others were shown to be better."""
     changed: Record
-    """Of each that is not as shipped: the paired difference that it makes."""
+    """Of each that is not as shipped: the paired difference that it makes; None where the others
+    cannot be played without it."""
     outcome: Outcome
     shipped: Outcome
     verdict: str
@@ -121,9 +122,14 @@ def _simplest(
 
     So what is left is what was wrong.
     """
-    worth = {}
+    worth: Record = {}
     for name in [name for name in best if best[name] != shipped[name]]:
         back = best | {name: shipped[name]}
+        try:
+            played(back)
+        except Refused:  # it is needed: what it is worth cannot be played
+            worth[name] = None
+            continue
         if played(back).level(metric) >= played(best).level(metric):
             best = back
         else:

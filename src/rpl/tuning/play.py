@@ -8,7 +8,7 @@ from typing import Any, Protocol, cast
 
 from rpl.controllers.contract import ControllerError, ControllerPolicy
 from rpl.controllers.settings import Setting, Values, settings_of, with_settings
-from rpl.errors import InvalidValue, RunError
+from rpl.errors import InvalidValue
 from rpl.problem import Problem
 from rpl.registry.builtin import make_controller
 from rpl.registry.names import controller_source
@@ -17,6 +17,10 @@ from rpl.rollout.evaluate import Outcome, evaluate
 from rpl.settings import Settings
 
 Tell = Callable[[int], None]
+
+
+class Refused(ControllerError):
+    """Settings with which a controller cannot be made, or cannot act."""
 
 
 class Play(Protocol):
@@ -48,15 +52,13 @@ class Player:
         """The outcome of the controller with these settings in these episodes.
 
         Raises:
-            ControllerError: naming the values with which it cannot act.
+            Refused: naming the values.
         """
         try:
             return self._played(values, seeds)
-        except ControllerError as error:
+        except (ControllerError, InvalidValue) as error:
             said = ", ".join(f"{name}={value!r}" for name, value in values.items())
-            raise ControllerError(
-                f"with {said} {error}; declare bounds or values that leave out what it cannot take"
-            ) from error
+            raise Refused(f"with {said} {error}") from error
 
     def _played(self, values: Values, seeds: Sequence[int]) -> Outcome:
         problem = self._problem
@@ -72,9 +74,6 @@ class Player:
         """The options of a controller of the catalog with these values.
 
         Raises:
-            RunError: if it refuses them.
+            InvalidValue: if it refuses them.
         """
-        try:
-            return replace(cast(Any, self._controller.options), **values)
-        except InvalidValue as error:
-            raise RunError(f"the controller refuses what was to be tried: {error}") from error
+        return replace(cast(Any, self._controller.options), **values)

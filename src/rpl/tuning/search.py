@@ -7,7 +7,7 @@ for the other. The shipped settings are the first to play, and to be beaten.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from rpl.errors import RunError
 from rpl.rollout.evaluate import Outcome
 from rpl.rollout.seeds import training_seeds
 from rpl.settings import Record
-from rpl.tuning.play import Play
+from rpl.tuning.play import Play, Refused
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ROUND = 15
 MOST = 60  # episodes of settings that are not; beyond, more settings tell more than more episodes
 SETTLED = 3  # settings that solve all of them: others could only be as good
+REFUSED = 50  # settings in a row: the controller's bounds are wrong, and the search would not end
 DIGITS = 3  # of a proposed number, so that people can read and repeat it
 
 
@@ -93,7 +94,13 @@ class Journal:
         return [
             Tried(trial.user_attrs["values"], outcome_from(trial.user_attrs))
             for trial in self._kept.trials
+            if "refused" not in trial.user_attrs
         ]
+
+    @property
+    def refused(self) -> list[str | None]:
+        """What the controller said of all that was proposed; None where it took it."""
+        return [trial.user_attrs.get("refused") for trial in self._kept.trials]
 
     def keep(self, trial: FrozenTrial) -> None:
         """Adds settings whose episodes are over."""
@@ -125,6 +132,7 @@ def search(
     episodes: int,
     seed: int,
     on_tried: Callable[[Tried], None] = lambda tried: None,
+    on_refused: Callable[[str], None] = lambda said: None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
     """Tries settings until the episodes are spent or nothing is left to gain.
@@ -137,17 +145,28 @@ def search(
         episodes: that may be spent.
         seed: decides what is proposed, and chooses the episodes, which are of training.
         on_tried: is told of settings whose episodes are over.
+        on_refused: is told what the controller says of settings that it does not take.
 
     Raises:
         Interrupted: if it was.
+        Refused: if the controller does not take the shipped settings, or any of many in a row.
     """
-    before = journal.tried
+    before, refused = journal.tried, journal.refused
     spent = sum(len(one.outcome.success) for one in before)
     while spent + MOST <= episodes and not _is_settled(before, play.metric):
         if interrupted():
             raise Interrupted
-        trial = _propose(journal.study, settings, seed, len(before))
-        one = _try(trial, journal, settings, play, seed)
+        trial = _propose(journal.study, settings, seed, len(refused))
+        values = {name: _readable(trial.params[name], one) for name, one in settings.items()}
+        trial.set_user_attr("values", values)
+        try:
+            outcome = _play(trial, values, play, seed)
+        except Refused as error:
+            refused.append(_pass_over(trial, journal, error, refused))
+            on_refused(str(error))
+            continue
+        refused.append(None)
+        one = _keep(trial, journal, Tried(values, outcome), play.metric)
         before.append(one)
         spent += len(one.outcome.success)
         on_tried(one)
@@ -169,14 +188,11 @@ def _propose(study: Study, settings: Mapping[str, Setting], seed: int, count: in
     return study.ask({name: _distribution(setting) for name, setting in settings.items()})
 
 
-def _try(
-    trial: Trial, journal: Journal, settings: Mapping[str, Setting], play: Play, seed: int
-) -> Tried:
+def _play(trial: Trial, values: Values, play: Play, seed: int) -> Outcome:
     """Plays rounds of episodes until the settings are clearly worse than the best, or to the end.
 
     What was played in fewer episodes counts too: with a mean that is worse than the best one's.
     """
-    values = {name: _readable(trial.params[name], one) for name, one in settings.items()}
     outcomes: list[Outcome] = []
     for first in range(0, MOST, ROUND):
         outcomes.append(play(values, training_seeds(seed, first, ROUND)))
@@ -184,12 +200,30 @@ def _try(
             trial.report(float(value), first + i)
         if trial.should_prune():
             break
-    outcome = joined(outcomes)
-    trial.set_user_attr("values", values)
-    for name, value in as_json(outcome).items():
+    return joined(outcomes)
+
+
+def _keep(trial: Trial, journal: Journal, one: Tried, metric: str) -> Tried:
+    for name, value in as_json(one.outcome).items():
         trial.set_user_attr(name, value)
-    journal.keep(journal.study.tell(trial, outcome.level(play.metric)))
-    return Tried(values, outcome)
+    journal.keep(journal.study.tell(trial, one.outcome.level(metric)))
+    return one
+
+
+def _pass_over(trial: Trial, journal: Journal, error: Refused, before: Sequence[str | None]) -> str:
+    """Keeps what the controller said of settings that it does not take.
+
+    Raises:
+        Refused: if it took none of those before either.
+    """
+    from optuna.trial import TrialState
+
+    if not any(said is None for said in before[1 - REFUSED :]):
+        advice = "declare bounds or values that leave out what it cannot take"
+        raise Refused(f"{error}; {advice}") from error
+    trial.set_user_attr("refused", str(error))
+    journal.keep(journal.study.tell(trial, state=TrialState.FAIL))
+    return str(error)
 
 
 def _distribution(setting: Setting) -> BaseDistribution:

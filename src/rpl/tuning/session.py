@@ -112,6 +112,7 @@ class _Tuning:
             "settings": confirmed.values,
             "metric": player.metric,
             "tried": len(before),
+            "refused": sum(said is not None for said in self.journal.refused),
             "episodes": spent + fresh.episodes,
             "steps": sum(one.outcome.steps for one in before) + fresh.steps,
             "confirmed": _confirmed(confirmed, each),
@@ -129,6 +130,7 @@ class _Tuning:
             self.budget.for_search,
             self.budget.seed,
             self.display.on_tried,
+            self.display.on_refused,
             self.asked,
         )
         return self.journal.tried
@@ -170,7 +172,7 @@ class Display:
 
     def __init__(self, console: Console, episodes: int, metric: str) -> None:
         self._console, self._episodes, self._metric = console, episodes, metric
-        self._played, self._count, self._printed = 0, 0, 0.0
+        self._played, self._count, self._refused, self._printed = 0, 0, 0, 0.0
         self._best: Tried | None = None
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -195,6 +197,12 @@ class Display:
         if one.whole and (self._best is None or self._rank(one) > self._rank(self._best)):
             self._best = one
         self.on_played(len(one.outcome.success), quiet)
+
+    def on_refused(self, said: str) -> None:
+        """Says once that the controller does not take all that is proposed."""
+        if not self._refused:
+            say(self._console, f"passed over, and so is what else the controller refuses: {said}")
+        self._refused += 1
 
     def on_played(self, count: int, quiet: bool = False) -> None:
         """Counts episodes of training."""
