@@ -22,13 +22,13 @@ from rpl.controllers.guard import guarded
 from rpl.controllers.per_environment import batched
 from rpl.errors import InvalidValue
 from rpl.observations import (
+    Info,
     Observation,
     batch_of_one,
     reset_mask,
     space_with_base_action,
     with_base_action,
 )
-from rpl.tasks.interface import Info
 
 
 def combine(

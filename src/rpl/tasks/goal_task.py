@@ -12,9 +12,9 @@ from gymnasium.vector import VectorEnv
 from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
-from rpl.observations import reset_mask
+from rpl.observations import Info, reset_mask
 from rpl.tasks import interface
-from rpl.tasks.interface import Info, Observation, Seed, checked_actions, checked_count, seed_each
+from rpl.tasks.interface import Observation, Seed, checked_actions, checked_count, seed_each
 from rpl.tasks.layout import Layout
 from rpl.tasks.rendering import FRAME_SIZE, Camera, SceneRenderer
 

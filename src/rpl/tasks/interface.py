@@ -10,7 +10,6 @@ from gymnasium.vector import AutoresetMode
 from rpl.errors import InvalidValue
 
 Observation = dict[str, np.ndarray]
-Info = dict[str, np.ndarray]
 METADATA = {"autoreset_mode": AutoresetMode.DISABLED, "action_dtype": np.float64}
 """Of every task: it never resets itself, and takes actions in double precision."""
 Seed = int | Sequence[int | None] | None

@@ -10,8 +10,8 @@ import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from rpl.errors import InvalidValue
-from rpl.observations import reset_mask
-from rpl.tasks.interface import Info, Observation, Seed
+from rpl.observations import Info, reset_mask
+from rpl.tasks.interface import Observation, Seed
 
 if TYPE_CHECKING:
     from rpl.tasks.goal_task import GoalTask

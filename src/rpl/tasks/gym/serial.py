@@ -8,9 +8,8 @@ from typing import cast
 import gymnasium
 import numpy as np
 
-from rpl.observations import Observation
+from rpl.observations import Info, Observation
 from rpl.tasks.gym.contract import Step
-from rpl.tasks.interface import Info
 
 
 class StandStill(gymnasium.Wrapper):

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import TimeLimit
 from PIL import Image
 
-from rpl.observations import Observation, reset_mask
+from rpl.observations import Info, Observation, reset_mask
 from rpl.tasks.gym.contract import Checked
 from rpl.tasks.gym.observe import Choice, Observe, needs_choice
 from rpl.tasks.gym.processes import Processes
@@ -25,7 +25,7 @@ from rpl.tasks.gym.requirements import (
     episode_limit,
 )
 from rpl.tasks.gym.serial import Serial, StandStill
-from rpl.tasks.interface import METADATA, Info, Seed, checked_actions, checked_count, seed_each
+from rpl.tasks.interface import METADATA, Seed, checked_actions, checked_count, seed_each
 
 MakeEnv = Callable[[], gymnasium.Env]
 LARGEST_SEED = 2**31  # even, so that an odd seed stays odd; older environments take 32 bits only
