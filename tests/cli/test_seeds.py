@@ -94,8 +94,8 @@ def test_the_seeds_follow_the_first_and_a_failure_is_said(workplace, made, capfd
     ("words", "sentence"),
     [
         (["--seeds", "0"], "--seeds must be from 1 to 1,000, not 0"),
-        (["--seeds", "2", "--out", "many"], "many holds runs already: --resume continues them"),
-        (["--seeds", "2", "--resume"], "runs/push-rpl holds no runs to resume"),
+        (["--seeds", "2", "--out", "many"], "many holds a run already: --resume continues it"),
+        (["--seeds", "2", "--resume"], "runs/push-rpl holds no run to resume"),
         (["--seeds", "2", "--out", "many/seed0"], "many/seed0 holds a single run"),
         (["--seeds", "2", "--resume", "--overwrite"], "leave out one"),
         (["--seeds", "2", "--out", "many/seed0/config.json"], "config.json is a file: choose"),

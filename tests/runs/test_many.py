@@ -44,7 +44,7 @@ def test_a_task_s_name_is_the_task_whatever_folders_are_there(workplace, many):
 def test_runs_are_only_deleted_where_that_was_asked_for_and_nobody_uses_them(many):
     run = many / "seed9"
     (run / "mine.txt").touch()
-    with pytest.raises(RunError, match="holds runs already"):
+    with pytest.raises(RunError, match="holds a run already"):
         make_ready(many, [run], resume=False, overwrite=False)
     with open(run / "lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

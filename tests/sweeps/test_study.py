@@ -232,7 +232,7 @@ def test_who_is_behind_at_the_grace_is_stopped_and_who_is_at_the_end_is_not(tmp_
         (["--over", "learner.polyak=0..2"], "between 0 and 1"),
         (["--over", "seed=0,1", "--samples", "0"], "--samples must be at least 1"),
         (["--over", "seed=0,1", "--grace", "2"], "--grace must be above 0, at most 1"),
-        (["--over", "seed=0,1", "--resume"], "holds no runs to resume"),
+        (["--over", "seed=0,1", "--resume"], "holds no run to resume"),
         (["--over", "seeds=2,3"], "--seeds is no setting of a run"),
         (["--over", "num_threads=1,2"], "--num_threads is no setting of a run"),
     ],

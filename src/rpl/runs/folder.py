@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from rpl.errors import CannotWrite, RunError, UsageError, sync_folder
+from rpl.errors import CannotWrite, RunError, sync_folder
 from rpl.runs.checkpoint import (
     Position,
     State,
@@ -36,6 +36,7 @@ from rpl.runs.files import (
     write_config,
     write_durably,
 )
+from rpl.runs.occupied import refuse_held, refuse_unclear
 from rpl.runs.same import refuse_changes
 from rpl.runs.trackers import (
     Tracker,
@@ -77,10 +78,7 @@ class RunFolder:
         defaults: Record | None = None,
         track: TrackerName | None = None,
     ) -> None:
-        if resume and overwrite:
-            raise UsageError("--resume continues a run and --overwrite deletes it: leave out one")
-        if resume and not (path / "config.json").exists():
-            raise RunError(f"{path} holds no run to resume; leave out --resume to start one")
+        refuse_unclear(path, "run", (path / "config.json").exists(), resume, overwrite)
         self.path = path
         self.resumed = False
         self._record = record
@@ -117,10 +115,7 @@ class RunFolder:
             return
         recorded = read_config(self.path)
         if not resume:
-            raise RunError(
-                f"{self.path} holds a run already: --resume continues it, --overwrite replaces it, "
-                "--out names another folder"
-            )
+            refuse_held(self.path, "run")
         refuse_changes(self.path, recorded, record, defaults)
         self.resumed = has_checkpoint(self.path)  # else killed before its first: it begins again
 

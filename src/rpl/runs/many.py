@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from rpl.errors import RunError, UsageError
+from rpl.errors import RunError
 from rpl.registry.catalog import TASKS
 from rpl.runs.entries import delete_entries, refuse_foreign
 from rpl.runs.files import locked
+from rpl.runs.occupied import refuse_held, refuse_unclear
 
 
 def runs_in(folder: Path) -> list[Path]:
@@ -46,20 +47,14 @@ def make_ready(folder: Path, runs: Iterable[Path], resume: bool, overwrite: bool
         RunError: if there are runs and neither was asked for, there is none to resume, or the
             folder is a run's or cannot be written.
     """
-    if resume and overwrite:
-        raise UsageError("--resume continues runs and --overwrite deletes them: leave out one")
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder} is a file: choose another folder with --out")
     if (folder / "config.json").exists():
         raise RunError(f"{folder} holds a single run: choose another folder with --out")
     there = [run for run in runs if (run / "config.json").exists()]
-    if resume and not there:
-        raise RunError(f"{folder} holds no runs to resume; leave out --resume to start them")
+    refuse_unclear(folder, "run", bool(there), resume, overwrite)
     if there and not (resume or overwrite):
-        raise RunError(
-            f"{folder} holds runs already: --resume continues them, --overwrite replaces them, "
-            "--out names another folder"
-        )
+        refuse_held(folder, "run")
     for run in there if overwrite else ():
         refuse_foreign(run)
         with locked(run):

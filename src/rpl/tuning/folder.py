@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rpl.errors import CannotWrite, RunError, UsageError
+from rpl.errors import CannotWrite, RunError
 from rpl.runs.files import MARK, WHEN_FULL, locked, write_durably
+from rpl.runs.occupied import refuse_held, refuse_unclear
 from rpl.settings import Record
 from rpl.tuning.search import Tried
 
@@ -33,10 +34,7 @@ class TuningFolder:
     def __init__(
         self, path: Path, record: Record, resume: bool = False, overwrite: bool = False
     ) -> None:
-        if resume and overwrite:
-            raise UsageError(
-                "--resume continues a tuning and --overwrite deletes it: leave out one"
-            )
+        refuse_unclear(path, "tuning", (path / RECORD).exists(), resume, overwrite)
         self.path = path
         self.rows: list[Record] = []
         """What was tried, once the tuning is finished."""
@@ -56,17 +54,10 @@ class TuningFolder:
         if (self.path / RECORD).exists() and not overwrite:
             before = read_tuning(self.path)
             if not resume:
-                raise RunError(
-                    f"{self.path} holds a tuning already: --resume continues it, --overwrite "
-                    "replaces it, --out names another folder"
-                )
+                refuse_held(self.path, "tuning")
             _refuse_changes(self.path, before, record)
             self.record = before
             return
-        if resume:
-            raise RunError(
-                f"{self.path} holds no tuning to resume; leave out --resume to start one"
-            )
         self.record = record
         for name in (JOURNAL, TABLE, PICTURE):
             (self.path / name).unlink(missing_ok=True)
