@@ -37,6 +37,20 @@ def map_parts(function: Callable[..., Any], *observations: Observation) -> Obser
     return function(*observations)
 
 
+def in_form(observation: Observation, space: gymnasium.Space) -> Observation:
+    """An observation with a tuple where its space has one; Gymnasium lets lists stand there."""
+    inner = getattr(space, "spaces", None)
+    if isinstance(inner, Mapping) and isinstance(observation, Mapping):
+        return {
+            name: in_form(part, inner[name]) if name in inner else part
+            for name, part in observation.items()
+        }
+    if isinstance(inner, tuple) and isinstance(observation, (list, tuple)):
+        fits = len(inner) == len(observation)
+        return tuple(map(in_form, observation, inner)) if fits else observation
+    return observation
+
+
 def arrays_of(observation: Observation) -> list[Observation]:
     """The arrays of an observation, in the order of its parts."""
     found: list[Observation] = []

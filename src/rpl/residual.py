@@ -25,6 +25,7 @@ from rpl.observations import (
     Info,
     Observation,
     batch_of_one,
+    in_form,
     reset_mask,
     space_with_base_action,
     with_base_action,
@@ -243,8 +244,7 @@ class Residual(VectorWrapper):
 class ResidualWrapper(gymnasium.Wrapper):
     """``Residual`` for one Gymnasium environment, for any library's learner.
 
-    All else is as there; the controller is batched, as everywhere: ``per_env`` lifts a function of
-    a single observation.
+    As there, the controller is batched: ``per_env`` lifts a function of one observation.
     """
 
     def __init__(
@@ -283,16 +283,16 @@ class ResidualWrapper(gymnasium.Wrapper):
             raise InvalidValue(
                 f"the residual has shape {residual.shape}, expected {self._core.shape}"
             )
-        done = {
-            k: v[0] for k, v in self._core.execute(residual[None], (1, *residual.shape)).items()
-        }
+        batch = self._core.execute(residual[None], (1, *residual.shape))
+        done = {name: values[0] for name, values in batch.items()}
         executed = done["executed_action"].astype(self.action_space.dtype)
         observation, reward, terminated, truncated, info = self.env.step(executed)
         info = {**info, **done, "clipped": float(done["clipped"])}
         return self._shown(observation), reward, terminated, truncated, info
 
     def _shown(self, observation: Observation) -> Observation:
-        shown = self._core.see(batch_of_one(observation))
+        formed = in_form(observation, self.env.observation_space)
+        shown = self._core.see(batch_of_one(formed))
         if not self._core.observes:
             return observation
         if isinstance(shown, Mapping):

@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from rpl.observations import Info
+from rpl.observations import Info, in_form
 from rpl.tasks.gym.task import Observation
 
 # Sums of the same numbers in another order, as some geometry libraries make them.
@@ -44,6 +44,7 @@ def run_episode(
         TypeError: if reset or step return something else than Gymnasium's tuples.
     """
     observation, _ = _tuple(env.reset(seed=seed), 2, "reset() must return (observation, info)")
+    observation = in_form(observation, env.observation_space)
     episode = Episode([copy.deepcopy(observation)])
     started = time.monotonic()
     for action in actions:
@@ -53,6 +54,7 @@ def run_episode(
         episode.action_written |= not np.array_equal(given, action)
         episode.overwritten |= not alike(observation, episode.observations[-1])
         observation, reward, episode.terminated, episode.truncated, info = returned
+        observation = in_form(observation, env.observation_space)
         episode.observations.append(copy.deepcopy(observation))
         episode.rewards.append(copy.deepcopy(reward))
         episode.infos.append(copy.deepcopy(info))

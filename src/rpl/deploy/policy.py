@@ -16,6 +16,7 @@ from rpl.observations import (
     WITH_GOAL,
     Observation,
     batch_of_one,
+    in_form,
     is_single,
 )
 from rpl.problem import Problem
@@ -141,6 +142,7 @@ class Policy:
                 controller's action or the action is not finite. What a robot does then is for
                 whoever calls to decide.
         """
+        observation = in_form(observation, self._space)
         if is_single(observation, self._space):
             return self(batch_of_one(observation))[0]
         if not isinstance(observation, (Mapping, tuple)):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rpl.errors import InvalidValue
-from rpl.observations import Info, Observation
+from rpl.observations import Arrays, Info, Observation, in_form
 from rpl.replay.episode_files import write_recording
 from rpl.replay.recorded import MadeIn, Recorded, flat
 from rpl.tasks.success import succeeded
@@ -43,6 +43,7 @@ class EpisodeLog:
             raise InvalidValue(f"{path} must end in .npz, .h5 or .hdf5")
         self.episodes: list[Recorded] = []
         self._made_in = MadeIn.of(env)
+        self._space = None if env is None else env.observation_space
         self._running: _Running | None = None
 
     def begin(self, observation: Observation, base_action: ArrayLike | None = None) -> None:
@@ -54,7 +55,7 @@ class EpisodeLog:
                 it to be asked when the file is learned from. Give it always or never.
         """
         self.end()
-        self._running = _Running(observation, base_action)
+        self._running = _Running(self._copied(observation), base_action)
 
     def step(
         self,
@@ -82,9 +83,15 @@ class EpisodeLog:
         """
         if self._running is None:
             raise InvalidValue("no episode has begun: call begin(observation) after reset()")
-        self._running.add(action, observation, reward, info or {}, base_action)
+        self._running.add(action, self._copied(observation), reward, info or {}, base_action)
         if terminated or truncated:
             self.end(bool(terminated))
+
+    def _copied(self, observation: Observation) -> Arrays:
+        """Its parts; loops reuse their arrays."""
+        if self._space is not None:
+            observation = in_form(observation, self._space)
+        return {name: np.array(part) for name, part in flat(observation).items()}
 
     def end(self, terminated: bool = False) -> None:
         """Ends the running episode, if there is one with a step."""
@@ -115,10 +122,10 @@ class EpisodeLog:
 
 
 class _Running:
-    """An episode as far as it has come; everything is copied, for loops reuse their arrays."""
+    """An episode as far as it has come; actions are copied, for loops reuse their arrays."""
 
-    def __init__(self, observation: Observation, base_action: ArrayLike | None) -> None:
-        self.observations = [_copied(observation)]
+    def __init__(self, observation: Arrays, base_action: ArrayLike | None) -> None:
+        self.observations = [observation]
         self.base_actions = [] if base_action is None else [np.array(base_action, np.float64)]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
@@ -127,7 +134,7 @@ class _Running:
     def add(
         self,
         action: ArrayLike,
-        observation: Observation,
+        observation: Arrays,
         reward: SupportsFloat,
         info: Info,
         base_action: ArrayLike | None,
@@ -137,7 +144,7 @@ class _Running:
                 "give base_action to begin() and to every step(), or to none of them"
             )
         self.actions.append(np.array(action, np.float64))
-        self.observations.append(_copied(observation))
+        self.observations.append(observation)
         self.rewards.append(float(reward))
         if self.base_actions:
             self.base_actions.append(np.array(base_action, np.float64))
@@ -153,7 +160,3 @@ class _Running:
             self.success,
             np.stack(self.base_actions) if self.base_actions else None,
         )
-
-
-def _copied(observation: Observation) -> dict[str, np.ndarray]:
-    return {name: np.array(part) for name, part in flat(observation).items()}
