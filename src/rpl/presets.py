@@ -165,6 +165,29 @@ def for_dense_rewards(config: Config, sooner: float) -> Config:
     )
 
 
+LONG_SUM = 2
+"""Rewards that are summed where goals are relabelled in episodes longer than FAST_HORIZON."""
+
+
+def for_long_ways_to_goals(config: Config) -> Config:
+    """A preset for longer episodes whose goals are relabelled: short sums, unbiased targets.
+
+    What a longer sum holds was done for another goal, and is as uncertain as all that it meets.
+    Short sums take many targets to travel through an episode, and the least of two critics would
+    make values lower with each.
+
+    Args:
+        config: paced.
+    """
+    if not config.learner.gate:
+        return config
+    return replace(
+        config,
+        replay=replace(config.replay, n_step=min(config.replay.n_step, LONG_SUM)),
+        learner=replace(config.learner, critics_drawn=1),
+    )
+
+
 @dataclass(frozen=True)
 class Preset:
     """A configuration, the physics it trains on, and what it is on each task."""
@@ -188,7 +211,9 @@ class Preset:
         if not self.paced:
             return config
         fitted = paced(config, horizon)
-        return fitted if sparse else for_dense_rewards(fitted, DENSE_SUM / config.replay.n_step)
+        if not sparse:
+            return for_dense_rewards(fitted, DENSE_SUM / config.replay.n_step)
+        return for_long_ways_to_goals(fitted) if horizon > FAST_HORIZON else fitted
 
 
 ONE_WORKER = ("hook", "noisy-hook", "complex-hook", "mbrl-pusher")
