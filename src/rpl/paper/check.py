@@ -30,7 +30,8 @@ EARLIER: dict[str, tuple[object, ...]] = {
     "config.exploration.hold": (1.0,),
     "config.exploration.noise": (0.1,),
     "config.exploration.random": (0.1,),
-    "config.replay.n_step": (2, 4),
+    "config.replay.n_step": (2, 4, 6),
+    "config.learner.critics_drawn": (2,),
     "config.burn_in.minimum_steps": (20_000,),
 }
 """Settings of ``fast`` with what they were before, first where a record does not say: rows made so
