@@ -84,7 +84,7 @@ ABLATIONS = (
             name,
             f"The default, {title}",
             "one ingredient of the preset `fast` taken away or put in another's place",
-            "as it is",
+            "the default",
             GATE,
             cell_at(reference),
             steps=60_000,
