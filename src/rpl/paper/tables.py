@@ -56,14 +56,14 @@ def readme_table(results: Results) -> str:
 
 def variants_table(results: Results, tasks: Sequence[str]) -> str:
     """RPL on some tasks, by every preset and variant that has run."""
-    of_rpl = [cell for cell in MATRIX if cell.task in tasks and cell.method == "rpl"]
+    of_rpl = [c for task in tasks for c in MATRIX if (c.task, c.method) == (task, "rpl")]
     shown = [s for s in map(results.summary, of_rpl) if s.runs]
     rows = [
         [
             *(s.cell.task, f"`{s.cell.label}`", preset(s), str(len(s.runs))),
             *(format_steps(s.cell.steps), number(s.initial), final(s), dip(s)),
         ]
-        for s in sorted(shown, key=lambda s: tasks.index(s.cell.task))
+        for s in shown
     ]
     header = ("task", "row", "preset", "seeds", "steps", "controller", "policy [95 %]", "dip")
     return markdown(header, rows)

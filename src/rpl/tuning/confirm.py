@@ -126,14 +126,14 @@ def _simplest(
     for name in [name for name in best if best[name] != shipped[name]]:
         back = best | {name: shipped[name]}
         try:
-            played(back)
+            without = played(back)
         except Refused:  # it is needed: what it is worth cannot be played
             worth[name] = None
             continue
-        if played(back).level(metric) >= played(best).level(metric):
+        if without.level(metric) >= played(best).level(metric):
             best = back
         else:
-            worth[name] = paired_difference(played(best), played(back))
+            worth[name] = paired_difference(played(best), without)
     return best, worth
 
 

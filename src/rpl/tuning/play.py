@@ -56,7 +56,7 @@ class Player:
         """
         try:
             return self._played(values, seeds)
-        except (ControllerError, InvalidValue) as error:
+        except ControllerError as error:
             said = ", ".join(f"{name}={value!r}" for name, value in values.items())
             raise Refused(f"with {said} {error}") from error
 
@@ -74,6 +74,9 @@ class Player:
         """The options of a controller of the catalog with these values.
 
         Raises:
-            InvalidValue: if it refuses them.
+            ControllerError: if it refuses them.
         """
-        return replace(cast(Any, self._controller.options), **values)
+        try:
+            return replace(cast(Any, self._controller.options), **values)
+        except InvalidValue as error:
+            raise ControllerError(f"the controller refuses them: {error}") from error

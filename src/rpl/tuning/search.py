@@ -166,7 +166,8 @@ def search(
             on_refused(str(error))
             continue
         refused.append(None)
-        one = _keep(trial, journal, Tried(values, outcome), play.metric)
+        one = Tried(values, outcome)
+        _keep(trial, journal, one, play.metric)
         before.append(one)
         spent += len(one.outcome.success)
         on_tried(one)
@@ -203,11 +204,10 @@ def _play(trial: Trial, values: Values, play: Play, seed: int) -> Outcome:
     return joined(outcomes)
 
 
-def _keep(trial: Trial, journal: Journal, one: Tried, metric: str) -> Tried:
+def _keep(trial: Trial, journal: Journal, one: Tried, metric: str) -> None:
     for name, value in as_json(one.outcome).items():
         trial.set_user_attr(name, value)
     journal.keep(journal.study.tell(trial, one.outcome.level(metric)))
-    return one
 
 
 def _pass_over(trial: Trial, journal: Journal, error: Refused, before: Sequence[str | None]) -> str:
